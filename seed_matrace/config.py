@@ -1,0 +1,218 @@
+"""Everything that can be configured, as frozen dataclasses that gin files fill.
+
+The defaults here are the published settings of MA-Trace wherever the paper or its code states one.
+Each class is known to gin by a short name: ``LossConfig.discount`` is ``loss.discount`` in a gin file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+import types
+import typing
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gin
+
+
+class ConfigError(ValueError):
+    """A gin file or binding that cannot be used; the message says where and what to do."""
+
+
+def _option(default: Any, doc: str, *, low: float | None = None, high: float | None = None, choices: tuple = ()) -> Any:
+    return field(default=default, metadata={"doc": doc, "low": low, "high": high, "choices": choices})
+
+
+class _Checked:
+    """Checks types and ranges of a dataclass's fields once they are set."""
+
+    def __post_init__(self) -> None:
+        hints = typing.get_type_hints(type(self))
+        section = _SECTION_OF[type(self)]
+        for item in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = _typed(f"{section}.{item.name}", getattr(self, item.name), hints[item.name])
+            _check_range(f"{section}.{item.name}", value, item.metadata)
+            object.__setattr__(self, item.name, value)
+
+
+@dataclass(frozen=True)
+class EnvConfig(_Checked):
+    map_name: str = _option("3m", "SMAC map")
+    backend: str = _option("skirmish", "what plays the battles", choices=("skirmish",))
+
+
+@dataclass(frozen=True)
+class NetworkConfig(_Checked):
+    policy_layers: tuple[int, ...] = _option((64, 64), "hidden layers of the policy, shared by all agents", low=1)
+    critic_layers: tuple[int, ...] = _option((64, 64), "hidden layers of the central critic", low=1)
+    critic_input: str = _option("joint_obs", "what the critic sees", choices=("joint_obs", "state"))
+
+
+@dataclass(frozen=True)
+class LossConfig(_Checked):
+    discount: float = _option(0.99, "gamma", low=0.0, high=1.0)
+    lambda_: float = _option(1.0, "mixes n-step targets, multiplies c", low=0.0, high=1.0)
+    clip_rho_threshold: float = _option(1.0, "rho-bar of the paper, eq. 2", low=0.0)
+    clip_c_threshold: float = _option(1.0, "c-bar of the paper, eq. 2", low=0.0)
+    clip_pg_rho_threshold: float = _option(1.0, "clips the ratio in the policy gradient", low=0.0)
+    importance_weights: str = _option("joint", "off-policy correction; none is the ablation", choices=("joint", "none"))
+    baseline_cost: float = _option(0.5, "weight of the value loss", low=0.0)
+    target_entropy: float = _option(1e-5, "the entropy cost is trained towards this joint entropy (nats)", low=0.0)
+    entropy_cost: float = _option(1.0, "entropy cost at the start", low=1e-8)
+    entropy_cost_speed: float = _option(10.0, "how fast the entropy cost adapts; 0 keeps it fixed", low=0.0)
+
+
+@dataclass(frozen=True)
+class OptimizerConfig(_Checked):
+    learning_rate: float = _option(1e-3, "Adam's step size", low=0.0)
+    epsilon: float = _option(1e-7, "Adam's epsilon", low=0.0)
+    clip_norm: float = _option(0.0, "clips the global gradient norm; 0 is off", low=0.0)
+
+
+@dataclass(frozen=True)
+class LearnerConfig(_Checked):
+    batch_size: int = _option(32, "unroll columns of one learner step (B)", low=1)
+    unroll_length: int = _option(100, "env steps of one unroll (T)", low=1)
+    queued_unrolls: int = _option(1, "full unrolls that may wait per group before it has to", low=1)
+    intra_op_threads: int = _option(1, "TensorFlow threads inside one operation; 0 lets TensorFlow choose", low=0)
+    inter_op_threads: int = _option(2, "TensorFlow threads across operations; 0 lets TensorFlow choose", low=0)
+
+
+@dataclass(frozen=True)
+class InferenceConfig(_Checked):
+    max_wait_ms: float = _option(0.0, "how long a ready group waits for others to join its batch", low=0.0)
+
+
+@dataclass(frozen=True)
+class ActorConfig(_Checked):
+    groups_per_actor: int = _option(2, "groups an actor alternates between, at least", low=1)
+
+
+@dataclass(frozen=True)
+class EvaluationConfig(_Checked):
+    every_fraction: float = _option(0.02, "evaluate each time this share of the budget is used", low=1e-4, high=1.0)
+    episodes: int = _option(32, "episodes of one evaluation", low=1)
+
+
+@dataclass(frozen=True)
+class RunConfig(_Checked):
+    total_env_steps: int = _option(10_000_000, "budget: env steps to train on", low=1)
+    num_envs: int = _option(128, "environments together; decides the policy lag", low=1)
+    report_fraction: float = _option(0.005, "write metrics each time this share of the budget is used", low=1e-5, high=1.0)
+    checkpoint_fraction: float = _option(0.02, "checkpoint each time this share of the budget is used", low=1e-4, high=1.0)
+    keep_checkpoints: int = _option(2, "newest checkpoints to keep, besides the best", low=1)
+    stop_win_rate: float = _option(0.0, "stop early at this evaluation win rate; 0 never does", low=0.0, high=1.0)
+    stop_episodes: int = _option(96, "newest evaluation episodes that stop_win_rate looks at", low=1)
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole configuration of a run."""
+
+    env: EnvConfig
+    network: NetworkConfig
+    loss: LossConfig
+    optimizer: OptimizerConfig
+    learner: LearnerConfig
+    inference: InferenceConfig
+    actor: ActorConfig
+    evaluation: EvaluationConfig
+    run: RunConfig
+
+
+SECTIONS: dict[str, type] = {name: kind for name, kind in typing.get_type_hints(Config).items()}
+_SECTION_OF = {kind: name for name, kind in SECTIONS.items()}
+for _name, _kind in SECTIONS.items():
+    gin.configurable(_name, module="seed_matrace")(_kind)
+
+
+def gin_dir() -> Path:
+    """Folder of the gin files that come with the program."""
+    package = Path(__file__).parent
+    installed = package / "_gin"
+    return installed if installed.is_dir() else package.parent / "gin"
+
+
+def load_config(gin_files: Sequence[str | Path] = (), gin_params: Sequence[str] = ()) -> tuple[Config, str, str]:
+    """Loads base.gin, then ``gin_files`` in order, then the ``gin_params`` bindings.
+
+    Args:
+      gin_files: paths; one that does not exist is looked up among the program's own, as "maps/3m.gin".
+      gin_params: bindings such as "loss.discount=0.98".
+
+    Returns:
+      The configuration, its bindings as given (config.gin) and with every default (operative_config.gin).
+
+    Raises:
+      ConfigError: an unknown file or name, or a value of the wrong type or out of range.
+    """
+    gin.clear_config()
+    for path in ["base.gin", *gin_files]:
+        source = _find_gin_file(path)
+        _parse(source.read_text(), str(path))
+    for binding in gin_params:
+        _parse(binding, f"--gin_param {binding!r}")
+    try:
+        config = Config(**{name: kind() for name, kind in SECTIONS.items()})
+    except ConfigError as error:  # gin appends lines about its own scopes
+        raise ConfigError(str(error).split("\n")[0]) from None
+    texts = gin.config_str(), gin.operative_config_str()
+    gin.clear_config()  # so that a later LossConfig() means the defaults, not this file's
+    return config, *texts
+
+
+def _find_gin_file(path: str | Path) -> Path:
+    for candidate in (Path(path), gin_dir() / path):
+        if candidate.is_file():
+            return candidate
+    shipped = [file.relative_to(gin_dir()).as_posix() for file in sorted(gin_dir().rglob("*.gin"))]
+    near = difflib.get_close_matches(str(path), shipped, n=3, cutoff=0.4)
+    raise ConfigError(f"no gin file {str(path)!r} here or among the program's own; near: {', '.join(near or shipped)}")
+
+
+def _parse(text: str, where: str) -> None:
+    try:
+        gin.parse_config(text, skip_unknown=False)
+    except Exception as error:
+        message = str(error).strip().split("\n")[0]
+        raise ConfigError(f"{where}: {message}{_near_names(text)}") from None
+
+
+def _near_names(text: str) -> str:
+    """Names the options that an unknown binding in ``text`` may have meant."""
+    known = [f"{section}.{item.name}" for section, kind in SECTIONS.items() for item in dataclasses.fields(kind)]
+    for name in re.findall(r"^\s*([\w.]+)\s*=", text, re.MULTILINE):
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+            return f" Unknown option {name!r}; near: {', '.join(near or known)}."
+    return ""
+
+
+def _typed(name: str, value: Any, hint: Any) -> Any:
+    """Returns ``value`` as ``hint`` asks (an int may stand for a float, a list for a tuple) or raises."""
+    if typing.get_origin(hint) is tuple and isinstance(value, (list, tuple)):
+        element = typing.get_args(hint)[0]
+        return tuple(_typed(f"{name}[{i}]", item, element) for i, item in enumerate(value))
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(hint, types.GenericAlias) and isinstance(value, hint) and (hint is bool or type(value) is not bool):
+        return value
+    expected = getattr(hint, "__name__", str(hint)) if not isinstance(hint, types.GenericAlias) else str(hint)
+    raise ConfigError(f"{name} must be of type {expected}, not {value!r} ({type(value).__name__})")
+
+
+def _check_range(name: str, value: Any, metadata: typing.Mapping[str, Any]) -> None:
+    low, high, choices = metadata["low"], metadata["high"], metadata["choices"]
+    if choices and value not in choices:
+        near = difflib.get_close_matches(str(value), choices, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}{hint}")
+    for number in value if isinstance(value, tuple) else (value,):
+        if low is not None and not number >= low:
+            raise ConfigError(f"{name} must be at least {low:g}, not {value!r}")
+        if high is not None and not number <= high:
+            raise ConfigError(f"{name} must be at most {high:g}, not {value!r}")

@@ -1,0 +1,44 @@
+"""The contract of a vector environment."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from seed_matrace.specs import EnvSpec
+from seed_matrace.types import EnvOutput
+
+
+class VectorEnv(Protocol):
+    """E environments that step together and reset themselves.
+
+    A step that ends an episode already shows the next episode's first observation (see ``types``).
+    """
+
+    spec: EnvSpec
+    num_envs: int
+
+    def reset(self, out: EnvOutput | None = None) -> EnvOutput:
+        """Starts an episode in every environment; reward 0, no ends.
+
+        Args:
+          out: arrays to write into, as ``specs.empty_env_output`` makes them; fresh ones if None.
+
+        Returns:
+          ``out``, or fresh arrays that later steps do not touch.
+        """
+
+    def step(self, actions: np.ndarray, out: EnvOutput | None = None) -> EnvOutput:
+        """Plays one step of every environment.
+
+        Args:
+          actions: int32 [E, N], each available in the step before.
+          out: as in ``reset``.
+
+        Raises:
+          ValueError: wrong shape or dtype, or an action that is not available.
+        """
+
+    def close(self) -> None:
+        """Frees what the environments hold; safe to call twice."""

@@ -1,0 +1,101 @@
+"""Shapes and dtypes of everything that crosses a border: the only place they are spelled out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from seed_matrace.types import EnvOutput, EpisodeStats, PolicyOutput, Unroll
+
+
+class ArraySpec(NamedTuple):
+    """Shape and dtype of one array."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @property
+    def nbytes(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+    def empty(self) -> np.ndarray:
+        return np.zeros(self.shape, self.dtype)
+
+
+@dataclass(frozen=True)
+class EnvSpec:
+    """What a learner must know of an environment before it sees one."""
+
+    n_agents: int
+    n_actions: int
+    obs_dim: int
+    state_dim: int
+    episode_limit: int
+
+    def digest(self) -> str:
+        """Short hash that two processes compare before they exchange arrays."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _array(dtype: type, *shape: int) -> ArraySpec:
+    return ArraySpec(shape, np.dtype(dtype))
+
+
+def env_output_spec(spec: EnvSpec, num_envs: int) -> EnvOutput:
+    """EnvOutput of ArraySpecs for a group of ``num_envs`` environments."""
+    e, n = num_envs, spec.n_agents
+    return EnvOutput(
+        obs=_array(np.float32, e, n, spec.obs_dim),
+        avail_actions=_array(np.uint8, e, n, spec.n_actions),
+        state=_array(np.float32, e, spec.state_dim),
+        reward=_array(np.float32, e),
+        terminated=_array(np.bool_, e),
+        truncated=_array(np.bool_, e),
+        episode=EpisodeStats(
+            episode_return=_array(np.float32, e),
+            length=_array(np.int32, e),
+            battle_won=_array(np.bool_, e),
+            dead_allies=_array(np.int32, e),
+            dead_enemies=_array(np.int32, e),
+        ),
+    )
+
+
+def policy_output_spec(spec: EnvSpec, num_envs: int) -> PolicyOutput:
+    """PolicyOutput of ArraySpecs for ``num_envs`` environments."""
+    return PolicyOutput(
+        action=_array(np.int32, num_envs, spec.n_agents),
+        log_prob=_array(np.float32, num_envs, spec.n_agents),
+    )
+
+
+def unroll_spec(spec: EnvSpec, unroll_length: int, columns: int, *, with_state: bool = False) -> Unroll:
+    """Unroll of ArraySpecs: ``unroll_length`` + 1 steps of ``columns`` environments; S = 0 unless ``with_state``."""
+    steps, n = unroll_length + 1, spec.n_agents
+    return Unroll(
+        obs=_array(np.float32, steps, columns, n, spec.obs_dim),
+        avail_actions=_array(np.uint8, steps, columns, n, spec.n_actions),
+        state=_array(np.float32, steps, columns, spec.state_dim if with_state else 0),
+        reward=_array(np.float32, steps, columns),
+        terminated=_array(np.bool_, steps, columns),
+        truncated=_array(np.bool_, steps, columns),
+        action=_array(np.int32, steps, columns, n),
+        log_prob=_array(np.float32, steps, columns, n),
+        policy_version=_array(np.int64, steps, columns),
+    )
+
+
+def empty_env_output(spec: EnvSpec, num_envs: int) -> EnvOutput:
+    """Zeroed arrays that an environment can write its steps into."""
+    specs = env_output_spec(spec, num_envs)
+    episode = EpisodeStats(*(field.empty() for field in specs.episode))
+    return EnvOutput(*(field.empty() for field in specs[:-1]), episode)
+
+
+def empty_unroll(spec: EnvSpec, unroll_length: int, columns: int, *, with_state: bool = False) -> Unroll:
+    """Zeroed arrays for one unroll."""
+    return Unroll(*(field.empty() for field in unroll_spec(spec, unroll_length, columns, with_state=with_state)))

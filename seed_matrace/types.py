@@ -1,0 +1,59 @@
+"""The values that cross borders between parts: plain NamedTuples of arrays.
+
+Sizes: T unroll length, B unroll columns, E environments of a group, N agents, A actions, O obs_dim, S state_dim.
+
+Alignment, everywhere: step t with ``terminated[t]`` or ``truncated[t]`` already shows the *next* episode's first
+obs, state and avail_actions; ``reward[t]`` and both flags belong to the transition t-1 -> t.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+Array = Any  # np.ndarray on the environment's side, tf.Tensor inside compiled functions, ArraySpec in specs.py
+
+
+class EpisodeStats(NamedTuple):
+    """How the episodes that ended with this step went; meaningful only where terminated | truncated, else 0."""
+
+    episode_return: Array  # float32 [E], sum of team rewards
+    length: Array  # int32 [E], env steps
+    battle_won: Array  # bool [E]
+    dead_allies: Array  # int32 [E]
+    dead_enemies: Array  # int32 [E]
+
+
+class EnvOutput(NamedTuple):
+    """One step of E environments."""
+
+    obs: Array  # float32 [E, N, O]
+    avail_actions: Array  # uint8 [E, N, A], 1 = may be chosen; never all 0
+    state: Array  # float32 [E, S]
+    reward: Array  # float32 [E], team reward of the transition that led here
+    terminated: Array  # bool [E]
+    truncated: Array  # bool [E]
+    episode: EpisodeStats
+
+
+class PolicyOutput(NamedTuple):
+    """What the behaviour policy chose for B environments."""
+
+    action: Array  # int32 [B, N]
+    log_prob: Array  # float32 [B, N], log mu(action | obs) of each agent
+
+
+class Unroll(NamedTuple):
+    """T+1 consecutive steps of B environments; the last step only bootstraps.
+
+    Consecutive unrolls of one environment overlap by one step: step T of one is step 0 of the next.
+    """
+
+    obs: Array  # float32 [T+1, B, N, O]
+    avail_actions: Array  # uint8 [T+1, B, N, A]
+    state: Array  # float32 [T+1, B, S], S = 0 where the critic does not look at it
+    reward: Array  # float32 [T+1, B]
+    terminated: Array  # bool [T+1, B]
+    truncated: Array  # bool [T+1, B]
+    action: Array  # int32 [T+1, B, N]
+    log_prob: Array  # float32 [T+1, B, N]
+    policy_version: Array  # int64 [T+1, B], learner steps done when the action was chosen
