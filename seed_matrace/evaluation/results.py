@@ -1,0 +1,117 @@
+"""``eval/results.json``: what every evaluated episode came to, in the format that marl-eval reads (Gorsane et al. 2022).
+
+{environment: {task: {algorithm: {"seed_7": {"step_0": {step_count, elapsed_time, win_rate: [...], ...}, ...,
+"absolute_metrics": {win_rate: [...], ...}}}}}}. The environment names its backend, as "smac-skirmish-1": results of
+two backends never meet under one key.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from seed_matrace.types import EpisodeStats
+
+RESULTS_FILE = Path("eval", "results.json")
+ABSOLUTE = "absolute_metrics"
+
+
+class ResultsWriter:
+    """Keeps ``eval/results.json`` of one run; the file on disk is whole at any moment.
+
+    Args:
+      run_dir: the run directory; ``eval`` is made in it if missing.
+      backend: what plays the battles, with its version, e.g. "skirmish-1".
+      map_name: SMAC map.
+      seed: the run's seed.
+      algorithm: name of the algorithm's variant; marl-eval allows no comma in it.
+      resume_env_steps: env steps of the checkpoint that the run goes on from: later evaluations are dropped, as is
+        the absolute metric. None starts over.
+
+    Raises:
+      ValueError: the file to go on with is not of this run, or ``algorithm`` has a comma.
+    """
+
+    def __init__(
+        self,
+        run_dir: str | Path,
+        *,
+        backend: str,
+        map_name: str,
+        seed: int,
+        algorithm: str = "matrace",
+        resume_env_steps: int | None = None,
+    ) -> None:
+        if "," in algorithm:
+            raise ValueError(f"algorithm must not contain a comma (marl-eval), not {algorithm!r}")
+        self._path = Path(run_dir) / RESULTS_FILE
+        self._keys = (f"smac-{backend}", map_name, algorithm, f"seed_{seed}")
+        self._steps: list[dict[str, Any]] = []
+        self._absolute: dict[str, list] | None = None
+        if resume_env_steps is None:
+            self._path.unlink(missing_ok=True)
+        elif self._path.exists():
+            steps = _steps_in_order(_run_of(read_results(run_dir), self._keys, self._path))
+            self._steps = [step for step in steps if step["step_count"] <= resume_env_steps]
+            self._save()
+
+    def append(self, env_steps: int, elapsed_s: float, stats: EpisodeStats) -> None:
+        """Adds the episodes of one evaluation.
+
+        Args:
+          env_steps: env steps trained on when the weights were taken.
+          elapsed_s: seconds of training until then.
+          stats: arrays [episodes].
+        """
+        self._steps.append({"step_count": int(env_steps), "elapsed_time": round(elapsed_s, 3), **_outcomes(stats)})
+        self._save()
+
+    def set_absolute(self, stats: EpisodeStats) -> None:
+        """Stores the absolute metric: many more episodes, played with the best weights of the run."""
+        self._absolute = _outcomes(stats)
+        self._save()
+
+    def _save(self) -> None:
+        content: dict[str, Any] = {f"step_{i}": step for i, step in enumerate(self._steps)}
+        if self._absolute is not None:
+            content[ABSOLUTE] = self._absolute
+        for key in reversed(self._keys):
+            content = {key: content}
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        aside = self._path.with_suffix(".json.tmp")
+        aside.write_text(json.dumps(content))
+        os.replace(aside, self._path)
+
+
+def read_results(run_dir: str | Path) -> dict[str, Any]:
+    """The whole of a run's ``eval/results.json``.
+
+    Raises:
+      FileNotFoundError: the run has no evaluation yet.
+    """
+    return json.loads((Path(run_dir) / RESULTS_FILE).read_text())
+
+
+def _outcomes(stats: EpisodeStats) -> dict[str, list]:
+    """One entry per episode: won or not as 1.0 and 0.0, so that the mean is the win rate."""
+    return {
+        "win_rate": [float(won) for won in stats.battle_won],
+        "return": [float(str(value)) for value in stats.episode_return],  # float32 in its shortest digits
+        "length": [int(value) for value in stats.length],
+        "dead_allies": [int(value) for value in stats.dead_allies],
+        "dead_enemies": [int(value) for value in stats.dead_enemies],
+    }
+
+
+def _run_of(results: dict[str, Any], keys: tuple[str, ...], path: Path) -> dict[str, Any]:
+    for key in keys:
+        if key not in results:
+            raise ValueError(f"{path} holds results of {', '.join(map(repr, results))}, this run is {key!r}")
+        results = results[key]
+    return results
+
+
+def _steps_in_order(run: dict[str, Any]) -> list[dict[str, Any]]:
+    return sorted((step for name, step in run.items() if name != ABSOLUTE), key=lambda step: step["step_count"])
