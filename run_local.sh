@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Sets up .venv when needed, then trains a team on this machine: see usage below.
+set -euo pipefail
+
+root=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+
+usage() {
+  cat <<TEXT
+Trains a team on this machine; the first call sets up $root/.venv.
+
+usage: ./run_local.sh [GIN_FILE] [NUM_ACTORS] [FLAGS...]
+
+  GIN_FILE     what to train: a file of gin/ or a path of your own (default: maps/3m.gin)
+  NUM_ACTORS   actor processes (default: as the machine allows)
+  FLAGS        flags of the train command, passed on as they are
+
+examples:
+  ./run_local.sh
+  ./run_local.sh maps/8m.gin 4 --seed=3
+  ./run_local.sh --run_dir=runs/first --gin_param='loss.discount=0.98'
+
+environment:
+  PYTHON=python3.12        the interpreter to make .venv with (3.10 to 3.13)
+  SEED_MATRACE_DEBUG=1     build the extensions with bounds checks
+
+All flags of the train command, once set up: .venv/bin/seed-matrace train --help
+TEXT
+}
+
+fail() {
+  echo "error: $*" >&2
+  exit 2
+}
+
+args=()
+gin_file=maps/3m.gin
+if [[ ${1:-} == -h || ${1:-} == --help ]]; then
+  usage
+  exit
+fi
+if [[ $# -gt 0 && $1 != -* && ! $1 =~ ^[0-9]+$ ]]; then
+  gin_file=$1
+  shift
+elif [[ " $*" == *" --gin_file"* ]]; then
+  gin_file=""
+fi
+if [[ -n $gin_file ]]; then args+=("--gin_file=$gin_file"); fi
+if [[ ${1:-} =~ ^[0-9]+$ ]]; then
+  args+=("--num_actors=$1")
+  shift
+fi
+if [[ $# -gt 0 && $1 != -* ]]; then
+  fail "the number of actors or a flag was expected, not '$1' (see ./run_local.sh --help)"
+fi
+
+"$root/scripts/setup_venv.sh" learner
+exec "$root/.venv/bin/python" -m seed_matrace train "${args[@]}" "$@"
