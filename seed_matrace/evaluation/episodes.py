@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -77,7 +78,7 @@ def _chunks(episodes: int, max_envs: int) -> list[tuple[int, int]]:
     """(first_env, num_envs) of chunks as even as can be: a compiled policy then meets one size, at most two."""
     count = math.ceil(episodes / max_envs)
     edges = [episodes * i // count for i in range(count + 1)]
-    return [(first, last - first) for first, last in zip(edges, edges[1:], strict=False)]
+    return [(first, last - first) for first, last in itertools.pairwise(edges)]
 
 
 def summarise(stats: EpisodeStats) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""``eval/results.json``: what every evaluated episode came to, in the format that marl-eval reads (Gorsane et al. 2022).
+"""``eval/results.json``: how every evaluated episode went, in the format of marl-eval (Gorsane et al. 2022).
 
 {environment: {task: {algorithm: {"seed_7": {"step_0": {step_count, elapsed_time, win_rate: [...], ...}, ...,
 "absolute_metrics": {win_rate: [...], ...}}}}}}. The environment names its backend, as "smac-skirmish-1": results of

@@ -18,7 +18,7 @@ from rich.text import Text
 REFRESH_S = 0.25
 PLAIN_LINE_S = 5.0
 RATE_WINDOW_S = 30.0
-NOTHING = "–"
+NOTHING = "-"
 
 
 class Display:

@@ -19,6 +19,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from seed_matrace import __version__
+
 METRICS_FILE = "metrics.jsonl"
 TENSORBOARD_DIR = "tb"
 RUN_FILE = "run.json"
@@ -213,18 +215,22 @@ def read_run_info(run_dir: str | Path) -> dict[str, Any]:
 
     Raises:
       FileNotFoundError: the directory has no run.json.
-      ValueError: the file is not a JSON object.
+      ValueError: the file is not what ``write_run_info`` writes.
     """
     path = Path(run_dir) / RUN_FILE
-    info = json.loads(path.read_text())
-    if not isinstance(info, dict):
-        raise ValueError(f"{path} is not a JSON object")
+    try:
+        info = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from None
+    missing = {"map", "backend", "seed"} - set(info)
+    if missing:
+        raise ValueError(f"{path} lacks {', '.join(sorted(missing))}")
     return info
 
 
 def _versions() -> dict[str, str | None]:
-    found: dict[str, str | None] = {"python": platform.python_version()}
-    for package in ("seed_matrace", "numpy", "tensorflow"):
+    found: dict[str, str | None] = {"python": platform.python_version(), "seed_matrace": __version__}
+    for package in ("numpy", "tensorflow"):
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
