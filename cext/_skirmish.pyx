@@ -1,0 +1,224 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""Many battles stepped in one call, without the GIL and without allocation."""
+
+import numpy as np
+
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+
+from battle cimport MAX_UNITS, Battle, Rules, UnitStats
+from episode cimport GOES_ON, WON, RewardRule, StepResult, start_battle, step_battle
+from feature_kernel cimport FeatureLayout, UnitTable, write_features
+from layout_fields cimport fill_layout
+from random_stream cimport draw_below, stream_key
+
+cdef enum:
+    FLOAT_FIELDS = 7
+    INT_FIELDS = 6
+    BATTLE_STREAM = 1
+    ACTION_STREAM = 2
+
+
+cdef class Skirmish:
+    """E battles of one map; see seed_matrace.skirmish.vector_env for the checked interface.
+
+    Args (all arrays C-contiguous and kept alive here):
+      layout: seed_matrace.skirmish.layout.FeatureLayout.
+      stats: UNIT_STATS_DTYPE [U].
+      separation: float32 [U], collision radii.
+      spawn: float32 [U, 2].
+      rules: dict of the numbers of the C struct Rules.
+      reward: (death value, win, scale).
+      episode_limit: env steps.
+      seed, first_env: battle e is random stream first_env + e of seed.
+    """
+
+    cdef readonly int num_envs
+    cdef int limit, stride
+    cdef FeatureLayout layout
+    cdef Rules rules
+    cdef RewardRule reward_rule
+    cdef Battle* battles
+    cdef object kept
+    cdef const UnitStats[::1] stats
+    cdef const float[::1] separation
+    cdef const float[:, ::1] spawn
+    cdef float[:, :, ::1] floats  # [E, field, unit]
+    cdef int32_t[:, :, ::1] ints
+    cdef int32_t[:, ::1] last_action
+    cdef uint8_t[:, :, ::1] avail  # what the last step showed: the next step is checked against it
+    cdef uint64_t[:, ::1] counters  # [E, stream]: draws made
+    cdef uint64_t[::1] action_keys
+    cdef int32_t[::1] steps
+    cdef double[::1] returns
+
+    def __cinit__(
+        self, int num_envs, *, layout, const UnitStats[::1] stats, const float[::1] separation,
+        const float[:, ::1] spawn, dict rules, reward, int episode_limit, uint64_t seed, uint64_t first_env,
+    ):
+        self.kept = [layout]
+        fill_layout(&self.layout, layout)
+        if self.layout.n_units > MAX_UNITS:
+            raise ValueError(f"{self.layout.n_units} units; at most {MAX_UNITS} fit in one battle")
+        self.num_envs = num_envs
+        self.limit = episode_limit
+        self.stats = stats
+        self.separation = separation
+        self.spawn = spawn
+        self.reward_rule.death_value, self.reward_rule.win, self.reward_rule.scale = reward
+        self.fill_rules(rules)
+        self.allocate()
+        for env in range(num_envs):
+            self.point_battle(env)
+            self.battles[env].random_key = stream_key(seed, first_env + <uint64_t>env, BATTLE_STREAM)
+            self.action_keys[env] = stream_key(seed, first_env + <uint64_t>env, ACTION_STREAM)
+
+    def __dealloc__(self):
+        free(self.battles)
+
+    cdef fill_rules(self, dict rules):
+        self.rules.delay_low = rules["delay_low"]
+        self.rules.delay_span = rules["delay_span"]
+        self.rules.minimum_damage = rules["minimum_damage"]
+        self.rules.help_radius = rules["help_radius"]
+        self.rules.help_period = rules["help_period"]
+        self.rules.attack_x = rules["attack_x"]
+        self.rules.attack_y = rules["attack_y"]
+        self.rules.arrival_radius = rules["arrival_radius"]
+        self.rules.map_x = self.layout.map_x
+        self.rules.map_y = self.layout.map_y
+        self.rules.walkable = self.layout.pathing
+
+    cdef allocate(self):
+        cdef int envs = self.num_envs, agents = self.layout.n_agents
+        self.stride = (self.layout.n_units + 15) // 16 * 16
+        self.floats = np.zeros((envs, FLOAT_FIELDS, self.stride), np.float32)
+        self.ints = np.zeros((envs, INT_FIELDS, self.stride), np.int32)
+        self.last_action = np.full((envs, agents), -1, np.int32)
+        self.avail = np.zeros((envs, agents, self.layout.n_actions), np.uint8)
+        self.counters = np.zeros((envs, 2), np.uint64)
+        self.action_keys = np.zeros(envs, np.uint64)
+        self.steps = np.zeros(envs, np.int32)
+        self.returns = np.zeros(envs, np.float64)
+        self.battles = <Battle*>calloc(envs, sizeof(Battle))
+        if self.battles == NULL:
+            raise MemoryError(f"{envs} battles")
+
+    cdef void point_battle(self, int env):
+        """Points battle ``env`` at its rows."""
+        cdef Battle* battle = &self.battles[env]
+        cdef float* reals = &self.floats[env, 0, 0]
+        cdef int32_t* ints = &self.ints[env, 0, 0]
+        battle.n_agents = self.layout.n_agents
+        battle.n_units = self.layout.n_units
+        battle.rules = &self.rules
+        battle.stats = &self.stats[0]
+        battle.separation = &self.separation[0]
+        battle.x, battle.y = reals, reals + self.stride
+        battle.health, battle.shield = reals + 2 * self.stride, reals + 3 * self.stride
+        battle.cooldown = reals + 4 * self.stride
+        battle.goal_x, battle.goal_y = reals + 5 * self.stride, reals + 6 * self.stride
+        battle.order, battle.target = ints, ints + self.stride
+        battle.windup, battle.backswing = ints + 2 * self.stride, ints + 3 * self.stride
+        battle.side, battle.help_wait = ints + 4 * self.stride, ints + 5 * self.stride
+        battle.random_counter = &self.counters[env, 0]
+
+    cdef void start(self, int env) noexcept nogil:
+        cdef int agent
+        start_battle(&self.battles[env], &self.spawn[0, 0])
+        for agent in range(self.layout.n_agents):
+            self.last_action[env, agent] = -1
+        self.steps[env] = 0
+        self.returns[env] = 0
+
+    cdef void show(self, int env, float* obs, uint8_t* avail, float* state) noexcept nogil:
+        """Writes what the battle looks like now."""
+        cdef Battle* battle = &self.battles[env]
+        cdef UnitTable units
+        cdef int k, size = self.layout.n_agents * self.layout.n_actions
+        cdef uint8_t* mine = &self.avail[env, 0, 0]
+        units.x, units.y = battle.x, battle.y
+        units.health, units.shield = battle.health, battle.shield
+        units.gauge = battle.cooldown
+        units.last_action = &self.last_action[env, 0]
+        write_features(&self.layout, &units, obs, mine, state)
+        for k in range(size):
+            avail[k] = mine[k]
+
+    def reset(self, float[:, :, ::1] obs, uint8_t[:, :, ::1] avail, float[:, ::1] state):
+        """Starts an episode in every battle."""
+        cdef int env
+        with nogil:
+            for env in range(self.num_envs):
+                self.start(env)
+                self.show(env, &obs[env, 0, 0], &avail[env, 0, 0], &state[env, 0])
+
+    def first_unavailable(self, const int32_t[:, ::1] actions):
+        """(env, agent) of the first action that may not be chosen, or None."""
+        cdef int env, agent, action
+        for env in range(self.num_envs):
+            for agent in range(self.layout.n_agents):
+                action = actions[env, agent]
+                if action < 0 or action >= self.layout.n_actions or not self.avail[env, agent, action]:
+                    return env, agent
+        return None
+
+    def available(self, int env, int agent):
+        """The actions that ``agent`` of ``env`` may choose now, as a list."""
+        return np.flatnonzero(np.asarray(self.avail)[env, agent]).tolist()
+
+    def step(
+        self, const int32_t[:, ::1] actions, float[:, :, ::1] obs, uint8_t[:, :, ::1] avail, float[:, ::1] state,
+        float[::1] reward, uint8_t[::1] terminated, uint8_t[::1] truncated, float[::1] episode_return,
+        int32_t[::1] length, uint8_t[::1] battle_won, int32_t[::1] dead_allies, int32_t[::1] dead_enemies,
+    ):
+        """One env step of every battle; those that end start anew. Actions must have been checked."""
+        cdef int env, agent
+        cdef StepResult result
+        cdef bint ended
+        with nogil:
+            for env in range(self.num_envs):
+                for agent in range(self.layout.n_agents):
+                    self.last_action[env, agent] = actions[env, agent]
+                result = step_battle(&self.battles[env], &self.reward_rule, &actions[env, 0])
+                self.steps[env] += 1
+                self.returns[env] += result.reward
+                reward[env] = <float>result.reward
+                terminated[env] = result.end_code != GOES_ON
+                truncated[env] = not terminated[env] and self.steps[env] >= self.limit
+                ended = terminated[env] or truncated[env]
+                episode_return[env] = <float>self.returns[env] if ended else 0
+                length[env] = self.steps[env] if ended else 0
+                battle_won[env] = result.end_code == WON
+                dead_allies[env] = self.dead(env, 0, self.layout.n_agents) if ended else 0
+                dead_enemies[env] = self.dead(env, self.layout.n_agents, self.layout.n_units) if ended else 0
+                if ended:
+                    self.start(env)
+                self.show(env, &obs[env, 0, 0], &avail[env, 0, 0], &state[env, 0])
+
+    cdef int dead(self, int env, int first, int last) noexcept nogil:
+        cdef int u, count = 0
+        for u in range(first, last):
+            count += self.battles[env].health[u] <= 0
+        return count
+
+    def sample_actions(self, int32_t[:, ::1] actions):
+        """Fills ``actions`` with uniformly drawn available ones, from streams that battles do not use."""
+        cdef int env, agent, action, pick
+        cdef uint32_t count
+        with nogil:
+            for env in range(self.num_envs):
+                for agent in range(self.layout.n_agents):
+                    count = 0
+                    for action in range(self.layout.n_actions):
+                        count += self.avail[env, agent, action]
+                    pick = <int>draw_below(self.action_keys[env], &self.counters[env, 1], count)
+                    for action in range(self.layout.n_actions):
+                        pick -= self.avail[env, agent, action]
+                        if pick < 0:
+                            break
+                    actions[env, agent] = action
+
+    def units(self):
+        """Copies of x, y, health, shield, cooldown: float32 [E, 5, U], for viewers and tests."""
+        return np.asarray(self.floats)[:, :5, : self.layout.n_units].copy()

@@ -1,0 +1,160 @@
+"""An episode of one battle in SMAC's terms: start, orders from actions, reward, end."""
+
+from libc.math cimport fabs
+from libc.stdint cimport int32_t
+
+from battle cimport (
+    ANCHORED, ATTACK, ATTACK_MOVE, IDLE, MAX_UNITS, MOVE, MOVING, Battle, Scratch
+)
+from battle_combat cimport attack, choose_target
+from battle_movement cimport plan, push_apart, settle, walk
+from feature_kernel cimport EAST, FIRST_TARGET, NO_OP, NORTH, SOUTH, STOP, WEST
+
+cdef enum:
+    LOOPS_PER_STEP = 8
+
+cdef enum EndCode:  # SMAC's battle outcome
+    LOST = -1
+    DRAWN = 0
+    WON = 1
+    GOES_ON = 2
+
+cdef struct RewardRule:  # SMAC's defaults: dense, positive only, scaled
+    double death_value
+    double win
+    double scale  # what the sum is divided by
+
+cdef struct StepResult:
+    double reward
+    int end_code
+
+
+cdef inline void start_battle(Battle* battle, const float* spawn) noexcept nogil:
+    """Full units at ``spawn`` [n_units, 2]; the enemy gets its opening attack-move, allies stand idle."""
+    cdef int u
+    for u in range(battle.n_units):
+        battle.x[u] = spawn[2 * u]
+        battle.y[u] = spawn[2 * u + 1]
+        battle.health[u] = battle.stats[u].health_max
+        battle.shield[u] = battle.stats[u].shield_max
+        battle.cooldown[u] = 0.0
+        battle.goal_x[u] = battle.rules.attack_x
+        battle.goal_y[u] = battle.rules.attack_y
+        battle.order[u] = IDLE if u < battle.n_agents else ATTACK_MOVE
+        battle.target[u] = -1
+        battle.windup[u] = 0
+        battle.backswing[u] = 0
+        battle.side[u] = 1
+        battle.help_wait[u] = 0
+
+
+cdef inline void give_order(Battle* battle, int u, int action) noexcept nogil:
+    """Turns an action into an order; it interrupts aiming and backswing, unless it repeats the order at hand."""
+    cdef int target = battle.n_agents + action - FIRST_TARGET
+    if action == NO_OP:
+        return
+    if action >= FIRST_TARGET and battle.order[u] == ATTACK and battle.target[u] == target:
+        return
+    battle.windup[u] = 0
+    battle.backswing[u] = 0
+    battle.target[u] = -1
+    if action == STOP:
+        battle.order[u] = IDLE
+    elif action >= FIRST_TARGET:
+        battle.order[u] = ATTACK
+        battle.target[u] = target
+    else:
+        battle.order[u] = MOVE
+        battle.goal_x[u] = battle.x[u] + <float>(2 * (action == EAST) - 2 * (action == WEST))
+        battle.goal_y[u] = battle.y[u] + <float>(2 * (action == NORTH) - 2 * (action == SOUTH))
+
+
+cdef inline void move_units(Battle* battle, Scratch* scratch) noexcept nogil:
+    """Movement phase of one loop: everybody plans and walks from the same positions, then all are pushed apart."""
+    cdef int u
+    for u in range(battle.n_units):
+        scratch.next_x[u] = battle.x[u]
+        scratch.next_y[u] = battle.y[u]
+        scratch.anchor_x[u] = -1000.0  # far away: in nobody's way
+        scratch.anchor_y[u] = -1000.0
+        if not scratch.alive[u]:
+            scratch.next_x[u] = -1000.0 - 10.0 * u
+            continue
+        plan(battle, scratch, u)
+        if scratch.stance[u] == ANCHORED:
+            scratch.anchor_x[u] = battle.x[u]
+            scratch.anchor_y[u] = battle.y[u]
+    for u in range(battle.n_units):
+        if scratch.alive[u] and scratch.stance[u] == MOVING:
+            walk(battle, scratch, u)
+    push_apart(battle, scratch)
+    for u in range(battle.n_units):
+        if scratch.alive[u]:
+            settle(battle, scratch, u)
+
+
+cdef inline void game_loop(Battle* battle, Scratch* scratch) noexcept nogil:
+    """One game loop, 1/16 s: targets, attacks, movement. Who dies in it still shoots in it."""
+    cdef int u
+    for u in range(battle.n_units):
+        scratch.alive[u] = battle.health[u] > 0
+    for u in range(battle.n_units):
+        if scratch.alive[u]:
+            choose_target(battle, scratch, u)
+    for u in range(battle.n_units):
+        if scratch.alive[u]:
+            attack(battle, scratch, u)
+    move_units(battle, scratch)
+
+
+cdef inline int end_code(const Battle* battle) noexcept nogil:
+    """SMAC's end code from who is alive."""
+    cdef int u
+    cdef int allies = 0, enemies = 0
+    for u in range(battle.n_agents):
+        allies += battle.health[u] > 0
+    for u in range(battle.n_agents, battle.n_units):
+        enemies += battle.health[u] > 0
+    if allies == 0:
+        return LOST if enemies > 0 else DRAWN
+    return GOES_ON if enemies > 0 else WON
+
+
+cdef inline double battle_reward(
+    const Battle* battle, const RewardRule* rule, const double* before
+) noexcept nogil:
+    """SMAC's dense reward: health and shield taken from enemies since ``before`` [n_enemies], plus deaths."""
+    cdef int u
+    cdef double damage = 0, deaths = 0, previous
+    for u in range(battle.n_agents, battle.n_units):
+        previous = before[u - battle.n_agents]
+        if previous <= 0:
+            continue
+        if battle.health[u] <= 0:
+            deaths += rule.death_value
+            damage += previous
+        else:
+            damage += previous - (<double>battle.health[u] + <double>battle.shield[u])
+    return fabs(damage + deaths)
+
+
+cdef inline StepResult step_battle(Battle* battle, const RewardRule* rule, const int32_t* actions) noexcept nogil:
+    """One env step: orders, game loops, reward and end code."""
+    cdef Scratch scratch
+    cdef StepResult result
+    cdef double before[MAX_UNITS]
+    cdef int u, loop
+    for u in range(battle.n_agents, battle.n_units):
+        before[u - battle.n_agents] = 0
+        if battle.health[u] > 0:
+            before[u - battle.n_agents] = <double>battle.health[u] + <double>battle.shield[u]
+    for u in range(battle.n_agents):
+        give_order(battle, u, actions[u])
+    for loop in range(LOOPS_PER_STEP):
+        game_loop(battle, &scratch)
+    result.end_code = end_code(battle)
+    result.reward = battle_reward(battle, rule, before)
+    if result.end_code == WON:
+        result.reward += rule.win
+    result.reward /= rule.scale
+    return result

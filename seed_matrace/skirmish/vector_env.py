@@ -1,0 +1,194 @@
+"""The embedded simulator as a vector environment."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seed_matrace._cext._skirmish import Skirmish
+from seed_matrace.skirmish.maps import SkirmishMap, load_map
+from seed_matrace.skirmish.units import UNIT_STATS_DTYPE, load_engine
+from seed_matrace.specs import EnvSpec, empty_env_output, env_output_spec
+from seed_matrace.types import EnvOutput
+
+VERSION = "1"  # of the rules: grows whenever a battle of the same seed and actions can play differently
+BACKEND = f"skirmish-{VERSION}"
+
+REWARD_DEATH = 10.0
+REWARD_WIN = 200.0
+REWARD_SCALE_RATE = 20.0
+
+
+class SkirmishVectorEnv:
+    """E battles on one map that step together and reset themselves (see ``envs.base.VectorEnv``).
+
+    Environment j plays the random stream ``first_env + j`` of ``seed``: the same battles whatever the number of
+    environments or the process they run in.
+
+    Args:
+      map_name: one of ``maps.map_names()``.
+      num_envs: E, at least 1.
+      seed: at least 0.
+      first_env: number of the first stream, at least 0.
+
+    Raises:
+      ValueError: unknown map (the message names near ones), or a number out of range.
+    """
+
+    spec: EnvSpec
+    num_envs: int
+
+    def __init__(self, map_name: str, num_envs: int, seed: int = 0, first_env: int = 0) -> None:
+        for name, value, least in (("num_envs", num_envs, 1), ("seed", seed, 0), ("first_env", first_env, 0)):
+            if not least <= value < 2**63:
+                raise ValueError(f"{name} is {value}; at least {least} and less than 2**63 expected")
+        self.map = load_map(map_name)
+        self.spec = self.map.spec
+        self.num_envs = num_envs
+        self._battles: Skirmish | None = _build(self.map, num_envs, seed, first_env)
+        self._playing = False
+        self._known_outs: dict[int, EnvOutput] = {}
+
+    def reset(self, out: EnvOutput | None = None) -> EnvOutput:
+        """Starts an episode in every environment; reward 0, no ends.
+
+        Args:
+          out: arrays to write into, as ``specs.empty_env_output`` makes them; fresh ones if None.
+
+        Returns:
+          ``out``, or fresh arrays that later steps do not touch.
+
+        Raises:
+          ValueError: an array of ``out`` has another shape or dtype, or is not C-contiguous.
+          RuntimeError: the environment is closed.
+        """
+        battles = self._open()
+        out = self._output(out)
+        for array in (*out[3:6], *out.episode):
+            array[...] = 0
+        battles.reset(out.obs, out.avail_actions, out.state)
+        self._playing = True
+        return out
+
+    def step(self, actions: np.ndarray, out: EnvOutput | None = None) -> EnvOutput:
+        """Plays one step of every environment.
+
+        Args:
+          actions: int32 [E, N], each available in the step before.
+          out: as in ``reset``.
+
+        Returns:
+          As ``reset`` does. Nothing has been played when an error is raised.
+
+        Raises:
+          ValueError: wrong shape or dtype, or an action that is not available.
+          RuntimeError: not reset yet, or closed.
+        """
+        battles = self._open()
+        if not self._playing:
+            raise RuntimeError("step() before the first reset(); call reset() to start the episodes")
+        actions = self._checked(battles, actions)
+        out = self._output(out)
+        battles.step(
+            actions,
+            out.obs,
+            out.avail_actions,
+            out.state,
+            out.reward,
+            out.terminated.view(np.uint8),
+            out.truncated.view(np.uint8),
+            out.episode.episode_return,
+            out.episode.length,
+            out.episode.battle_won.view(np.uint8),
+            out.episode.dead_allies,
+            out.episode.dead_enemies,
+        )
+        return out
+
+    def sample_actions(self, out: np.ndarray | None = None) -> np.ndarray:
+        """Draws available actions uniformly, int32 [E, N], from streams of their own: battles are not disturbed."""
+        battles = self._open()
+        if not self._playing:
+            raise RuntimeError("sample_actions() before the first reset(); call reset() to start the episodes")
+        actions = np.empty((self.num_envs, self.spec.n_agents), np.int32) if out is None else out
+        battles.sample_actions(actions)
+        return actions
+
+    def units(self) -> np.ndarray:
+        """Every unit now: float32 [E, 5, U] of x, y, health, shield, cooldown (loops); U is allies, then enemies."""
+        return self._open().units()
+
+    def close(self) -> None:
+        """Frees the battles; safe to call twice."""
+        self._battles = None
+        self._known_outs.clear()
+
+    def _open(self) -> Skirmish:
+        if self._battles is None:
+            raise RuntimeError("the environment is closed")
+        return self._battles
+
+    def _checked(self, battles: Skirmish, actions: np.ndarray) -> np.ndarray:
+        expected = (self.num_envs, self.spec.n_agents)
+        if not isinstance(actions, np.ndarray) or actions.shape != expected or actions.dtype != np.int32:
+            got = f"{actions.dtype} {actions.shape}" if isinstance(actions, np.ndarray) else type(actions).__name__
+            raise ValueError(f"actions are {got}; an int32 array of shape {expected} expected")
+        actions = np.ascontiguousarray(actions)
+        bad = battles.first_unavailable(actions)
+        if bad is not None:
+            env, agent = bad
+            raise ValueError(
+                f"environment {env}, agent {agent}: action {actions[env, agent]} is not available; "
+                f"available: {battles.available(env, agent)}"
+            )
+        return actions
+
+    def _output(self, out: EnvOutput | None) -> EnvOutput:
+        if out is None:
+            return empty_env_output(self.spec, self.num_envs)
+        if self._known_outs.get(id(out)) is not out:
+            _check_output(out, self.spec, self.num_envs)
+            if len(self._known_outs) >= 16:
+                self._known_outs.clear()
+            self._known_outs[id(out)] = out
+        return out
+
+
+def _check_output(out: EnvOutput, spec: EnvSpec, num_envs: int) -> None:
+    expected = env_output_spec(spec, num_envs)
+    names = (*EnvOutput._fields[:-1], *out.episode._fields)
+    for name, array, want in zip(names, (*out[:-1], *out.episode), (*expected[:-1], *expected.episode), strict=True):
+        if array.shape != want.shape or array.dtype != want.dtype:
+            raise ValueError(f"out.{name} is {array.dtype} {array.shape}; {want.dtype} {want.shape} expected")
+        if not (array.flags.c_contiguous and array.flags.writeable):
+            raise ValueError(f"out.{name} must be C-contiguous and writeable")
+
+
+def _build(battle_map: SkirmishMap, num_envs: int, seed: int, first_env: int) -> Skirmish:
+    units = battle_map.units
+    engine = load_engine()
+    low, high = engine.attack_delay_loops
+    enemies = units[battle_map.n_agents :]
+    rules = {
+        "delay_low": low,
+        "delay_span": high - low,
+        "minimum_damage": engine.minimum_damage,
+        "help_radius": engine.help_radius,
+        "help_period": engine.help_period_loops,
+        "attack_x": battle_map.attack_point[0],
+        "attack_y": battle_map.attack_point[1],
+        # The group has arrived when it fills the disc that its units, packed like oranges, would fill.
+        "arrival_radius": 1.1 * float(np.sqrt(sum(unit.separation_radius**2 for unit in enemies))),
+    }
+    max_reward = len(enemies) * REWARD_DEATH + REWARD_WIN + sum(unit.health + unit.shield for unit in enemies)
+    return Skirmish(
+        num_envs,
+        layout=battle_map.layout,
+        stats=np.array([unit.stats_row() for unit in units], UNIT_STATS_DTYPE),
+        separation=np.array([unit.separation_radius for unit in units], np.float32),
+        spawn=battle_map.spawn,
+        rules=rules,
+        reward=(REWARD_DEATH, REWARD_WIN, max_reward / REWARD_SCALE_RATE),
+        episode_limit=battle_map.episode_limit,
+        seed=seed,
+        first_env=first_env,
+    )
