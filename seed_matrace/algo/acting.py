@@ -1,0 +1,71 @@
+"""A policy network compiled for choosing actions, one call per batch of observations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seed_matrace.algo import distributions
+from seed_matrace.algo.networks import Policy
+from seed_matrace.specs import EnvSpec
+from seed_matrace.types import PolicyOutput
+
+Tensor = Any
+
+_ALIGNMENT = 64  # bytes; TensorFlow's kernels abort the process on less
+
+
+class CompiledPolicy:
+    """Chooses actions with the weights that a policy has at the time of the call.
+
+    Everything is traced here and batch sizes may differ from call to call, so that calls never trace, whichever
+    thread they come from, and may overlap with training of the same weights.
+    """
+
+    def __init__(self, policy: Policy, spec: EnvSpec) -> None:
+        obs = tf.TensorSpec([None, spec.n_agents, spec.obs_dim], tf.float32)
+        avail_actions = tf.TensorSpec([None, spec.n_agents, spec.n_actions], tf.uint8)
+        seed = tf.TensorSpec([2], tf.int64)
+
+        def sample(obs: Tensor, avail_actions: Tensor, seed: Tensor) -> PolicyOutput:
+            log_probs = distributions.masked_log_probs(policy(obs), avail_actions)
+            action = distributions.sample(log_probs, seed)
+            return PolicyOutput(action, distributions.log_prob(log_probs, action))
+
+        def greedy(obs: Tensor, avail_actions: Tensor) -> Tensor:
+            return distributions.greedy(distributions.masked_log_probs(policy(obs), avail_actions))
+
+        self._sample = tf.function(sample, autograph=False).get_concrete_function(obs, avail_actions, seed)
+        self._greedy = tf.function(greedy, autograph=False).get_concrete_function(obs, avail_actions)
+
+    def sample(self, obs: np.ndarray, avail_actions: np.ndarray, seed: np.ndarray) -> PolicyOutput:
+        """Draws actions from the policy.
+
+        Args:
+          obs: float32 [B, N, O].
+          avail_actions: uint8 [B, N, A], 1 = may be chosen; never all 0.
+          seed: int32 or int64 [2]; equal seeds and batches draw equal actions.
+
+        Returns:
+          PolicyOutput of tensors: action int32 [B, N], log_prob float32 [B, N].
+        """
+        return self._sample(as_tensor(obs), as_tensor(avail_actions), tf.constant(seed, tf.int64))
+
+    def greedy(self, obs: np.ndarray, avail_actions: np.ndarray) -> Tensor:
+        """The likeliest actions, int32 [B, N]; arguments as in ``sample``."""
+        return self._greedy(as_tensor(obs), as_tensor(avail_actions))
+
+
+def as_tensor(array: np.ndarray | Tensor) -> Tensor:
+    """Hands an array to TensorFlow, without a copy if it is writable, contiguous and aligned to 64 bytes.
+
+    A tensor without a copy shows later writes to the array: leave the array alone until whoever got the tensor is done.
+    """
+    if not isinstance(array, np.ndarray):
+        return tf.convert_to_tensor(array)
+    flags = array.flags
+    if flags.writeable and flags.c_contiguous and array.ctypes.data % _ALIGNMENT == 0:
+        return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+    return tf.constant(array)

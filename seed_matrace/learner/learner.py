@@ -1,0 +1,117 @@
+"""The learner: all weights, the compiled policy that inference calls and the compiled train step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from seed_matrace.algo.acting import CompiledPolicy, as_tensor
+from seed_matrace.algo.losses import EntropyCost, matrace_loss
+from seed_matrace.algo.networks import Critic, Policy
+from seed_matrace.specs import EnvSpec, unroll_spec
+from seed_matrace.types import PolicyOutput, Unroll
+
+if TYPE_CHECKING:
+    from seed_matrace.config import Config
+
+Tensor = Any
+
+
+class Learner:
+    """Trains a team's policy and critic with MA-Trace.
+
+    ``policy_step`` and ``greedy_step`` may run in other threads than ``train_step``: they share its weights and see
+    each variable either before or after a step. The same config, spec and seed give the same weights.
+    """
+
+    def __init__(self, config: Config, spec: EnvSpec, seed: int) -> None:
+        """Creates the weights and traces everything for the configured unroll length.
+
+        Args:
+          config: network, loss and optimizer settings.
+          spec: sizes of the environment.
+          seed: of the initial weights.
+        """
+        self._config, self._spec = config, spec
+        policy_rng, critic_rng = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
+        network, loss = config.network, config.loss
+        self.policy = Policy(spec, network.policy_layers, policy_rng)
+        self.critic = Critic(spec, network.critic_input, network.critic_layers, critic_rng)
+        self.entropy_cost = EntropyCost(loss.entropy_cost, loss.entropy_cost_speed)
+        self.learner_steps = tf.Variable(0, dtype=tf.int64, name="learner_steps")
+        self._networks = [*self.policy.trainable_variables, *self.critic.trainable_variables]
+        self._variables = [*self._networks, *self.entropy_cost.trainable_variables]
+        self.optimizer = tf.keras.optimizers.Adam(config.optimizer.learning_rate, epsilon=config.optimizer.epsilon)
+        self.optimizer.build(self._variables)
+
+        self._acting = CompiledPolicy(self.policy, spec)
+        self._train_functions: dict[int, Any] = {}
+        self._train_function(config.learner.unroll_length + 1)
+
+    def policy_step(self, obs: np.ndarray, avail_actions: np.ndarray, seed: np.ndarray) -> PolicyOutput:
+        """Draws actions from the current policy; see ``CompiledPolicy.sample``."""
+        return self._acting.sample(obs, avail_actions, seed)
+
+    def greedy_step(self, obs: np.ndarray, avail_actions: np.ndarray) -> Tensor:
+        """The current policy's likeliest actions, int32 [B, N]."""
+        return self._acting.greedy(obs, avail_actions)
+
+    def train_step(self, batch: Unroll) -> dict[str, Tensor]:
+        """Does one learner step.
+
+        Args:
+          batch: arrays or tensors [T+1, B, ...]. Arrays aligned to 64 bytes are read in place; none is kept. Any B;
+            an unroll length other than the configured one is traced when it is first seen.
+
+        Returns:
+          float32 scalars by tag, "losses/total" among them: finite unless training has gone wrong.
+        """
+        train = self._train_function(len(batch.reward))
+        return train(*map(as_tensor, batch))
+
+    @property
+    def trackables(self) -> dict[str, Any]:
+        """Everything that training changes, by name, for ``tf.train.Checkpoint(**learner.trackables)``."""
+        return {
+            "policy": self.policy,
+            "critic": self.critic,
+            "entropy_cost": self.entropy_cost,
+            "optimizer": self.optimizer,
+            "learner_steps": self.learner_steps,
+        }
+
+    def _train_function(self, steps: int) -> Any:
+        """The train step compiled for unrolls of ``steps`` steps and any number of columns."""
+        if steps not in self._train_functions:
+            with_state = self._config.network.critic_input == "state"
+            shapes = unroll_spec(self._spec, steps - 1, columns=1, with_state=with_state)
+            signature = [tf.TensorSpec([steps, None, *field.shape[2:]], field.dtype) for field in shapes]
+            self._train_functions[steps] = tf.function(self._train, autograph=False).get_concrete_function(*signature)
+        return self._train_functions[steps]
+
+    def _train(self, *fields: Tensor) -> dict[str, Tensor]:
+        gradients, metrics = self._gradients(Unroll(*fields))
+        networks = len(self._networks)
+        norm = tf.linalg.global_norm(gradients[:networks])
+        if self._config.optimizer.clip_norm > 0:
+            # The entropy cost's gradient stays out: it is often the largest and would shrink all others.
+            clipped, _ = tf.clip_by_global_norm(gradients[:networks], self._config.optimizer.clip_norm, use_norm=norm)
+            gradients = [*clipped, *gradients[networks:]]
+        self.optimizer.apply(gradients, self._variables)
+        self.entropy_cost.limit()
+        self.learner_steps.assign_add(1)
+        return {**metrics, "optimizer/grad_norm": norm}
+
+    def _gradients(self, batch: Unroll) -> tuple[list[Tensor], dict[str, Tensor]]:
+        """Gradients of the loss in the order of ``_variables``, and the loss' metrics."""
+        with tf.GradientTape() as tape:
+            loss = matrace_loss(
+                logits=self.policy(batch.obs[:-1]),
+                values=self.critic(batch.obs, batch.state),
+                unroll=batch,
+                entropy_cost=self.entropy_cost(),
+                config=self._config.loss,
+            )
+        return tape.gradient(loss.total, self._variables), loss.metrics
