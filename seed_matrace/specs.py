@@ -11,6 +11,8 @@ import numpy as np
 
 from seed_matrace.types import EnvOutput, EpisodeStats, PolicyOutput, Unroll
 
+ALIGNMENT = 64  # bytes: a cache line, and what TensorFlow asks of memory that it does not copy
+
 
 class ArraySpec(NamedTuple):
     """Shape and dtype of one array."""
@@ -23,7 +25,10 @@ class ArraySpec(NamedTuple):
         return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
 
     def empty(self) -> np.ndarray:
-        return np.zeros(self.shape, self.dtype)
+        """Zeroed, and aligned so that TensorFlow can read it in place."""
+        memory = np.zeros(self.nbytes + ALIGNMENT, np.uint8)
+        start = -memory.ctypes.data % ALIGNMENT
+        return memory[start : start + self.nbytes].view(self.dtype).reshape(self.shape)
 
 
 @dataclass(frozen=True)

@@ -119,5 +119,5 @@ def wilson_interval(successes: int, trials: int, z: float = 1.959963984540054) -
     rate, weight = successes / trials, z * z / trials
     centre = (rate + weight / 2) / (1 + weight)
     half = z * math.sqrt(rate * (1 - rate) / trials + weight / (4 * trials)) / (1 + weight)
-    # The ends are 0 and 1 exactly when nothing or everything succeeded; rounding must not push them past that.
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # The interval ends at the rate itself when that is 0 or 1; rounding must not push it past.
+    return max(0.0, min(rate, centre - half)), min(1.0, max(rate, centre + half))

@@ -207,14 +207,13 @@ class Status:
 
 
 def compact(number: float | None) -> str:
-    """Three digits and a letter: 950, 62k, 1.28M, 10.0M."""
+    """Three digits and a letter: 950, 62.4k, 1.28M, 10.0M."""
     if number is None:
         return NOTHING
     for unit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(number) >= 0.9995 * unit:
-            scaled = number / unit
-            digits = 0 if abs(scaled) >= 99.95 or (letter == "k" and abs(scaled) >= 9.995) else 1
-            return f"{scaled:.{digits if abs(scaled) >= 9.995 else 2}f}{letter}"
+        scaled = abs(number) / unit
+        if scaled >= 0.9995:
+            return f"{number / unit:.{2 if scaled < 9.995 else 1 if scaled < 99.95 else 0}f}{letter}"
     return f"{number:.0f}"
 
 

@@ -72,11 +72,7 @@ def read_run(run_dir: str | Path) -> Run:
 def plot_learning_curve(
     run_dirs: Sequence[str | Path], output: str | Path, *, mix: bool = False, title: str | None = None
 ) -> Path:
-    """Draws win rate, return, throughput and policy lag against env steps.
-
-    One run: train and evaluation curves, with the 95% interval of the evaluated win rate. Several seeds of one map
-    and backend: each seed thin, their median thick, and a band (quartiles from four seeds on, else minimum to
-    maximum) as far as all seeds have got. With ``mix``, one median and band per map and backend.
+    """Saves the picture that ``learning_curve_figure`` draws of ``run_dirs``.
 
     Args:
       run_dirs: run directories, finished or not; those without a report are left out.
@@ -91,18 +87,31 @@ def plot_learning_curve(
       ValueError: not a run directory, nothing to draw yet, or different maps or backends without ``mix``.
     """
     runs = [read_run(path) for path in dict.fromkeys(Path(path).resolve() for path in run_dirs)]
+    figure = learning_curve_figure(runs, mix=mix, title=title)
+    Path(output).parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(output, dpi=130)
+    return Path(output)
+
+
+def learning_curve_figure(runs: Sequence[Run], *, mix: bool = False, title: str | None = None) -> Any:
+    """Win rate, return, throughput and policy lag against env steps, as a matplotlib Figure.
+
+    One run: train and evaluation curves, with the 95% interval of the evaluated win rate. Several seeds of one map
+    and backend: each seed thin, their median thick, and a band (quartiles from four seeds on, else minimum to
+    maximum) as far as all seeds have got. With ``mix``, one median and band per map and backend.
+
+    Raises:
+      ValueError: no run has a report, or different maps or backends without ``mix``.
+    """
     drawn = [run for run in runs if run.reports]
     if not drawn:
-        raise ValueError(f"nothing to draw yet: no reports in {', '.join(map(str, run_dirs)) or 'no run directories'}")
+        raise ValueError(f"nothing to draw yet: no reports in {', '.join(str(run.path) for run in runs) or 'no runs'}")
     groups = _group(drawn)
     if len(groups) > 1 and not mix:
         raise ValueError(
             f"these runs do not compare: {'; '.join(groups)}. Plot them apart, or mix them in one picture on purpose"
         )
-    figure = _draw(groups, title or _title(groups))
-    Path(output).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(output, dpi=130)
-    return Path(output)
+    return _draw(groups, title or _title(groups))
 
 
 def band(curves: Sequence[Curve]) -> Band:

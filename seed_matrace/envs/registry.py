@@ -1,0 +1,32 @@
+"""From a configured backend and map to environments: the only place that knows which backends exist."""
+
+from __future__ import annotations
+
+from seed_matrace.config import EnvConfig
+from seed_matrace.envs.base import VectorEnv
+from seed_matrace.specs import EnvSpec
+
+
+def env_spec(env: EnvConfig) -> EnvSpec:
+    """Sizes of the configured map, without building an environment.
+
+    Raises:
+      ValueError: unknown map; the message names the near ones.
+    """
+    from seed_matrace.skirmish.maps import load_map
+
+    return load_map(env.map_name).spec
+
+
+def backend_name(env: EnvConfig) -> str:
+    """What results are stamped with, e.g. "skirmish-1"; results of different backends do not compare."""
+    from seed_matrace.skirmish.vector_env import VERSION
+
+    return f"{env.backend}-{VERSION}"
+
+
+def make_vector_env(env: EnvConfig, num_envs: int, seed: int, first_env: int = 0) -> VectorEnv:
+    """``num_envs`` environments; environment j is random stream ``first_env + j`` of ``seed``."""
+    from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
+
+    return SkirmishVectorEnv(env.map_name, num_envs, seed, first_env=first_env)

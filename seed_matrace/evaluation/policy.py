@@ -1,0 +1,81 @@
+"""A trained team, ready to play."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from seed_matrace.config import Config
+from seed_matrace.envs.registry import env_spec
+from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
+from seed_matrace.learner.learner import Learner
+from seed_matrace.learner.run_directory import load_run_config
+from seed_matrace.specs import EnvSpec
+
+
+class TrainedPolicy:
+    """Decentralised execution: each agent's action depends on its own observation alone.
+
+    Attributes:
+      config: the configuration it was trained with.
+      spec: sizes of observations and actions.
+      env_steps: how many env steps it was trained on.
+    """
+
+    def __init__(self, learner: Learner, config: Config, spec: EnvSpec, env_steps: int) -> None:
+        self.config = config
+        self.spec = spec
+        self.env_steps = env_steps
+        self._learner = learner
+
+    def act(self, obs: np.ndarray, avail_actions: np.ndarray, episode_start: np.ndarray) -> np.ndarray:
+        """The most probable available action of every agent.
+
+        Args:
+          obs: float32 [E, N, O].
+          avail_actions: uint8 [E, N, A], 1 = may be chosen.
+          episode_start: bool [E], true where this is the first step of an episode: what the policy remembers of the
+            episode before is forgotten there.
+
+        Returns:
+          int32 [E, N].
+
+        Raises:
+          ValueError: shapes that do not fit the map it was trained on.
+        """
+        agents = (self.spec.n_agents,)
+        expected = (*agents, self.spec.obs_dim), (*agents, self.spec.n_actions), ()
+        for name, array, shape in zip(
+            ("obs", "avail_actions", "episode_start"), (obs, avail_actions, episode_start), expected, strict=True
+        ):
+            if np.shape(array) != (len(obs), *shape):
+                raise ValueError(f"{name} must have shape {(len(obs), *shape)}, not {np.shape(array)}")
+        return np.asarray(
+            self._learner.greedy_step(np.asarray(obs, np.float32), np.asarray(avail_actions, np.uint8))
+        )
+
+
+def load_policy(run_dir: str | os.PathLike[str], checkpoint: str = "best") -> TrainedPolicy:
+    """The policy of a run.
+
+    Args:
+      checkpoint: "best" (best evaluated weights) or "latest".
+
+    Raises:
+      ValueError: not a run directory, or no such kind of checkpoint.
+      CheckpointError: the run has no usable checkpoint yet.
+    """
+    kinds = {"best": "best", "latest": "step"}
+    if checkpoint not in kinds:
+        raise ValueError(f"checkpoint must be 'best' or 'latest', not {checkpoint!r}")
+    config, _, _ = load_run_config(Path(run_dir))
+    spec = env_spec(config.env)
+    learner = Learner(config, spec, seed=0)
+    restored = Checkpoints(Path(run_dir) / "checkpoints", keep=1).restore_newest(
+        kinds[checkpoint], {"policy": learner.policy}
+    )
+    if restored is None:
+        raise CheckpointError(f"{run_dir} has no {checkpoint} checkpoint yet")
+    return TrainedPolicy(learner, config, spec, restored[0]["env_steps"])

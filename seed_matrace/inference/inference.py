@@ -1,0 +1,131 @@
+"""One inference step: gather ready groups, run the policy once, remember the step, answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from seed_matrace.inference.groups import GroupPlan
+from seed_matrace.inference.unrolls import Unrolls
+from seed_matrace.specs import EnvSpec, empty_env_output
+from seed_matrace.transport.messages import Slot
+from seed_matrace.types import EnvOutput, EpisodeStats, PolicyOutput
+
+# (obs [B, N, O], avail_actions [B, N, A], seed int32 [2]) -> PolicyOutput
+PolicyStep = Callable[[np.ndarray, np.ndarray, np.ndarray], PolicyOutput]
+
+
+class VersionedPolicy(NamedTuple):
+    """The behaviour policy and its age."""
+
+    step: PolicyStep
+    version: Callable[[], int]  # learner steps done so far
+
+
+@dataclass
+class ActingCounts:
+    """What the environments did since the last report."""
+
+    acted_env_steps: int = 0
+    batches: int = 0
+    episodes: int = 0
+    battles_won: int = 0
+    episode_return: float = 0.0
+    episode_length: int = 0
+
+
+@dataclass
+class ActingStatistics:
+    """Adds up what inference sees; read and reset by the learner's thread."""
+
+    _counts: ActingCounts = field(default_factory=ActingCounts)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, env: EnvOutput, batches: int) -> None:
+        """Counts one gathered batch of steps."""
+        ended = env.terminated | env.truncated
+        with self._lock:
+            self._counts.acted_env_steps += ended.shape[0]
+            self._counts.batches += batches
+            if ended.any():
+                self._add_episodes(env.episode, ended)
+
+    def take(self) -> ActingCounts:
+        """The counts since the last call."""
+        with self._lock:
+            counts, self._counts = self._counts, ActingCounts()
+        return counts
+
+    def _add_episodes(self, episode: EpisodeStats, ended: np.ndarray) -> None:
+        counts = self._counts
+        counts.episodes += int(ended.sum())
+        counts.battles_won += int(episode.battle_won[ended].sum())
+        counts.episode_return += float(episode.episode_return[ended].sum(dtype=np.float64))
+        counts.episode_length += int(episode.length[ended].sum())
+
+
+class Inference:
+    """Answers groups with the newest policy; ``seed`` decides the sampling of actions."""
+
+    def __init__(
+        self, policy: VersionedPolicy, unrolls: Unrolls, spec: EnvSpec, plan: GroupPlan, *, seed: int
+    ) -> None:
+        self.statistics = ActingStatistics()
+        self._policy = policy
+        self._unrolls = unrolls
+        self._group_size = plan.group_size
+        self._batch_groups = _batch_sizes(plan.num_groups)
+        self._staging = empty_env_output(spec, plan.num_groups * plan.group_size)
+        self._seed = np.array([seed & 0x7FFFFFFF, 0], np.int32)  # the second number counts the batches
+
+    def infer(self, groups: Sequence[int], slots: Sequence[Slot]) -> None:
+        """Writes the actions of every group into its slot.
+
+        Each step is copied before it is looked at: whatever an actor does with its slot later, the unroll holds what
+        the policy saw.
+        """
+        rows = len(groups) * self._group_size
+        for index, slot in enumerate(slots):
+            self._gather(index, slot)
+        padded = next(size for size in self._batch_groups if size >= len(groups)) * self._group_size
+        self._pad(rows, padded)
+        version = self._policy.version()
+        output = self._policy.step(self._staging.obs[:padded], self._staging.avail_actions[:padded], self._next_seed())
+        action, log_prob = np.asarray(output.action), np.asarray(output.log_prob)
+        for index, (group, slot) in enumerate(zip(groups, slots, strict=True)):
+            own = self._rows(index)
+            self._unrolls.append(group, _select(self._staging, own), action[own], log_prob[own], version)
+            slot.action[...] = action[own]
+        self.statistics.add(_select(self._staging, slice(0, rows)), batches=1)
+
+    def _rows(self, index: int) -> slice:
+        return slice(index * self._group_size, (index + 1) * self._group_size)
+
+    def _gather(self, index: int, slot: Slot) -> None:
+        rows = self._rows(index)
+        for source, target in zip(slot.env[:-1], self._staging[:-1], strict=True):
+            target[rows] = source
+        for source, target in zip(slot.env.episode, self._staging.episode, strict=True):
+            target[rows] = source
+
+    def _pad(self, rows: int, padded: int) -> None:
+        self._staging.obs[rows:padded] = 0.0
+        self._staging.avail_actions[rows:padded] = 0
+        self._staging.avail_actions[rows:padded, :, 0] = 1
+
+    def _next_seed(self) -> np.ndarray:
+        self._seed[1] = (self._seed[1] + 1) & 0x7FFFFFFF
+        return self._seed
+
+
+def _batch_sizes(num_groups: int) -> list[int]:
+    """A few fixed sizes, in groups, so that compiled functions see few shapes: 1, 2, 4, ... and all."""
+    return sorted({*(2**i for i in range(num_groups.bit_length()) if 2**i < num_groups), num_groups})
+
+
+def _select(env: EnvOutput, rows: slice) -> EnvOutput:
+    return EnvOutput(*(array[rows] for array in env[:-1]), EpisodeStats(*(array[rows] for array in env.episode)))

@@ -1,0 +1,99 @@
+"""The inference loop: serves whichever groups are ready until it is told to stop."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from absl import logging
+
+from seed_matrace.inference.inference import Inference
+from seed_matrace.inference.unrolls import Unrolls
+from seed_matrace.transport.shared_memory import Event, Joined, Left, Ready, SharedMemoryServer
+
+_IDLE_S = 1.0
+
+
+class InferenceServer:
+    """Runs ``Inference`` for the groups of a transport server, in a thread of its own.
+
+    Groups whose unrolls the learner has not taken yet stay unanswered: they wait, the others go on.
+    """
+
+    def __init__(self, transport: SharedMemoryServer, inference: Inference, unrolls: Unrolls, max_wait_ms: float) -> None:
+        self.dropped_env_steps = 0
+        self.error: BaseException | None = None
+        self._transport = transport
+        self._inference = inference
+        self._unrolls = unrolls
+        self._max_wait_s = max_wait_ms / 1000
+        self._ready: dict[int, None] = {}  # an ordered set: first come, first served
+        self._connected: set[int] = set()
+        self._num_groups = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
+        unrolls.call_on_release(transport.wake)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the loop and closes the transport."""
+        self._stop.set()
+        self._transport.wake()
+        self._thread.join()
+
+    @property
+    def connected_actors(self) -> int:
+        return len(self._connected)
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._serve_once()
+        except BaseException as error:  # the learner's thread raises it again
+            self.error = error
+            logging.exception("inference stopped")
+        finally:
+            self._transport.close()
+
+    def _serve_once(self) -> None:
+        self._handle(self._transport.poll(_IDLE_S))
+        if self._max_wait_s:
+            self._wait_for_more()
+        runnable = [group for group in self._ready if self._unrolls.can_append(group)]
+        if not runnable:
+            return
+        self._inference.infer(runnable, [self._transport.slot(group) for group in runnable])
+        for group in runnable:
+            del self._ready[group]
+        self._handle(self._transport.answer(runnable))
+
+    def _wait_for_more(self) -> None:
+        deadline = time.monotonic() + self._max_wait_s
+        while self._ready and len(self._ready) < self._num_groups:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return
+            self._handle(self._transport.poll(left))
+
+    def _handle(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Ready):
+                self._ready[event.group] = None
+            elif isinstance(event, Joined):
+                self._connected.add(event.task_id)
+                self._num_groups += len(event.groups)
+                logging.info("actor %d joined with groups %s", event.task_id, list(event.groups))
+            elif isinstance(event, Left):
+                self._remove(event)
+
+    def _remove(self, event: Left) -> None:
+        self._connected.discard(event.task_id)
+        self._num_groups -= len(event.groups)
+        dropped = 0
+        for group in event.groups:
+            self._ready.pop(group, None)
+            dropped += self._unrolls.drop(group)
+        self.dropped_env_steps += dropped
+        logging.info("actor %d left: %s; %d env steps of unfinished unrolls dropped", event.task_id, event.reason, dropped)

@@ -1,0 +1,110 @@
+"""The unfinished unroll of every group, and the bounded queue of full ones.
+
+Each group owns a fixed number of buffers. A group that has filled them all waits until the batcher has taken one:
+this is what bounds the policy lag and the memory.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from seed_matrace.specs import EnvSpec, empty_unroll, unroll_spec
+from seed_matrace.types import EnvOutput, Unroll
+
+
+class FullUnroll(NamedTuple):
+    group: int
+    unroll: Unroll  # [T+1, E, ...]
+
+
+@dataclass(frozen=True)
+class UnrollSizes:
+    """How many unrolls of which size a run holds: T = unroll_length, E = group_size."""
+
+    num_groups: int
+    group_size: int
+    unroll_length: int
+    queued: int  # full unrolls that may wait per group
+    with_state: bool
+
+    def memory_bytes(self, spec: EnvSpec) -> int:
+        """Bytes of all unrolls together."""
+        arrays = unroll_spec(spec, self.unroll_length, self.group_size, with_state=self.with_state)
+        return sum(array.nbytes for array in arrays) * self.num_groups * (1 + self.queued)
+
+
+class Unrolls:
+    """Written by the inference loop, emptied by the batcher; the two may be different threads."""
+
+    def __init__(self, spec: EnvSpec, sizes: UnrollSizes) -> None:
+        def new_unroll() -> Unroll:
+            return empty_unroll(spec, sizes.unroll_length, sizes.group_size, with_state=sizes.with_state)
+
+        self._length = sizes.unroll_length
+        self._changed = threading.Condition()
+        self._on_release: Callable[[], None] = lambda: None
+        self._queue: deque[FullUnroll] = deque()
+        self._free = [[new_unroll() for _ in range(sizes.queued)] for _ in range(sizes.num_groups)]
+        self._current = [new_unroll() for _ in range(sizes.num_groups)]
+        self._step = [0] * sizes.num_groups
+
+    def call_on_release(self, callback: Callable[[], None]) -> None:
+        """``callback`` is called, in the batcher's thread, whenever a group that had to wait may go on."""
+        self._on_release = callback
+
+    def can_append(self, group: int) -> bool:
+        """False while the group would complete an unroll and has no buffer for its next one."""
+        return self._step[group] < self._length or bool(self._free[group])
+
+    def append(self, group: int, env: EnvOutput, action: np.ndarray, log_prob: np.ndarray, version: int) -> None:
+        """Adds one step of a group; ``can_append`` must hold. A full unroll goes to the queue."""
+        self._write(group, env, action, log_prob, version)
+        if self._step[group] < self._length:
+            self._step[group] += 1
+            return
+        full = self._current[group]
+        with self._changed:
+            self._current[group] = self._free[group].pop()
+        for source, target in zip(full, self._current[group], strict=True):
+            target[0] = source[-1]  # unrolls overlap by one step
+        self._step[group] = 1
+        with self._changed:
+            self._queue.append(FullUnroll(group, full))
+            self._changed.notify_all()
+
+    def drop(self, group: int) -> int:
+        """Forgets the group's unfinished unroll; returns the env steps lost with it."""
+        steps = max(self._step[group] - 1, 0) * self._current[group].reward.shape[1]
+        self._step[group] = 0
+        return steps
+
+    def take(self, timeout_s: float | None = None) -> FullUnroll | None:
+        """The oldest full unroll, or None if none came within ``timeout_s``."""
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._queue), timeout_s)
+            return self._queue.popleft() if self._queue else None
+
+    def release(self, full: FullUnroll) -> None:
+        """Gives a taken unroll's buffer back to its group."""
+        with self._changed:
+            self._free[full.group].append(full.unroll)
+        self._on_release()
+
+    def _write(self, group: int, env: EnvOutput, action: np.ndarray, log_prob: np.ndarray, version: int) -> None:
+        unroll, step = self._current[group], self._step[group]
+        unroll.obs[step] = env.obs
+        unroll.avail_actions[step] = env.avail_actions
+        if unroll.state.shape[-1]:
+            unroll.state[step] = env.state
+        unroll.reward[step] = env.reward
+        unroll.terminated[step] = env.terminated
+        unroll.truncated[step] = env.truncated
+        unroll.action[step] = action
+        unroll.log_prob[step] = log_prob
+        unroll.policy_version[step] = version

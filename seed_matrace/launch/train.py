@@ -1,0 +1,158 @@
+"""``seed-matrace train`` and ``learner``: everything around a training run, from its configuration to its last line."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seed_matrace.config import Config, load_config
+from seed_matrace.envs.registry import backend_name, env_spec
+from seed_matrace.inference.groups import GroupPlan, plan_groups
+from seed_matrace.launch.display import Display, duration
+from seed_matrace.launch.local import LocalActors
+from seed_matrace.learner.metrics import read_run_info, write_run_info
+from seed_matrace.learner.run_directory import RunDirectory, is_run_directory, load_run_config
+from seed_matrace.transport.shared_memory import MAX_SOCKET_PATH
+
+if TYPE_CHECKING:
+    from seed_matrace.learner.run import Progress, TrainingRun
+    from seed_matrace.learner.sources import BatchSource
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """The flags of ``train`` and ``learner``."""
+
+    gin_files: Sequence[str] = ()
+    gin_params: Sequence[str] = ()
+    run_dir: str | None = None
+    seed: int | None = None
+    init_from: str | None = None
+    num_actors: int = 0  # 0 steps the environments in this process
+    listen_at: Path | None = None  # socket for actors that others start; None starts them here
+
+
+def train(options: TrainOptions, stop: threading.Event) -> None:
+    """Begins or resumes a run and stays until it is over or ``stop`` is set.
+
+    Raises:
+      ValueError: what makes the run impossible, before a file of an existing run is touched.
+    """
+    resuming = options.run_dir is not None and is_run_directory(Path(options.run_dir))
+    config, *texts = _load(options, resuming)
+    env_spec(config.env)  # an unknown map is said before a directory is made
+    plan = plan_groups(config.run.num_envs, options.num_actors, config.actor.groups_per_actor)
+    path = Path(options.run_dir or f"runs/{config.env.map_name}-{time.strftime('%Y%m%d-%H%M%S')}")
+    with contextlib.closing(RunDirectory(path)) as directory:
+        if resuming:
+            directory.check_same_run(texts[1])
+        seed = _seed(options, path, resuming)
+        directory.write_config(*texts)
+        write_run_info(path, backend=backend_name(config.env), map_name=config.env.map_name, seed=seed, argv=sys.argv)
+        print(_introduction(config, path, seed, options.num_actors), flush=True)
+        progress = _run(config, directory, seed, plan, options, stop)
+    print(_conclusion(path, progress), flush=True)
+
+
+def _load(options: TrainOptions, resuming: bool) -> tuple[Config, str, str]:
+    if resuming and not options.gin_files:
+        return load_run_config(Path(options.run_dir or ""), options.gin_params)
+    return load_config(options.gin_files or ["maps/3m.gin"], options.gin_params)
+
+
+def _seed(options: TrainOptions, path: Path, resuming: bool) -> int:
+    if not resuming:
+        return options.seed or 0
+    begun_with = int(read_run_info(path)["seed"])
+    if options.seed not in (None, begun_with):
+        raise ValueError(f"{path} holds a run of seed {begun_with}, not {options.seed}; choose another --run_dir")
+    return begun_with
+
+
+def _run(
+    config: Config, directory: RunDirectory, seed: int, plan: GroupPlan, options: TrainOptions, stop: threading.Event
+) -> Progress:
+    from seed_matrace.learner.run import TrainingRun, check_memory, set_up_tensorflow  # TensorFlow takes seconds
+
+    check_memory(config, plan)
+    set_up_tensorflow(config, deterministic=options.num_actors == 0)
+    title = f"{config.env.map_name} · {backend_name(config.env)} · seed {seed}"
+    with (
+        Display(config.run.total_env_steps, title=title, num_actors=options.num_actors) as display,
+        contextlib.ExitStack() as stack,
+    ):
+        run = TrainingRun(config, directory.path, seed, display)
+        if options.init_from and not run.resumed:
+            display.note(run.start_from(Path(options.init_from)))
+        source = stack.enter_context(_source(run, plan, options, directory.path, display))
+        return run.train(source, stop)
+
+
+@contextlib.contextmanager
+def _source(
+    run: TrainingRun, plan: GroupPlan, options: TrainOptions, run_dir: Path, display: Display
+) -> Iterator[BatchSource]:
+    from seed_matrace.learner.sources import ActorSource, LockstepSource
+
+    with contextlib.ExitStack() as stack:
+        if options.num_actors == 0:
+            yield stack.enter_context(contextlib.closing(LockstepSource(run.acting, plan)))
+            return
+        path = options.listen_at or stack.enter_context(_private_socket(run_dir))
+        source = stack.enter_context(contextlib.closing(ActorSource(run.acting, plan, path)))
+        if options.listen_at is None:
+            config_file = run_dir / "operative_config.gin"
+            stack.enter_context(
+                LocalActors(options.num_actors, f"unix:{path}", config_file, run_dir / "logs", display.note)
+            )
+        yield source
+
+
+@contextlib.contextmanager
+def _private_socket(run_dir: Path) -> Iterator[Path]:
+    """A place for the socket: the run directory, unless its path is too long for one."""
+    path = (run_dir / "actors.sock").absolute()
+    if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="seed_matrace-") as folder:
+        yield Path(folder) / "actors.sock"
+
+
+def _introduction(config: Config, path: Path, seed: int, num_actors: int) -> str:
+    where = f"{num_actors} actor{'s' if num_actors > 1 else ''}" if num_actors else "one process"
+    return (
+        f"training on {config.env.map_name} ({backend_name(config.env)}), {config.run.num_envs} environments, "
+        f"{where}, seed {seed}\nrun directory {path}; Ctrl-C stops cleanly"
+    )
+
+
+def _conclusion(path: Path, progress: Progress) -> str:
+    from seed_matrace.viewer.curves import plot_learning_curve
+
+    why = {
+        "target": "target win rate reached",
+        "budget": "budget of env steps used",
+        "": "stopped before the end; the same command goes on",
+    }[progress.finished]
+    curve = path / "learning_curve.png"
+    plot_learning_curve([path], curve)
+    newest = progress.newest_outcomes
+    return "\n".join(
+        [
+            f"{why}: {progress.env_steps:,} env steps in {duration(progress.wall_s)}, "
+            f"{sum(newest)} of the newest {len(newest)} evaluation battles won",
+            f"  learning curve  {curve}",
+            f"  evaluate        seed-matrace eval --run_dir={path} --episodes=400",
+            f"  train on        seed-matrace train --run_dir={path}",
+            f"  all metrics     tensorboard --logdir={path / 'tb'}",
+        ]
+    )

@@ -1,0 +1,130 @@
+"""Checkpoints that are whole or not there: written aside, committed by one rename, checked before use.
+
+A checkpoint is a folder: TensorFlow's variables plus state.json, which holds the run's counters and the size and
+CRC-32 of every other file. Nothing in it is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+_VARIABLES = "variables"
+_STATE = "state.json"
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint that cannot be used; the message says why."""
+
+
+class Checkpoints:
+    """The checkpoints of one run: "step-N" at env step N, and "best-N" for the best evaluated weights."""
+
+    def __init__(self, folder: Path, keep: int) -> None:
+        self._folder = folder
+        self._keep = {"step": keep, "best": 1}
+
+    def save(self, kind: str, env_steps: int, trackables: Mapping[str, Any], state: Mapping[str, Any]) -> Path:
+        """Commits a checkpoint, then removes the oldest of its kind.
+
+        Args:
+          kind: "step" or "best".
+          trackables: what ``tf.train.Checkpoint`` takes.
+          state: JSON values, returned by ``restore``.
+
+        Raises:
+          OSError: not enough space or rights; the checkpoints before are untouched.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        final = self._folder / f"{kind}-{env_steps:012d}"
+        aside = self._folder / f".{final.name}"
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
+        try:
+            tf.train.Checkpoint(**trackables).write(str(aside / _VARIABLES))
+            files = {file.name: [file.stat().st_size, _crc(file)] for file in sorted(aside.iterdir())}
+            (aside / _STATE).write_text(json.dumps({**state, "files": files}, indent=1))
+            for file in (*aside.iterdir(), aside):
+                _sync(file)
+        except BaseException as error:
+            shutil.rmtree(aside, ignore_errors=True)
+            if isinstance(error, tf.errors.OpError):
+                raise OSError(f"cannot write checkpoint {final}: {error.message}") from None
+            raise
+        if final.exists():  # a resumed run came by the same step again
+            shutil.rmtree(final)
+        os.rename(aside, final)
+        _sync(self._folder)
+        for old in self.find(kind)[self._keep[kind] :]:
+            shutil.rmtree(old, ignore_errors=True)
+        return final
+
+    def find(self, kind: str) -> list[Path]:
+        """Committed checkpoints of one kind, newest first."""
+        return sorted(self._folder.glob(f"{kind}-*"), reverse=True)
+
+    def restore_newest(self, kind: str, trackables: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]] | None:
+        """Restores the newest intact checkpoint of a kind; None if there is none at all.
+
+        Returns:
+          Its state, and one sentence for each newer checkpoint that was damaged and passed over.
+
+        Raises:
+          CheckpointError: checkpoints exist, but none can be used.
+        """
+        problems: list[str] = []
+        for folder in self.find(kind):
+            try:
+                return restore(folder, trackables), problems
+            except CheckpointError as error:
+                problems.append(str(error))
+        if problems:
+            raise CheckpointError("no checkpoint can be used: " + "; ".join(problems))
+        return None
+
+
+def restore(folder: Path, trackables: Mapping[str, Any]) -> dict[str, Any]:
+    """Restores ``trackables``, which may be some of those saved, and returns the state saved with them.
+
+    Raises:
+      CheckpointError: damaged, or made by a network of other shapes.
+    """
+    state = _verified_state(folder)
+    try:
+        status = tf.train.Checkpoint(**trackables).read(str(folder / _VARIABLES))
+        status.assert_existing_objects_matched()
+        status.expect_partial()
+    except (ValueError, AssertionError, tf.errors.OpError) as error:
+        raise CheckpointError(f"{folder} does not fit this configuration: {str(error).splitlines()[0]}") from None
+    return state
+
+
+def _verified_state(folder: Path) -> dict[str, Any]:
+    try:
+        state = json.loads((folder / _STATE).read_text())
+        files = state.pop("files")
+        for name, (size, crc) in files.items():
+            if (folder / name).stat().st_size != size or _crc(folder / name) != crc:
+                raise CheckpointError(f"{folder} is damaged: {name} is not what was written")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{folder} is damaged: {type(error).__name__} {error}") from None
+    return state
+
+
+def _crc(file: Path) -> int:
+    return zlib.crc32(file.read_bytes())
+
+
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

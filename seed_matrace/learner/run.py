@@ -1,0 +1,274 @@
+"""A training run from its first batch to its last: train, report, evaluate, checkpoint, stop.
+
+Whatever happens "every so often" happens at multiples of env steps, never of seconds, so that two runs of one seed
+do the same things at the same points.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import psutil
+import tensorflow as tf
+
+from seed_matrace.config import Config
+from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
+from seed_matrace.evaluation.episodes import evaluate, summarise
+from seed_matrace.evaluation.results import ResultsWriter
+from seed_matrace.inference.groups import GroupPlan
+from seed_matrace.learner.checkpoints import Checkpoints
+from seed_matrace.learner.learner import Learner
+from seed_matrace.learner.metrics import MetricsWriter, ScalarMeans
+from seed_matrace.learner.sources import Acting, BatchSource, unroll_sizes
+from seed_matrace.learner.warm_start import start_from
+from seed_matrace.types import EpisodeStats, Unroll
+
+EVALUATION_SEED = 1 << 32  # added to the run's seed: evaluation never plays the battles of training
+
+
+class Reporter(Protocol):
+    """Shows a run to a person."""
+
+    def update(self, metrics: Mapping[str, Any]) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+
+@dataclass
+class Progress:
+    """A run's counters: what a checkpoint stores besides the variables."""
+
+    env_steps: int = 0
+    learner_steps: int = 0
+    acted_env_steps: int = 0
+    episodes: int = 0
+    dropped_env_steps: int = 0
+    wall_s: float = 0.0
+    session: int = 0  # how often the run was resumed
+    metrics_bytes: int = 0
+    best: tuple[float, float] = (-1.0, 0.0)  # win rate, return
+    newest_outcomes: list[bool] = field(default_factory=list)
+    finished: str = ""  # why the run is over
+
+
+class TrainingRun:
+    """One session of a run: restores what a run directory holds and goes on until budget, target or ``stop``."""
+
+    def __init__(self, config: Config, run_dir: Path, seed: int, reporter: Reporter) -> None:
+        self.config = config
+        self.learner = Learner(config, env_spec(config.env), seed)
+        self.progress = Progress()
+        self._seed = seed
+        self._reporter = reporter
+        self._checkpoints = Checkpoints(run_dir / "checkpoints", config.run.keep_checkpoints)
+        self.resumed = self._restore()
+        self._writer = MetricsWriter(run_dir, self.progress.metrics_bytes if self.resumed else None)
+        self._results = ResultsWriter(
+            run_dir,
+            backend=backend_name(config.env),
+            map_name=config.env.map_name,
+            seed=seed,
+            resume_env_steps=self.progress.env_steps if self.resumed else None,
+        )
+        self._means = ScalarMeans()
+        self._rates = _Rates(self.progress)
+
+    @property
+    def acting(self) -> Acting:
+        """What a batch source needs to act for this run."""
+        return Acting(
+            self.config,
+            self.learner.policy_step,
+            policy_version=lambda: self.progress.learner_steps,
+            seed=self._seed,
+            session=self.progress.session,
+        )
+
+    def start_from(self, run_dir: Path) -> str:
+        """Takes over another run's best weights, as ``warm_start.start_from`` says."""
+        return start_from(self.learner, run_dir)
+
+    def train(self, source: BatchSource, stop: threading.Event) -> Progress:
+        """Trains until the budget is used, the target is reached or ``stop`` is set; leaves a checkpoint behind."""
+        if not self.progress.env_steps:
+            self._evaluate()
+        while not self.progress.finished and not stop.is_set():
+            batch = self._next_batch(source)
+            if batch is None:
+                continue
+            self._train_step(batch)
+            source.release(batch)
+            self._do_what_is_due(source)
+        self._save("step")
+        self._writer.close()
+        return self.progress
+
+    def _next_batch(self, source: BatchSource) -> Unroll | None:
+        started = time.monotonic()
+        batch = source.next_batch()
+        self._rates.idle_s += time.monotonic() - started
+        return batch
+
+    def _train_step(self, batch: Unroll) -> None:
+        lag = self.progress.learner_steps - batch.policy_version[:-1]
+        scalars = {name: float(value) for name, value in self.learner.train_step(batch).items()}
+        if not np.isfinite(scalars["losses/total"]):
+            raise FloatingPointError(
+                f"the loss is {scalars['losses/total']} at learner step {self.progress.learner_steps}; "
+                "lower optimizer.learning_rate or set optimizer.clip_norm"
+            )
+        self._means.add(
+            {**scalars, "perf/policy_lag_mean": float(lag.mean()), "perf/policy_lag_max": float(lag.max())}
+        )
+        self.progress.env_steps += lag.size
+        self.progress.learner_steps += 1
+
+    def _do_what_is_due(self, source: BatchSource) -> None:
+        run, steps = self.config.run, self.config.learner.batch_size * self.config.learner.unroll_length
+        budget_used = self.progress.env_steps >= run.total_env_steps
+
+        def due(fraction: float) -> bool:
+            every = max(int(fraction * run.total_env_steps), 1)
+            now = self.progress.env_steps
+            return budget_used or now // every > (now - steps) // every
+
+        if due(run.report_fraction):
+            self._report(source)
+        if due(self.config.evaluation.every_fraction):
+            self._evaluate()
+        if budget_used and not self.progress.finished:
+            self.progress.finished = "budget"
+        if due(run.checkpoint_fraction):
+            self._save("step")
+
+    def _report(self, source: BatchSource) -> None:
+        counts = source.take_counts()
+        self.progress.acted_env_steps += counts.acted_env_steps
+        self.progress.episodes += counts.episodes
+        self.progress.dropped_env_steps = source.dropped_env_steps
+        scalars: dict[str, float] = {
+            **self._means.pop(),
+            "acted_env_steps": self.progress.acted_env_steps,
+            "episodes": self.progress.episodes,
+            "dropped_env_steps": self.progress.dropped_env_steps,
+            "perf/actors_alive": source.actors_alive,
+            "perf/inference_batch_mean": counts.acted_env_steps / max(counts.batches, 1),
+            **self._rates.take(),
+        }
+        if counts.episodes:
+            scalars["train/win_rate"] = counts.battles_won / counts.episodes
+            scalars["train/return"] = counts.episode_return / counts.episodes
+            scalars["train/length"] = counts.episode_length / counts.episodes
+        self._write(scalars)
+
+    def _evaluate(self) -> None:
+        stats = evaluate_greedily(self.learner, self.config, self.config.evaluation.episodes, seed=self._seed)
+        self._results.append(self.progress.env_steps, self.progress.wall_s, stats)
+        summary = summarise(stats)
+        self._write({f"eval/{name}": value for name, value in summary.items() if name != "episodes"})
+        self._reporter.note(
+            f"{self.progress.env_steps:>11,} env steps: {int(stats.battle_won.sum())} of {summary['episodes']:.0f} "
+            f"evaluation battles won, return {summary['return']:.1f}"
+        )
+        self._check_target(stats)
+        result = (summary["win_rate"], summary["return"])
+        if result >= tuple(self.progress.best) or self.progress.finished:
+            self.progress.best = result
+            self._save("best")
+
+    def _check_target(self, stats: EpisodeStats) -> None:
+        run = self.config.run
+        outcomes = [*self.progress.newest_outcomes, *stats.battle_won.tolist()][-run.stop_episodes :]
+        self.progress.newest_outcomes = outcomes
+        if run.stop_win_rate and len(outcomes) == run.stop_episodes and np.mean(outcomes) >= run.stop_win_rate:
+            self.progress.finished = "target"
+
+    def _write(self, scalars: Mapping[str, float]) -> None:
+        self.progress.wall_s = self._rates.wall_s()
+        self._writer.write(self.progress.env_steps, self.progress.wall_s, self.progress.learner_steps, scalars)
+        self._reporter.update({"env_steps": self.progress.env_steps, **scalars})
+
+    def _save(self, kind: str) -> None:
+        self.progress.metrics_bytes = self._writer.position
+        self.progress.wall_s = self._rates.wall_s()
+        self._checkpoints.save(kind, self.progress.env_steps, self.learner.trackables, dataclasses.asdict(self.progress))
+
+    def _restore(self) -> bool:
+        restored = self._checkpoints.restore_newest("step", self.learner.trackables)
+        if restored is None:
+            return False
+        state, problems = restored
+        for problem in problems:
+            self._reporter.note(f"passed over a checkpoint: {problem}")
+        self.progress = Progress(**state)
+        self.progress.session += 1
+        if self.progress.finished == "budget" and self.progress.env_steps < self.config.run.total_env_steps:
+            self.progress.finished = ""  # the budget was raised
+        self._reporter.note(f"resumed at {self.progress.env_steps:,} env steps")
+        return True
+
+
+class _Rates:
+    """Times between reports; everything here may differ between two runs of one seed."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.idle_s = 0.0
+        self._progress = progress
+        self._wall_before = progress.wall_s
+        self._started = self._since = time.monotonic()
+        self._env_steps = progress.env_steps
+
+    def wall_s(self) -> float:
+        """Seconds of training, earlier sessions included."""
+        return self._wall_before + time.monotonic() - self._started
+
+    def take(self) -> dict[str, float]:
+        """Rates since the last call."""
+        now = time.monotonic()
+        elapsed = max(now - self._since, 1e-9)
+        rates = {
+            "perf/env_steps_per_s": (self._progress.env_steps - self._env_steps) / elapsed,
+            "perf/learner_idle": self.idle_s / elapsed,
+            "perf/rss_mb": psutil.Process().memory_info().rss / 2**20,
+        }
+        self.idle_s, self._since, self._env_steps = 0.0, now, self._progress.env_steps
+        return rates
+
+
+def evaluate_greedily(learner: Learner, config: Config, episodes: int, *, seed: int) -> EpisodeStats:
+    """Plays ``episodes`` battles, each with the actions that the policy finds most probable."""
+    return evaluate(
+        lambda num_envs, first_env: make_vector_env(config.env, num_envs, EVALUATION_SEED + seed, first_env),
+        lambda obs, avail_actions, episode_start: np.asarray(learner.greedy_step(obs, avail_actions)),
+        episodes,
+    )
+
+
+def check_memory(config: Config, plan: GroupPlan) -> None:
+    """Raises ValueError if the unrolls and batches of a run would not fit into this machine's free memory."""
+    sizes, spec = unroll_sizes(config, plan), env_spec(config.env)
+    per_env_step = sizes.memory_bytes(spec) / (plan.num_groups * (1 + sizes.queued) * plan.group_size)
+    batches = 4 * per_env_step * config.learner.batch_size  # two under way, and about as much again in the train step
+    needed = sizes.memory_bytes(spec) + batches
+    free = psutil.virtual_memory().available
+    if needed > free:
+        raise ValueError(
+            f"this run needs about {needed / 1e9:.1f} GB for its unrolls and {free / 1e9:.1f} GB is free; lower "
+            f"run.num_envs ({config.run.num_envs}), learner.unroll_length ({config.learner.unroll_length}) or "
+            f"learner.batch_size ({config.learner.batch_size})"
+        )
+
+
+def set_up_tensorflow(config: Config, *, deterministic: bool) -> None:
+    """Threads and determinism; must come before TensorFlow does anything else."""
+    tf.config.threading.set_intra_op_parallelism_threads(config.learner.intra_op_threads)
+    tf.config.threading.set_inter_op_parallelism_threads(config.learner.inter_op_threads)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()

@@ -1,0 +1,78 @@
+"""The directory of a run: made, locked, and recognised when it is given again."""
+
+from __future__ import annotations
+
+import fcntl
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO
+
+from seed_matrace.config import Config, ConfigError, load_config
+
+_OPERATIVE = "operative_config.gin"
+# What may change when a run goes on: budget, stopping, machine; nothing that decides what is learnt.
+_MAY_CHANGE = re.compile(r"run\.(total_env_steps|stop_\w+|keep_checkpoints)|inference\.\w+|actor\.\w+|learner\.\w+_threads")
+
+
+class RunDirectory:
+    """Owns one run directory as long as it is open; no second learner can.
+
+    Raises:
+      ValueError: the directory cannot be written, or another learner works in it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock: IO[str] = (path / ".lock").open("w")
+        except OSError as error:
+            raise ValueError(f"cannot write to run directory {path}: {error.strerror}; choose another --run_dir") from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f"another learner is at work in {path}; stop it or choose another --run_dir") from None
+
+    def write_config(self, config_text: str, operative_text: str) -> None:
+        """Writes down the configuration of a run that begins here or goes on."""
+        (self.path / "config.gin").write_text(config_text)
+        (self.path / _OPERATIVE).write_text(operative_text)
+
+    def check_same_run(self, operative_text: str) -> None:
+        """Raises ConfigError if the run here was begun with another configuration that matters."""
+        stored = _bindings((self.path / _OPERATIVE).read_text())
+        given = _bindings(operative_text)
+        differing = [
+            f"{name} was {stored.get(name)}, now {given.get(name)}"
+            for name in sorted(stored.keys() | given.keys())
+            if stored.get(name) != given.get(name) and not _MAY_CHANGE.fullmatch(name)
+        ]
+        if differing:
+            raise ConfigError(
+                f"{self.path} holds a run of another configuration ({'; '.join(differing)}); "
+                f"choose another --run_dir, and --init_from={self.path} to start from its weights"
+            )
+
+    def close(self) -> None:
+        self._lock.close()
+
+
+def is_run_directory(path: Path) -> bool:
+    """Whether a run was begun in ``path``."""
+    return (path / _OPERATIVE).is_file()
+
+
+def load_run_config(run_dir: Path, gin_params: Iterable[str] = ()) -> tuple[Config, str, str]:
+    """The configuration a run was begun with, as ``load_config`` returns it.
+
+    Raises:
+      ValueError: no run was begun there.
+    """
+    if not is_run_directory(run_dir):
+        raise ValueError(f"{run_dir} is not a run directory: it has no {_OPERATIVE}")
+    return load_config([run_dir / _OPERATIVE], list(gin_params))
+
+
+def _bindings(text: str) -> dict[str, str]:
+    return {name: value for name, value in re.findall(r"^([\w.]+) = (.*)$", text, re.MULTILINE)}

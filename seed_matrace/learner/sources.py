@@ -1,0 +1,151 @@
+"""Where training batches come from: environments stepped here in lockstep, or actors served by inference threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from seed_matrace.config import Config
+from seed_matrace.envs.base import VectorEnv
+from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
+from seed_matrace.inference.groups import GroupPlan, GroupTable
+from seed_matrace.inference.inference import ActingCounts, Inference, PolicyStep, VersionedPolicy
+from seed_matrace.inference.server import InferenceServer
+from seed_matrace.inference.unrolls import Unrolls, UnrollSizes
+from seed_matrace.learner.batcher import Batcher, BatcherThread
+from seed_matrace.transport.messages import Schema, empty_slot
+from seed_matrace.transport.shared_memory import SharedMemoryServer
+from seed_matrace.types import Unroll
+
+_BATCH_TIMEOUT_S = 0.5
+
+
+class BatchSource(Protocol):
+    """Gives the learner its batches."""
+
+    def next_batch(self) -> Unroll | None:
+        """The next batch, or None if it is not there yet (ask again); raises what broke the source."""
+
+    def release(self, batch: Unroll) -> None:
+        """Says that a batch is no longer needed."""
+
+    def take_counts(self) -> ActingCounts:
+        """What the environments did since the last call."""
+
+    @property
+    def actors_alive(self) -> int: ...
+
+    @property
+    def dropped_env_steps(self) -> int: ...
+
+    def close(self) -> None: ...
+
+
+def unroll_sizes(config: Config, plan: GroupPlan) -> UnrollSizes:
+    """How many unrolls of which size a run of ``config`` holds."""
+    return UnrollSizes(
+        num_groups=plan.num_groups,
+        group_size=plan.group_size,
+        unroll_length=config.learner.unroll_length,
+        queued=config.learner.queued_unrolls,
+        with_state=config.network.critic_input == "state",
+    )
+
+
+@dataclass(frozen=True)
+class Acting:
+    """What a source needs to act for a run."""
+
+    config: Config
+    policy_step: PolicyStep
+    policy_version: Callable[[], int]  # learner steps done so far
+    seed: int
+    session: int  # how often the run was resumed
+
+    def make_parts(self, plan: GroupPlan) -> tuple[Unrolls, Batcher, Inference]:
+        """The parts that every source is made of."""
+        spec, sizes = env_spec(self.config.env), unroll_sizes(self.config, plan)
+        unrolls = Unrolls(spec, sizes)
+        batcher = Batcher(unrolls, spec, self.config.learner.batch_size, sizes)
+        policy = VersionedPolicy(self.policy_step, self.policy_version)
+        return unrolls, batcher, Inference(policy, unrolls, spec, plan, seed=self.seed + self.session)
+
+    def group_table(self, plan: GroupPlan) -> GroupTable:
+        return GroupTable(plan, seed=self.seed, session=self.session)
+
+
+class LockstepSource:
+    """One process, one thread: the same parts as with actors, in an order that only the seed decides."""
+
+    actors_alive = 0
+    dropped_env_steps = 0
+
+    def __init__(self, acting: Acting, plan: GroupPlan) -> None:
+        _, self._batcher, self._inference = acting.make_parts(plan)
+        self._batch = self._batcher.new_batch()
+        env = acting.config.env
+        _, welcome = acting.group_table(plan).assign(0)
+        self._envs: list[VectorEnv] = [
+            make_vector_env(env, plan.group_size, acting.seed, first_env) for first_env in welcome.first_envs
+        ]
+        self._slots = [empty_slot(env_spec(env), plan.group_size) for _ in self._envs]
+        for vector_env, slot in zip(self._envs, self._slots, strict=True):
+            vector_env.reset(out=slot.env)
+
+    def next_batch(self) -> Unroll | None:
+        while not self._batcher.fill(self._batch):
+            self._inference.infer(range(len(self._slots)), self._slots)
+            for env, slot in zip(self._envs, self._slots, strict=True):
+                env.step(slot.action, out=slot.env)
+        return self._batch
+
+    def release(self, batch: Unroll) -> None:
+        pass
+
+    def take_counts(self) -> ActingCounts:
+        return self._inference.statistics.take()
+
+    def close(self) -> None:
+        for env in self._envs:
+            env.close()
+
+
+class ActorSource:
+    """Actors in other processes, served by an inference thread; a batcher thread assembles ahead."""
+
+    def __init__(self, acting: Acting, plan: GroupPlan, socket_path: Path) -> None:
+        """Listens at ``socket_path``; ValueError if another learner does."""
+        unrolls, batcher, self._inference = acting.make_parts(plan)
+        env = acting.config.env
+        schema = Schema(backend_name(env), env.map_name, env_spec(env))
+        transport = SharedMemoryServer(socket_path, schema, plan.group_size, acting.group_table(plan).assign)
+        self._server = InferenceServer(transport, self._inference, unrolls, acting.config.inference.max_wait_ms)
+        self._batcher = BatcherThread(batcher)
+        self._server.start()
+        self._batcher.start()
+
+    def next_batch(self) -> Unroll | None:
+        for part in (self._server, self._batcher):
+            if part.error is not None:
+                raise part.error
+        return self._batcher.next_batch(_BATCH_TIMEOUT_S)
+
+    def release(self, batch: Unroll) -> None:
+        self._batcher.release(batch)
+
+    def take_counts(self) -> ActingCounts:
+        return self._inference.statistics.take()
+
+    @property
+    def actors_alive(self) -> int:
+        return self._server.connected_actors
+
+    @property
+    def dropped_env_steps(self) -> int:
+        return self._server.dropped_env_steps
+
+    def close(self) -> None:
+        self._server.stop()
+        self._batcher.stop()

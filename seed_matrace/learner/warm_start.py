@@ -1,0 +1,41 @@
+"""Weights of one run as the start of another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from seed_matrace.envs.registry import env_spec
+from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
+from seed_matrace.learner.learner import Learner
+from seed_matrace.learner.run_directory import load_run_config
+
+
+def start_from(learner: Learner, run_dir: Path) -> str:
+    """Copies the best policy and critic of the run in ``run_dir`` into ``learner``, where shapes agree.
+
+    The optimizer and the entropy cost start fresh.
+
+    Returns:
+      A sentence saying what was taken over.
+
+    Raises:
+      ValueError: not a run directory, no checkpoint in it, or no weights that fit.
+    """
+    config, _, _ = load_run_config(run_dir)
+    other = Learner(config, env_spec(config.env), seed=0)
+    networks = {"policy": other.policy, "critic": other.critic}
+    if Checkpoints(run_dir / "checkpoints", keep=1).restore_newest("best", networks) is None:
+        raise CheckpointError(f"{run_dir} has no best checkpoint to start from yet")
+    copied = {"policy": 0, "critic": 0}
+    totals = {}
+    for name, source in networks.items():
+        pairs = list(zip(source.trainable_variables, getattr(learner, name).trainable_variables, strict=False))
+        totals[name] = len(pairs)
+        for from_variable, to_variable in pairs:
+            if from_variable.shape == to_variable.shape:
+                to_variable.assign(from_variable)
+                copied[name] += 1
+    if not any(copied.values()):
+        raise ValueError(f"no weights of {run_dir} ({config.env.map_name}) have the shapes this run needs")
+    parts = ", ".join(f"{copied[name]} of {totals[name]} {name} variables" for name in networks)
+    return f"started from {run_dir}: {parts} taken over"

@@ -1,0 +1,51 @@
+"""SMAC's observation, availability and state of unit tables that come as NumPy arrays."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from seed_matrace._cext._features import write_smac_features
+from seed_matrace.skirmish.layout import FeatureLayout
+
+UNIT_COLUMNS = ("x", "y", "health", "shield", "gauge")
+
+
+class Features(NamedTuple):
+    """What SMAC shows of E environments."""
+
+    obs: np.ndarray  # float32 [E, N, O]
+    avail_actions: np.ndarray  # uint8 [E, N, A]
+    state: np.ndarray  # float32 [E, S]
+
+
+def smac_features(layout: FeatureLayout, units: np.ndarray, last_action: np.ndarray) -> Features:
+    """Features of E environments, bit for bit SMAC's.
+
+    Args:
+      layout: sizes and constants of the map.
+      units: float32 [E, 5, U], rows as in ``UNIT_COLUMNS``, units allies first; a dead unit has health 0. The
+        gauge is the weapon cooldown in game loops, or the energy of a healer.
+      last_action: int32 [E, N], -1 right after a reset.
+
+    Raises:
+      ValueError: wrong shape or dtype, or an action that does not exist.
+    """
+    envs = len(units)
+    shape = (envs, len(UNIT_COLUMNS), layout.n_agents + layout.n_enemies)
+    if units.shape != shape or units.dtype != np.float32:
+        raise ValueError(f"units are {units.dtype} {units.shape}; float32 {shape} expected")
+    if last_action.shape != (envs, layout.n_agents) or last_action.dtype != np.int32:
+        raise ValueError(
+            f"last_action is {last_action.dtype} {last_action.shape}; int32 {(envs, layout.n_agents)} expected"
+        )
+    if last_action.size and not -1 <= last_action.min() <= last_action.max() < layout.n_actions:
+        raise ValueError(f"last_action must be -1 or an action below {layout.n_actions}")
+    features = Features(
+        obs=np.empty((envs, layout.n_agents, layout.obs_dim), np.float32),
+        avail_actions=np.empty((envs, layout.n_agents, layout.n_actions), np.uint8),
+        state=np.empty((envs, layout.state_dim), np.float32),
+    )
+    write_smac_features(layout, np.ascontiguousarray(units), np.ascontiguousarray(last_action), *features)
+    return features

@@ -1,0 +1,291 @@
+"""Actors and learner on one host: a sealed memfd per connection, passed over a private Unix socket.
+
+The learner makes the memory, so nobody can shrink it under the learner's feet. Only the numbers of groups travel
+through the socket, one small packet for all the groups that became ready together.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import mmap
+import os
+import selectors
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from absl import logging
+
+from seed_matrace.transport import messages
+from seed_matrace.transport.messages import ProtocolError, Schema, Slot, Welcome
+
+MAX_SOCKET_PATH = 107  # bytes, sun_path of Linux without its terminating zero
+
+
+class Joined(NamedTuple):
+    task_id: int
+    groups: tuple[int, ...]
+
+
+class Ready(NamedTuple):
+    """The group's slot holds a step and waits for its actions."""
+
+    group: int
+
+
+class Left(NamedTuple):
+    task_id: int
+    groups: tuple[int, ...]
+    reason: str
+
+
+Event = Joined | Ready | Left
+
+
+@dataclass
+class _Connection:
+    """One actor's socket; ``groups`` and ``memory`` are empty until its handshake is accepted."""
+
+    socket: socket.socket
+    task_id: int = -1
+    groups: tuple[int, ...] = ()
+    memory: mmap.mmap | None = None
+
+
+class SharedMemoryServer:
+    """The learner's end: tells which groups are ready and answers them.
+
+    Args:
+      path: of the Unix socket.
+      schema: what actors must agree with.
+      group_size: environments of one group.
+      assign: from the actor's task id to its groups (and the Welcome that says so), or ValueError with the reason.
+    """
+
+    def __init__(
+        self, path: Path, schema: Schema, group_size: int, assign: Callable[[int], tuple[tuple[int, ...], Welcome]]
+    ) -> None:
+        self._path = path
+        self._schema = schema
+        self._group_size = group_size
+        self._assign = assign
+        self._connections: dict[int, _Connection] = {}
+        self._slots: dict[int, Slot] = {}
+        self._owner: dict[int, _Connection] = {}
+        self._listener = _listen(path)
+        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        self._selector.register(self._wake_fd, selectors.EVENT_READ, self._drain_wake)
+
+    def slot(self, group: int) -> Slot:
+        """The arrays of a group that is ready. Its actor can still write to them: copy before use."""
+        return self._slots[group]
+
+    def wake(self) -> None:
+        """Makes a ``poll`` that waits in another thread return; any thread may call it."""
+        os.eventfd_write(self._wake_fd, 1)
+
+    def poll(self, timeout_s: float | None) -> list[Event]:
+        """What has happened since the last call; waits up to ``timeout_s`` for something to happen."""
+        events: list[Event] = []
+        for key, _ in self._selector.select(timeout_s):
+            handler = key.data
+            if isinstance(handler, _Connection):
+                events.extend(self._receive(handler))
+            else:
+                handler()
+        return events
+
+    def answer(self, groups: list[int]) -> list[Event]:
+        """Tells the actors of ``groups`` that their actions are written; returns who has left meanwhile."""
+        per_connection: dict[int, tuple[_Connection, list[int]]] = {}
+        for group in groups:
+            connection = self._owner[group]
+            _, local = per_connection.setdefault(id(connection), (connection, []))
+            local.append(connection.groups.index(group))
+        events: list[Event] = []
+        for connection, local in per_connection.values():
+            try:
+                connection.socket.send(messages.encode_groups(local))
+            except OSError as error:
+                events.extend(self._drop(connection, f"connection lost ({error.strerror})"))
+        return events
+
+    def close(self) -> None:
+        """Cuts all actors off and leaves no socket or memory behind."""
+        for connection in list(self._connections.values()):
+            self._drop(connection, "the learner stops")
+        self._selector.close()
+        self._listener.close()
+        os.close(self._wake_fd)
+        self._path.unlink(missing_ok=True)
+
+    def _accept(self) -> None:
+        client, _ = self._listener.accept()
+        if _peer_uid(client) != os.getuid():
+            logging.warning("refused a connection of user %d: only the learner's own user may connect", _peer_uid(client))
+            client.close()
+            return
+        client.setblocking(False)
+        connection = _Connection(client)
+        self._connections[client.fileno()] = connection
+        self._selector.register(client, selectors.EVENT_READ, connection)
+
+    def _drain_wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._wake_fd)
+
+    def _receive(self, connection: _Connection) -> list[Event]:
+        try:
+            data = connection.socket.recv(messages.MAX_HANDSHAKE_BYTES)
+            if not data:
+                return self._drop(connection, "connection closed")
+            if connection.memory is None:
+                return self._welcome(connection, messages.decode_hello(data))
+            local = messages.decode_groups(data, len(connection.groups))
+            return [Ready(connection.groups[index]) for index in local]
+        except BlockingIOError:
+            return []
+        except ProtocolError as error:
+            self._refuse(connection, str(error))
+            return self._drop(connection, str(error))
+        except OSError as error:
+            return self._drop(connection, f"connection lost ({error.strerror})")
+
+    def _welcome(self, connection: _Connection, hello: messages.Hello) -> list[Event]:
+        reason = messages.schema_mismatch(self._schema, hello.schema)
+        if reason is None and any(other.task_id == hello.task_id for other in self._connections.values()):
+            reason = f"an actor with task id {hello.task_id} is already connected; every actor needs its own --task_id"
+        if reason is None:
+            try:
+                groups, welcome = self._assign(hello.task_id)
+            except ValueError as error:
+                reason = str(error)
+        if reason is not None:
+            raise ProtocolError(reason)
+        size = messages.slot_bytes(self._schema.spec, self._group_size) * len(groups)
+        fd = _sealed_memory(size)
+        try:
+            connection.memory = mmap.mmap(fd, size)
+            socket.send_fds(connection.socket, [messages.encode_welcome(welcome)], [fd])
+        finally:
+            os.close(fd)
+        connection.task_id, connection.groups = hello.task_id, groups
+        slots = messages.map_slots(memoryview(connection.memory), self._schema.spec, self._group_size, len(groups))
+        for group, slot in zip(groups, slots, strict=True):
+            self._slots[group], self._owner[group] = slot, connection
+        return [Joined(hello.task_id, groups)]
+
+    def _refuse(self, connection: _Connection, reason: str) -> None:
+        logging.warning("refused an actor: %s", reason)
+        with contextlib.suppress(OSError):
+            connection.socket.send(messages.encode_refusal(reason))
+
+    def _drop(self, connection: _Connection, reason: str) -> list[Event]:
+        if self._connections.pop(connection.socket.fileno(), None) is None:
+            return []
+        self._selector.unregister(connection.socket)
+        connection.socket.close()
+        for group in connection.groups:
+            del self._slots[group], self._owner[group]
+        connection.memory = None  # unmapped once the last view of it is gone
+        return [Left(connection.task_id, connection.groups, reason)] if connection.groups else []
+
+
+class SharedMemoryClient:
+    """The actor's end of one connection.
+
+    Raises:
+      OSError: no learner listens at ``path``.
+      RefusedError: the learner does not take this actor.
+    """
+
+    def __init__(self, path: Path, task_id: int, schema: Schema) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self._socket.connect(str(path))
+            self._socket.send(messages.encode_hello(messages.Hello(task_id, schema)))
+            data, fds, _, _ = socket.recv_fds(self._socket, messages.MAX_HANDSHAKE_BYTES, 1)
+            if not data:
+                raise ConnectionResetError("the learner closed the connection during the handshake")
+            self.welcome = messages.decode_answer(data)
+            self.slots = _map_fd(fds, schema, self.welcome)
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def send_ready(self, groups: list[int]) -> None:
+        """Tells the learner that the slots of ``groups`` hold a step; OSError if the learner is gone."""
+        self._socket.send(messages.encode_groups(groups))
+
+    def wait_answers(self) -> list[int]:
+        """Blocks until some groups have their actions; ConnectionResetError if the learner is gone."""
+        data = self._socket.recv(4 * len(self.slots))
+        if not data:
+            raise ConnectionResetError("the learner closed the connection")
+        return messages.decode_groups(data, len(self.slots))
+
+    def close(self) -> None:
+        self.slots = []
+        self._socket.close()
+
+
+def _map_fd(fds: list[int], schema: Schema, welcome: Welcome) -> list[Slot]:
+    if len(fds) != 1:
+        raise ProtocolError("the learner's answer came without its memory")
+    num_groups = len(welcome.first_envs)
+    try:
+        memory = mmap.mmap(fds[0], messages.slot_bytes(schema.spec, welcome.group_size) * num_groups)
+    finally:
+        os.close(fds[0])
+    return messages.map_slots(memoryview(memory), schema.spec, welcome.group_size, num_groups)
+
+
+def _sealed_memory(size: int) -> int:
+    fd = os.memfd_create("seed_matrace", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(fd, size)
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+    return fd
+
+
+def _listen(path: Path) -> socket.socket:
+    if len(os.fsencode(path)) > MAX_SOCKET_PATH:
+        raise ValueError(f"socket path {str(path)!r} is longer than {MAX_SOCKET_PATH} bytes; choose a shorter one")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        _remove_stale(path)
+        old_mask = os.umask(0o177)
+        try:
+            listener.bind(str(path))
+        finally:
+            os.umask(old_mask)
+        listener.listen(1024)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _remove_stale(path: Path) -> None:
+    """Removes the socket of a learner that is gone; refuses if one still listens."""
+    if not path.exists():
+        return
+    if not path.is_socket():
+        raise ValueError(f"{str(path)!r} exists and is no socket; choose another --server_address")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+    raise ValueError(f"a learner already listens at {str(path)!r}; stop it or choose another --server_address")
+
+
+def _peer_uid(client: socket.socket) -> int:
+    credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return int(struct.unpack("3i", credentials)[1])
