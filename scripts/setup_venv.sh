@@ -70,11 +70,11 @@ run_logged() { # COMMAND...: into the log; a terminal sees the latest line
   if [[ -t 2 ]]; then printf '\r\e[K' >&2; fi
 }
 
-explain_failure() { # WHAT: shows the end of the log and why it ended
-  tail -n 20 "$log" | sed 's/^/  /' >&2
-  if grep -qE 'NewConnectionError|NameResolutionError|ConnectTimeout|ProxyError|Network is unreachable' "$log"; then
-    fail "$1 failed: packages could not be downloaded; connect to the network (or tell pip your proxy) and call again"
+explain_failure() { # WHAT
+  if grep -qE 'NewConnectionError|NameResolutionError|Timeout|ProxyError|IncompleteRead|Network is unreachable' "$log"; then
+    fail "$1 failed for want of network: connect (or tell pip your proxy) and call again; details in $log"
   fi
+  tail -n 20 "$log" | sed 's/^/  /' >&2
   fail "$1 failed: the lines above are the end of $log"
 }
 
@@ -146,7 +146,8 @@ if ! flock --nonblock 9; then
   flock 9
   if is_ready; then exit; fi
 fi
-trap 'exit 130' INT # pip answers Ctrl-C with an ordinary exit code: what is half-done must stay marked
+# pip answers Ctrl-C with an ordinary exit code: what is half-done must stay marked.
+trap 'echo >&2; say "interrupted: call again to finish"; exit 130' INT
 ensure_venv
 : >"$log"
 check_python "$python" compiler >/dev/null

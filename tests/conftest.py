@@ -1,0 +1,10 @@
+"""Settings that must be made before any test imports TensorFlow; processes that tests start inherit them."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# One thread in an operation is fastest at these sizes, and leaves cores to the processes that tests start.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "2")
+# The tests mean the CPU, also where a GPU is at hand; CUDA_VISIBLE_DEVICES=0 ./run_tests.sh says otherwise.
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")

@@ -1,0 +1,91 @@
+"""The sdist holds what a wheel needs, and the wheel what a run needs: both are built here, without network."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NOT_SOURCE = shutil.ignore_patterns(".*", "build", "dist", "runs", "*.egg-info", "__pycache__", "*.so")
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with an sdist of this checkout and the wheel built from that sdist."""
+    source, dist = tmp_path_factory.mktemp("source") / "copy", tmp_path_factory.mktemp("dist")
+    shutil.copytree(ROOT, source, ignore=NOT_SOURCE)
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(dist), str(source)]
+    environment = {**os.environ, "SEED_MATRACE_DEBUG": "1"}  # compiles in half the time
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)
+    assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
+    return dist
+
+
+@pytest.fixture(scope="module")
+def installed(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with the wheel's content, to be put on sys.path."""
+    folder = tmp_path_factory.mktemp("site")
+    with zipfile.ZipFile(next(dist.glob("*.whl"))) as wheel:
+        wheel.extractall(folder)
+    return folder
+
+
+def _relative(folder: Path, pattern: str) -> set[str]:
+    return {file.relative_to(folder).as_posix() for file in folder.glob(pattern)}
+
+
+def test_wheel_holds_every_gin_file_and_no_gin_package(installed):
+    assert _relative(installed / "seed_matrace" / "_gin", "**/*.gin") == _relative(ROOT / "gin", "**/*.gin")
+    assert not (installed / "gin").exists()
+    assert not list((ROOT / "gin").rglob("*.py"))
+
+
+def test_wheel_holds_the_whole_package(installed):
+    for pattern in ("**/*.py", "**/*.json", "py.typed"):
+        expected = _relative(ROOT / "seed_matrace", pattern)
+        assert expected <= _relative(installed / "seed_matrace", pattern)
+        assert expected
+
+
+def test_wheel_holds_every_extension_and_no_source_of_them(installed):
+    built = {file.name.split(".")[0] for file in (installed / "seed_matrace" / "_cext").glob("*.so")}
+    assert built == {file.stem for file in (ROOT / "cext").glob("*.pyx")}
+    assert not list(installed.rglob("*.c"))
+    assert not (installed / "tests").exists()
+
+
+def test_sdist_holds_what_a_contributor_needs(dist):
+    with tarfile.open(next(dist.glob("*.tar.gz"))) as sdist:
+        names = {name.split("/", 1)[1] for name in sdist.getnames() if "/" in name}
+    for name in ("run_local.sh", "run_tests.sh", "scripts/setup_venv.sh", "Makefile", "LICENSE", "tests/conftest.py"):
+        assert name in names
+    assert _relative(ROOT, "cext/*.p[yx][xd]") <= names
+    assert not [name for name in names if name.endswith((".so", ".c", ".pyc"))]
+
+
+def test_base_install_needs_neither_tensorflow_nor_protobuf(installed):
+    metadata = next(installed.glob("*.dist-info/METADATA")).read_text()
+    required = re.findall(r"^Requires-Dist: ([\w.-]+)(?!.*extra ==).*$", metadata, re.MULTILINE)
+    assert "numpy" in required
+    assert not {"tensorflow", "tensorboard", "keras", "protobuf"} & set(required)
+    assert re.search(r"^Requires-Dist: tensorflow.*extra == .learner.$", metadata, re.MULTILINE)
+
+
+def test_installed_wheel_finds_its_own_gin_files(installed, tmp_path):
+    program = (
+        f"import sys; sys.path.insert(0, {str(installed)!r})\n"
+        "from seed_matrace import config\n"
+        "print(config.gin_dir())\n"
+        "print(config.load_config(['maps/3m.gin'])[0].env.map_name)\n"
+    )
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert result.stdout.split() == [str(installed / "seed_matrace" / "_gin"), "3m"], result.stderr
