@@ -1,0 +1,51 @@
+"""The compiled battle against its naive twin: every unit, reward and end, to the last bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from seed_matrace._cext.reference_battle import ReferenceBattle
+from seed_matrace.skirmish.maps import load_map
+from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
+from seed_matrace.types import EnvOutput
+
+SEED = 11
+FIRST_ENV = 5
+
+
+def twin_units(battle: ReferenceBattle) -> np.ndarray:
+    columns = ("x", "y", "health", "shield", "cooldown")
+    return np.array([[getattr(unit, column) for unit in battle.units] for column in columns], np.float32)
+
+
+def eager_actions(env: SkirmishVectorEnv, out: EnvOutput, rng: np.random.Generator) -> np.ndarray:
+    """Mostly attacks the first available enemy, walks east or draws at random otherwise: both sides get hit."""
+    actions = env.sample_actions()
+    attacks = out.avail_actions[:, :, 6:]
+    eager = rng.random(actions.shape) < 0.8
+    fights = attacks.any(axis=2) & eager
+    actions[fights] = 6 + attacks.argmax(axis=2)[fights]
+    walks = ~attacks.any(axis=2) & eager & (out.avail_actions[:, :, 4] == 1) & (rng.random(actions.shape) < 0.3)
+    actions[walks] = 4
+    return actions
+
+
+@pytest.mark.parametrize("play", ["random", "eager"])
+@pytest.mark.parametrize(("map_name", "steps"), [("3m", 90), ("5m_vs_6m", 60), ("8m", 60), ("27m_vs_30m", 40)])
+def test_compiled_battle_equals_naive_twin(map_name: str, steps: int, play: str) -> None:
+    env = SkirmishVectorEnv(map_name, 2, SEED, first_env=FIRST_ENV)
+    twins = [ReferenceBattle(load_map(map_name), SEED, FIRST_ENV + index) for index in range(2)]
+    rng = np.random.default_rng(3)
+    out = env.reset()
+    for _ in range(steps):
+        actions = env.sample_actions() if play == "random" else eager_actions(env, out, rng)
+        out = env.step(actions)
+        for index, twin in enumerate(twins):
+            reward, code = twin.step(actions[index])
+            assert out.reward[index] == np.float32(reward)
+            assert out.terminated[index] == (code is not None)
+            assert out.episode.battle_won[index] == (code == 1)
+            if out.terminated[index] or out.truncated[index]:
+                twin.start()
+            np.testing.assert_array_equal(env.units()[index], twin_units(twin))
