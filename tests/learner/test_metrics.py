@@ -1,0 +1,207 @@
+"""metrics.jsonl, TensorBoard's copy of it, and run.json."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seed_matrace.learner.metrics import (
+    METRICS_FILE,
+    TENSORBOARD_DIR,
+    MetricsWriter,
+    ScalarMeans,
+    read_metrics,
+    read_run_info,
+    write_run_info,
+)
+
+
+def write_reports(writer: MetricsWriter, steps: range, value: float = 0.5) -> None:
+    for step in steps:
+        writer.write(100 * step, float(step), step, {"train/win_rate": value, "losses/V": step})
+
+
+def tensorboard_scalars(run_dir: Path) -> dict[str, list[tuple[int, float]]]:
+    """What TensorBoard itself shows: tag -> (step, value)."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run_dir / TENSORBOARD_DIR))
+    events.Reload()
+    return {tag: [(e.step, round(e.value, 6)) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+
+
+def test_report_is_one_line_with_its_keys_in_order(tmp_path):
+    with MetricsWriter(tmp_path, tensorboard=False) as writer:
+        writer.write(3200, 1.23456, 1, {"train/win_rate": np.float32(0.93), "IS/rho_max": 2, "eval/return": 1 / 3})
+    assert (tmp_path / METRICS_FILE).read_text() == (
+        '{"env_steps": 3200, "wall_s": 1.235, "learner_steps": 1, '
+        '"IS/rho_max": 2.0, "eval/return": 0.3333333333333333, "train/win_rate": 0.93}\n'
+    )
+
+
+def test_float32_reads_back_bit_for_bit(tmp_path):
+    values = np.random.default_rng(1).normal(size=64).astype(np.float32) * 10.0 ** np.arange(-32, 32)
+    values = values.astype(np.float32)
+    with MetricsWriter(tmp_path, tensorboard=False) as writer:
+        writer.write(0, 0.0, 0, {f"v/{i:02}": value for i, value in enumerate(values)})
+    stored = list(read_metrics(tmp_path)[0].values())[3:]
+    np.testing.assert_array_equal(np.array(stored, np.float32), values)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -np.float32("inf")])
+def test_what_is_not_a_number_becomes_null(tmp_path, value):
+    with MetricsWriter(tmp_path) as writer:
+        writer.write(0, 0.0, 0, {"losses/V": value, "losses/total": 1.0})
+    assert read_metrics(tmp_path)[0]["losses/V"] is None
+    assert tensorboard_scalars(tmp_path) == {"losses/total": [(0, 1.0)]}
+
+
+def test_report_is_on_disk_as_soon_as_it_is_written(tmp_path):
+    with MetricsWriter(tmp_path) as writer:
+        write_reports(writer, range(3))
+        assert len(read_metrics(tmp_path)) == 3
+        assert writer.position == (tmp_path / METRICS_FILE).stat().st_size
+        assert tensorboard_scalars(tmp_path)["losses/V"] == [(0, 0.0), (100, 1.0), (200, 2.0)]
+
+
+def test_resume_cuts_the_file_back_to_the_checkpoint(tmp_path):
+    with MetricsWriter(tmp_path, tensorboard=False) as writer:
+        write_reports(writer, range(4))
+        position = writer.position
+        write_reports(writer, range(4, 7), value=0.1)
+    with MetricsWriter(tmp_path, resume_bytes=position, tensorboard=False) as writer:
+        assert writer.position == position
+        write_reports(writer, range(4, 6))
+    reports = read_metrics(tmp_path)
+    assert [report["env_steps"] for report in reports] == [0, 100, 200, 300, 400, 500]
+    assert {report["train/win_rate"] for report in reports} == {0.5}
+
+
+@pytest.mark.parametrize("limit", [10**9, -3], ids=["beyond the end", "inside the last line"])
+def test_torn_last_line_is_cut_on_resume(tmp_path, limit):
+    with MetricsWriter(tmp_path, tensorboard=False) as writer:
+        write_reports(writer, range(3))
+        whole = writer.position
+    path = tmp_path / METRICS_FILE
+    with path.open("ab") as file:
+        file.write(b'{"env_steps": 300, "wal')
+    MetricsWriter(tmp_path, resume_bytes=limit if limit > 0 else path.stat().st_size + limit).close()
+    assert path.stat().st_size == whole
+
+
+def test_new_run_starts_the_file_over(tmp_path):
+    for value in (0.1, 0.2):
+        with MetricsWriter(tmp_path) as writer:
+            write_reports(writer, range(2), value)
+    assert [report["train/win_rate"] for report in read_metrics(tmp_path)] == [0.2, 0.2]
+    assert tensorboard_scalars(tmp_path)["train/win_rate"] == [(0, 0.2), (100, 0.2)]
+
+
+def test_tensorboard_curves_do_not_double_back_after_a_resume(tmp_path):
+    with MetricsWriter(tmp_path) as writer:
+        write_reports(writer, range(3), value=0.5)
+        position = writer.position
+        write_reports(writer, range(3, 9), value=0.1)
+    with MetricsWriter(tmp_path, resume_bytes=position) as writer:
+        write_reports(writer, range(3, 5), value=0.75)
+    expected = [(0, 0.5), (100, 0.5), (200, 0.5), (300, 0.75), (400, 0.75)]
+    assert tensorboard_scalars(tmp_path)["train/win_rate"] == expected
+
+
+def test_reading_passes_over_a_torn_last_line_only(tmp_path):
+    path = tmp_path / METRICS_FILE
+    path.write_text('{"env_steps": 1}\n{"env_steps": 2}\n{"env_st')
+    assert [report["env_steps"] for report in read_metrics(tmp_path)] == [1, 2]
+    path.write_text('{"env_steps": 1}\n{"env_st\n{"env_steps": 2}\n')
+    with pytest.raises(ValueError, match="line 2 is not a report"):
+        read_metrics(tmp_path)
+    path.write_text('{"steps": 1}\n')
+    with pytest.raises(ValueError, match="it has no env_steps"):
+        read_metrics(tmp_path)
+
+
+def test_close_may_be_called_twice(tmp_path):
+    writer = MetricsWriter(tmp_path)
+    write_reports(writer, range(1))
+    writer.close()
+    writer.close()
+    assert len(read_metrics(tmp_path)) == 1
+
+
+def test_writing_evaluating_and_showing_need_no_tensorflow(tmp_path):
+    program = (
+        "import sys; from seed_matrace.learner.metrics import MetricsWriter, write_run_info\n"
+        "import seed_matrace.evaluation.episodes, seed_matrace.evaluation.results\n"
+        "import seed_matrace.launch.display; from seed_matrace.viewer.curves import plot_learning_curve\n"
+        f"run = {str(tmp_path)!r}\n"
+        "write_run_info(run, backend='skirmish-1', map_name='3m', seed=1, argv=[])\n"
+        "writer = MetricsWriter(run); writer.write(1, 1.0, 1, {'train/win_rate': 0.5}); writer.close()\n"
+        "assert 'matplotlib' not in sys.modules, 'matplotlib loaded too early'\n"
+        "plot_learning_curve([run], run + '/curve.png')\n"
+        "print('tensorflow' in sys.modules, 'matplotlib.pyplot' in sys.modules)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False
+    )
+    assert result.stdout.split() == ["False", "False"], result.stderr
+
+
+def test_scalar_means_average_and_keep_maxima():
+    means = ScalarMeans()
+    for i in (1, 2, 6):
+        means.add({"losses/V": i, "perf/policy_lag_max": i})
+    means.add({"optimizer/grad_norm": np.float32(4)})
+    assert means.pop() == {"losses/V": 3.0, "perf/policy_lag_max": 6.0, "optimizer/grad_norm": 4.0}
+    means.add({"perf/policy_lag_max": 2})
+    assert means.pop() == {"perf/policy_lag_max": 2.0}
+    assert means.pop() == {}
+
+
+RUN = {"backend": "skirmish-1", "map_name": "3m", "seed": 7}
+
+
+def test_run_info_says_what_was_started_with_which_versions(tmp_path):
+    write_run_info(tmp_path / "new", **RUN, argv=["seed-matrace", "train"])
+    info = read_run_info(tmp_path / "new")
+    assert (info["map"], info["backend"], info["seed"]) == ("3m", "skirmish-1", 7)
+    assert info["argv"] == ["seed-matrace", "train"]
+    assert info["versions"]["numpy"] == np.__version__
+    assert set(info["versions"]) == {"python", "seed_matrace", "numpy", "tensorflow"}
+    assert "resumed" not in info
+
+
+def test_resumed_run_keeps_how_it_was_started(tmp_path):
+    write_run_info(tmp_path, **RUN, argv=["first"])
+    write_run_info(tmp_path, **RUN, argv=["second"])
+    write_run_info(tmp_path, **RUN, argv=["third"])
+    info = read_run_info(tmp_path)
+    assert info["argv"] == ["first"]
+    assert [start["argv"] for start in info["resumed"]] == [["second"], ["third"]]
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("git"), subprocess.TimeoutExpired("git", 10)])
+def test_run_info_needs_no_git(tmp_path, monkeypatch, error):
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(subprocess, "run", fail)
+    write_run_info(tmp_path, **RUN, argv=[])
+    assert read_run_info(tmp_path)["git"] is None
+
+
+def test_what_is_no_run_info_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read_run_info(tmp_path)
+    (tmp_path / "run.json").write_text(json.dumps({"map": "3m"}))
+    with pytest.raises(ValueError, match="lacks backend, seed"):
+        read_run_info(tmp_path)
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(ValueError, match="is not JSON"):
+        read_run_info(tmp_path)
