@@ -10,14 +10,15 @@ Trains a team on this machine; the first call sets up $root/.venv.
 
 usage: ./run_local.sh [GIN_FILE] [NUM_ACTORS] [FLAGS...]
 
-  GIN_FILE     what to train: a file of gin/ or a path of your own (default: maps/3m.gin)
+  GIN_FILE     what to train: a file of gin/ or a path of your own (default: maps/3m.gin, or the run's own)
   NUM_ACTORS   actor processes (default: as the machine allows)
   FLAGS        flags of the train command, passed on as they are
 
 examples:
   ./run_local.sh
   ./run_local.sh maps/8m.gin 4 --seed=3
-  ./run_local.sh --run_dir=runs/first --gin_param='loss.discount=0.98'
+  ./run_local.sh maps/8m.gin --run_dir=runs/8m --gin_param='loss.discount=0.98'
+  ./run_local.sh --run_dir=runs/8m                (goes on with that run)
 
 environment:
   PYTHON=python3.12        the interpreter to make .venv with (3.10 to 3.13)
@@ -33,18 +34,14 @@ fail() {
 }
 
 args=()
-gin_file=maps/3m.gin
 if [[ ${1:-} == -h || ${1:-} == --help ]]; then
   usage
   exit
 fi
 if [[ $# -gt 0 && $1 != -* && ! $1 =~ ^[0-9]+$ ]]; then
-  gin_file=$1
+  args+=("--gin_file=$1")
   shift
-elif [[ " $*" == *" --gin_file"* ]]; then
-  gin_file=""
 fi
-if [[ -n $gin_file ]]; then args+=("--gin_file=$gin_file"); fi
 if [[ ${1:-} =~ ^[0-9]+$ ]]; then
   args+=("--num_actors=$1")
   shift

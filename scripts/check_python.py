@@ -24,7 +24,7 @@ def venv():
         try:
             __import__(module)
         except ImportError:
-            hint = "install it (Debian, Ubuntu: apt install python%s-venv) or name another Python with PYTHON=..." % NAME
+            hint = "install it (Debian, Ubuntu: apt install python%s-venv) or name another with PYTHON=..." % NAME
             sys.exit("%s lacks Python's module %s: %s" % (sys.executable, module, hint))
 
 

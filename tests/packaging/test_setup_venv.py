@@ -183,4 +183,5 @@ def test_simultaneous_calls_wait_for_each_other(checkout):
 
 
 def test_unknown_interpreter_is_named(checkout):
-    assert checkout.set_up(PYTHON="no-such-python") == (1, "error: PYTHON=no-such-python: there is no such interpreter\n")
+    expected = "error: PYTHON=no-such-python: there is no such interpreter\n"
+    assert checkout.set_up(PYTHON="no-such-python") == (1, expected)
