@@ -1,0 +1,214 @@
+"""The learner as a whole: one step, threads, checkpoints, reproducibility and that it learns."""
+
+import dataclasses
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from seed_matrace.config import SECTIONS, Config
+from seed_matrace.learner.learner import Learner
+from seed_matrace.specs import EnvSpec, empty_unroll
+from seed_matrace.types import Unroll
+
+SPEC = EnvSpec(n_agents=2, n_actions=3, obs_dim=4, state_dim=5, episode_limit=10)
+STEPS, COLUMNS = 6, 4
+
+
+def _config(**sections: dict) -> Config:
+    """The defaults at a tiny size, but for ``sections`` such as loss={"discount": 0.9}."""
+    sections = {"learner": {"unroll_length": STEPS}, **sections}
+    config = Config(**{name: kind() for name, kind in SECTIONS.items()})
+    replaced = {name: dataclasses.replace(getattr(config, name), **options) for name, options in sections.items()}
+    return dataclasses.replace(config, **replaced)
+
+
+def _act(learner: Learner, unroll: Unroll) -> None:
+    """Fills actions and log-probabilities with the learner's own policy."""
+    for t in range(len(unroll.reward)):
+        output = learner.policy_step(unroll.obs[t], unroll.avail_actions[t], np.array([9, t]))
+        unroll.action[t], unroll.log_prob[t] = output.action, output.log_prob
+
+
+def _unroll(steps: int = STEPS, columns: int = COLUMNS, *, with_state: bool = False) -> Unroll:
+    rng = np.random.default_rng(steps * columns)
+    unroll = empty_unroll(SPEC, steps, columns, with_state=with_state)
+    unroll.obs[:] = rng.normal(size=unroll.obs.shape)
+    unroll.state[:] = rng.normal(size=unroll.state.shape)
+    unroll.avail_actions[:] = rng.random(unroll.avail_actions.shape) < 0.7
+    unroll.avail_actions[..., 0] = 1
+    unroll.reward[:] = rng.normal(size=unroll.reward.shape)
+    unroll.terminated[:] = rng.random(unroll.reward.shape) < 0.1
+    unroll.log_prob[:] = -np.log(unroll.avail_actions.sum(-1))
+    return unroll
+
+
+def _weights(learner: Learner) -> list[np.ndarray]:
+    modules = learner.policy, learner.critic, learner.entropy_cost
+    return [variable.numpy() for module in modules for variable in module.trainable_variables]
+
+
+def test_train_step_changes_all_weights_and_reports():
+    learner = Learner(_config(), SPEC, seed=1)
+    before = _weights(learner)
+    metrics = learner.train_step(_unroll())
+    assert all((old != new).any() for old, new in zip(before, _weights(learner), strict=True))
+    assert learner.learner_steps == 1
+    assert {"losses/total", "policy/entropy", "IS/rho_max", "V/value_mean", "optimizer/grad_norm"} <= set(metrics)
+    assert all(np.isfinite(float(value)) for value in metrics.values())
+
+
+@pytest.mark.parametrize("critic_input", ["joint_obs", "state"])
+def test_data_of_the_current_policy_have_ratio_one(critic_input):
+    learner = Learner(_config(network={"critic_input": critic_input}), SPEC, seed=1)
+    unroll = _unroll(with_state=critic_input == "state")
+    learner.train_step(unroll)
+    _act(learner, unroll)
+    metrics = learner.train_step(unroll)
+    np.testing.assert_allclose(metrics["IS/rho_max"], 1, rtol=1e-5)
+    np.testing.assert_allclose(metrics["IS/rho_mean"], 1, rtol=1e-5)
+    assert abs(learner.train_step(unroll)["IS/rho_max"] - 1) > 1e-5  # the policy has moved on
+
+
+def test_any_number_of_columns_and_any_unroll_length():
+    learner = Learner(_config(), SPEC, seed=1)
+    for steps, columns in ((STEPS, 1), (STEPS, 7), (3, 2), (1, 2)):
+        assert np.isfinite(learner.train_step(_unroll(steps, columns))["losses/total"])
+    assert learner.learner_steps == 4
+
+
+def test_gradient_clipping_bounds_the_networks_but_not_the_entropy_cost():
+    # With an epsilon this large Adam's first step is about learning_rate * gradient / epsilon.
+    optimizer = {"learning_rate": 10.0, "epsilon": 1e3}
+    steps = {}
+    for clip_norm in (0.0, 1e-2):
+        learner = Learner(_config(optimizer={**optimizer, "clip_norm": clip_norm}), SPEC, seed=1)
+        before = _weights(learner)
+        norm = learner.train_step(_unroll())["optimizer/grad_norm"]
+        assert norm > 0.1  # reported before clipping
+        steps[clip_norm] = [new - old for old, new in zip(before, _weights(learner), strict=True)]
+    free, clipped = steps.values()
+    for a, b in zip(free[:-1], clipped[:-1], strict=True):
+        np.testing.assert_allclose(b, a * 1e-2 / norm, rtol=1e-2, atol=1e-7)
+    np.testing.assert_allclose(clipped[-1], free[-1], rtol=1e-5)
+
+
+def test_the_seed_decides_the_weights():
+    first, again, other = (_weights(Learner(_config(), SPEC, seed)) for seed in (1, 1, 2))
+    assert all((a == b).all() for a, b in zip(first, again, strict=True))
+    assert (first[0] != other[0]).any() or (first[-2] != other[-2]).any()
+
+
+def test_acting_and_training_at_once():
+    learner = Learner(_config(), SPEC, seed=1)
+    unroll, outputs, stop = _unroll(), [], threading.Event()
+
+    def act() -> None:
+        while not stop.is_set():
+            outputs.append(learner.policy_step(unroll.obs[0], unroll.avail_actions[0], np.array([0, len(outputs)])))
+
+    thread = threading.Thread(target=act)
+    thread.start()
+    for _ in range(50):
+        metrics = learner.train_step(unroll)
+    stop.set()
+    thread.join()
+    assert learner.learner_steps == 50
+    assert np.isfinite(metrics["losses/total"])
+    assert outputs
+    for action, log_prob in outputs:
+        assert np.take_along_axis(unroll.avail_actions[0], action.numpy()[..., None], -1).all()
+        assert np.isfinite(log_prob).all()
+
+
+def test_checkpoint_holds_all_that_training_changes(tmp_path):
+    unroll = _unroll()
+    learner = Learner(_config(), SPEC, seed=1)
+    for _ in range(3):
+        learner.train_step(unroll)
+    path = tf.train.Checkpoint(**learner.trackables).write(str(tmp_path / "weights"))
+    restored = Learner(_config(), SPEC, seed=2)
+    tf.train.Checkpoint(**restored.trackables).read(path).assert_consumed()
+    assert restored.learner_steps == 3
+    for _ in range(3):
+        np.testing.assert_allclose(
+            restored.train_step(unroll)["losses/total"], learner.train_step(unroll)["losses/total"], rtol=1e-6
+        )
+    for a, b in zip(_weights(learner), _weights(restored), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
+_TRAIN_FIVE_STEPS = """
+import hashlib, sys
+import tensorflow as tf
+sys.path.insert(0, sys.argv[1])
+import test_learner as t
+tf.config.experimental.enable_op_determinism()
+for seed in (3, 3, 4):
+    learner, unroll = t.Learner(t._config(), t.SPEC, seed), t._unroll()
+    for _ in range(5):
+        t._act(learner, unroll)
+        learner.train_step(unroll)
+    print(hashlib.sha256(b"".join(w.tobytes() for w in t._weights(learner))).hexdigest())
+"""
+
+
+def test_the_same_seed_trains_the_same_weights_to_the_bit():
+    command = [sys.executable, "-c", _TRAIN_FIVE_STEPS, str(Path(__file__).parent)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    first, again, other = result.stdout.split()
+    assert first == again
+    assert first != other
+
+
+class _TwoSteps:
+    """A cooperative game of two moves: both must play what only their own observation names, first and then again.
+
+    Half the reward is for the first move, half for a second move that fits a right first one.
+    """
+
+    right = np.array([[2, 0], [1, 2]])  # by move and agent
+
+    def __init__(self, num_envs: int) -> None:
+        self._move = np.zeros(num_envs, int)
+        self._good = np.ones(num_envs, bool)
+
+    def observe(self) -> np.ndarray:
+        obs = np.zeros((len(self._move), 2, 4), np.float32)
+        for agent in range(2):
+            obs[np.arange(len(obs)), agent, 2 * self._move + agent] = 1
+        return obs
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self._good &= (action == self.right[self._move]).all(-1)
+        reward, ended = 0.5 * self._good, self._move == 1
+        self._good |= ended
+        self._move = 1 - self._move
+        return reward, ended
+
+
+def test_learns_a_cooperative_game():
+    config = _config(learner={"unroll_length": 8}, optimizer={"learning_rate": 5e-3}, loss={"entropy_cost": 0.1})
+    learner = Learner(config, SPEC, seed=1)
+    game = _TwoSteps(num_envs=32)
+    unroll = empty_unroll(SPEC, 8, 32)
+    unroll.avail_actions[:] = 1
+    unroll.obs[8] = game.observe()
+    for update in range(300):
+        for field in unroll:
+            field[0] = field[8]
+        for t in range(9):
+            if t > 0:
+                unroll.reward[t], unroll.terminated[t] = game.step(unroll.action[t - 1])
+                unroll.obs[t] = game.observe()
+            if t > 0 or update == 0:
+                output = learner.policy_step(unroll.obs[t], unroll.avail_actions[t], np.array([update, t]))
+                unroll.action[t], unroll.log_prob[t] = output.action, output.log_prob
+        learner.train_step(unroll)
+    obs = np.eye(4, dtype=np.float32).reshape(2, 2, 4)  # by move and agent
+    np.testing.assert_array_equal(learner.greedy_step(obs, np.ones((2, 2, 3), np.uint8)), game.right)
+    assert unroll.reward[1:].mean() > 0.45
