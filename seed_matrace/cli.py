@@ -19,7 +19,7 @@ from typing import Any
 
 from absl import flags, logging
 
-from seed_matrace.config import Config, load_config
+from seed_matrace.config import load_config
 
 BENCH_PARTS = ("env", "inference", "train", "end_to_end")
 
@@ -233,18 +233,23 @@ def _plot(values: flags.FlagValues, run_dirs: list[str]) -> None:
 def _bench(values: flags.FlagValues, parts: list[str]) -> None:
     if len(parts) != 1 or parts[0] not in BENCH_PARTS:
         raise flags.Error(f"say what to measure: seed-matrace bench {'|'.join(BENCH_PARTS)}")
-    from seed_matrace.launch import bench, local
+    from seed_matrace.launch import bench
+    from seed_matrace.launch.local import default_num_actors
 
-    config, _, _ = load_config(values.gin_file, values.gin_param)
-    measure: dict[str, Callable[[Config, float], dict[str, Any]]] = {
-        "env": bench.bench_env,
-        "inference": bench.bench_inference,
-        "train": bench.bench_train,
-        "end_to_end": lambda config, seconds: bench.bench_end_to_end(
-            config, seconds, values.num_actors or local.default_num_actors()
-        ),
+    config, _, operative_text = load_config(values.gin_file, values.gin_param)
+    if parts != ["env"]:
+        _import_tensorflow()
+        from seed_matrace.learner.run import set_up_tensorflow
+
+        set_up_tensorflow(config, deterministic=False)
+    seconds, num_actors = values.seconds, values.num_actors or default_num_actors()
+    measure: dict[str, Callable[[], dict[str, Any]]] = {
+        "env": lambda: bench.bench_env(config, seconds),
+        "inference": lambda: bench.bench_inference(config, seconds),
+        "train": lambda: bench.bench_train(config, seconds),
+        "end_to_end": lambda: bench.bench_end_to_end(config, seconds, num_actors, operative_text),
     }
-    _print_json(measure[parts[0]](config, values.seconds))
+    _print_json(measure[parts[0]]())
 
 
 def _import_tensorflow() -> None:

@@ -18,6 +18,7 @@ F = np.float32
 IDLE, MOVE, ATTACK, ATTACK_MOVE = range(4)
 STANDING, ANCHORED, MOVING = range(3)
 LOOPS_PER_STEP = 8
+LOOK_AHEAD = F(4)
 MASK = (1 << 64) - 1
 BATTLE_STREAM = 1
 # Turns of a side step, as (cosine, sine): 30, 60, 90 and 120 degrees.
@@ -104,6 +105,7 @@ class ReferenceBattle:
             ally = slot < self.map.n_agents
             order = IDLE if ally else ATTACK_MOVE
             unit = Unit(unit_type, ally, x, y, F(unit_type.health), F(unit_type.shield), goal_x, goal_y, order)
+            unit.side = 1 - 2 * (slot & 1)
             self.units.append(unit)
         self.allies, self.enemies = self.units[: self.map.n_agents], self.units[self.map.n_agents :]
         enemy_area = sum(unit.type.separation_radius**2 for unit in self.enemies)
@@ -265,9 +267,10 @@ class ReferenceBattle:
         turns += [(cosine, side * sine) for cosine, sine in TURNS]
         turns += [(cosine, -side * sine) for cosine, sine in TURNS]
         for number, (cosine, sine) in enumerate(turns):
-            place = unit.x + (cosine * dx - sine * dy), unit.y + (sine * dx + cosine * dy)
-            if not any(in_the_way(unit, other, *place) for other in anchored):
-                unit.next = place
+            step_x, step_y = cosine * dx - sine * dy, sine * dx + cosine * dy
+            probe = unit.x + step_x * LOOK_AHEAD, unit.y + step_y * LOOK_AHEAD
+            if not any(in_the_way(unit, other, *probe) for other in anchored):
+                unit.next = (unit.x + step_x, unit.y + step_y)
                 if number > len(TURNS):
                     unit.side = -unit.side
                 return

@@ -84,7 +84,7 @@ class Display:
             self._console.print(Text(self._status.line()), soft_wrap=True)
 
     def _panel(self) -> Panel:
-        width = min(self._console.width, 100)
+        width = min(self._console.width - 2, 100)  # a terminal echoes ^C behind the last line, which must not wrap
         body = self._status.panel_body(width - 4, plain_ascii=self._console.options.ascii_only)
         title = Text(self._title, style="bold", overflow="ellipsis", no_wrap=True)
         return Panel(body, title=title, title_align="left", width=width, border_style="dim")
@@ -193,16 +193,15 @@ class Status:
         return alive is not None and alive < self._num_actors
 
     def _overall_rate(self) -> float | None:
-        """Env steps per second over the last half minute, pauses for evaluation included."""
+        """Env steps per second over the last half minute, pauses for evaluation included; one report alone is noise."""
         (first_s, first), (last_s, last) = (self._recent[0], self._recent[-1]) if self._recent else ((0, 0), (0, 0))
         return (last - first) / (last_s - first_s) if last > first and last_s > first_s else None
 
     def _steps_per_s(self) -> float | None:
-        reported = self._number("perf/env_steps_per_s")
-        return self._overall_rate() if reported is None else reported
+        return self._overall_rate() or self._number("perf/env_steps_per_s")
 
     def _time_left_s(self) -> float | None:
-        rate = self._overall_rate() or self._steps_per_s()
+        rate = self._steps_per_s()
         return (self._total - min(self._total, self.env_steps)) / rate if rate else None
 
 

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,12 @@ from seed_matrace.inference.groups import GroupPlan, plan_groups
 from seed_matrace.launch.display import Display, duration
 from seed_matrace.launch.local import LocalActors
 from seed_matrace.learner.metrics import read_run_info, write_run_info
-from seed_matrace.learner.run_directory import RunDirectory, is_run_directory, load_run_config
+from seed_matrace.learner.run_directory import (
+    OPERATIVE_CONFIG,
+    RunDirectory,
+    is_run_directory,
+    load_run_config,
+)
 from seed_matrace.transport.shared_memory import MAX_SOCKET_PATH
 
 if TYPE_CHECKING:
@@ -92,27 +97,46 @@ def _run(
         run = TrainingRun(config, directory.path, seed, display)
         if options.init_from and not run.resumed:
             display.note(run.start_from(Path(options.init_from)))
-        source = stack.enter_context(_source(run, plan, options, directory.path, display))
+        source = stack.enter_context(
+            open_source(
+                run,
+                plan,
+                num_actors=options.num_actors,
+                run_dir=directory.path,
+                note=display.note,
+                listen_at=options.listen_at,
+            )
+        )
         return run.train(source, stop)
 
 
 @contextlib.contextmanager
-def _source(
-    run: TrainingRun, plan: GroupPlan, options: TrainOptions, run_dir: Path, display: Display
+def open_source(
+    run: TrainingRun,
+    plan: GroupPlan,
+    *,
+    num_actors: int,
+    run_dir: Path,
+    note: Callable[[str], None],
+    listen_at: Path | None = None,
 ) -> Iterator[BatchSource]:
+    """A run's batches: from ``num_actors`` actors started here, from others at ``listen_at``, or (0) from this process.
+
+    Args:
+      run_dir: holds the configuration that actors load, and their logs.
+      note: told when an actor dies and is restarted.
+    """
     from seed_matrace.learner.sources import ActorSource, LockstepSource
 
     with contextlib.ExitStack() as stack:
-        if options.num_actors == 0:
+        if num_actors == 0:
             yield stack.enter_context(contextlib.closing(LockstepSource(run.acting, plan)))
             return
-        path = options.listen_at or stack.enter_context(_private_socket(run_dir))
+        path = listen_at or stack.enter_context(_private_socket(run_dir))
         source = stack.enter_context(contextlib.closing(ActorSource(run.acting, plan, path)))
-        if options.listen_at is None:
-            config_file = run_dir / "operative_config.gin"
-            stack.enter_context(
-                LocalActors(options.num_actors, f"unix:{path}", config_file, run_dir / "logs", display.note)
-            )
+        if listen_at is None:
+            config_file = run_dir / OPERATIVE_CONFIG
+            stack.enter_context(LocalActors(num_actors, f"unix:{path}", config_file, run_dir / "logs", note))
         yield source
 
 
@@ -138,10 +162,10 @@ def _introduction(config: Config, path: Path, seed: int, num_actors: int) -> str
 def _conclusion(path: Path, progress: Progress) -> str:
     from seed_matrace.viewer.curves import plot_learning_curve
 
-    why = {
-        "target": "target win rate reached",
-        "budget": "budget of env steps used",
-        "": "stopped before the end; the same command goes on",
+    why, go_on = {
+        "target": ("target win rate reached", " --gin_param=run.stop_win_rate=0"),
+        "budget": ("budget of env steps used", f" --gin_param=run.total_env_steps={2 * progress.env_steps}"),
+        "": ("stopped before the end", ""),
     }[progress.finished]
     curve = path / "learning_curve.png"
     plot_learning_curve([path], curve)
@@ -152,7 +176,7 @@ def _conclusion(path: Path, progress: Progress) -> str:
             f"{sum(newest)} of the newest {len(newest)} evaluation battles won",
             f"  learning curve  {curve}",
             f"  evaluate        seed-matrace eval --run_dir={path} --episodes=400",
-            f"  train on        seed-matrace train --run_dir={path}",
+            f"  train on        seed-matrace train --run_dir={path}{go_on}",
             f"  all metrics     tensorboard --logdir={path / 'tb'}",
         ]
     )

@@ -184,11 +184,16 @@ class TrainingRun:
             self._save("best")
 
     def _check_target(self, stats: EpisodeStats) -> None:
-        run = self.config.run
-        outcomes = [*self.progress.newest_outcomes, *stats.battle_won.tolist()][-run.stop_episodes :]
-        self.progress.newest_outcomes = outcomes
-        if run.stop_win_rate and len(outcomes) == run.stop_episodes and np.mean(outcomes) >= run.stop_win_rate:
+        outcomes = [*self.progress.newest_outcomes, *stats.battle_won.tolist()]
+        self.progress.newest_outcomes = outcomes[-self.config.run.stop_episodes :]
+        if self._target_reached():
             self.progress.finished = "target"
+
+    def _target_reached(self) -> bool:
+        run, outcomes = self.config.run, self.progress.newest_outcomes
+        return bool(
+            run.stop_win_rate and len(outcomes) == run.stop_episodes and np.mean(outcomes) >= run.stop_win_rate
+        )
 
     def _write(self, scalars: Mapping[str, float]) -> None:
         self.progress.wall_s = self._rates.wall_s()
@@ -209,8 +214,9 @@ class TrainingRun:
             self._reporter.note(f"passed over a checkpoint: {problem}")
         self.progress = Progress(**state)
         self.progress.session += 1
-        if self.progress.finished == "budget" and self.progress.env_steps < self.config.run.total_env_steps:
-            self.progress.finished = ""  # the budget was raised
+        budget_left = self.progress.env_steps < self.config.run.total_env_steps
+        if self.progress.finished == "budget" and budget_left or not self._target_reached():
+            self.progress.finished = ""  # the budget or the target was raised
         self._reporter.note(f"resumed at {self.progress.env_steps:,} env steps")
         return True
 

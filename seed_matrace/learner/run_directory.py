@@ -10,7 +10,7 @@ from typing import IO
 
 from seed_matrace.config import Config, ConfigError, load_config
 
-_OPERATIVE = "operative_config.gin"
+OPERATIVE_CONFIG = "operative_config.gin"
 # What may change when a run goes on: budget, stopping, machine; nothing that decides what is learnt.
 _MAY_CHANGE = re.compile(r"run\.(total_env_steps|stop_\w+|keep_checkpoints)|inference\.\w+|actor\.\w+|learner\.\w+_threads")
 
@@ -37,11 +37,11 @@ class RunDirectory:
     def write_config(self, config_text: str, operative_text: str) -> None:
         """Writes down the configuration of a run that begins here or goes on."""
         (self.path / "config.gin").write_text(config_text)
-        (self.path / _OPERATIVE).write_text(operative_text)
+        (self.path / OPERATIVE_CONFIG).write_text(operative_text)
 
     def check_same_run(self, operative_text: str) -> None:
         """Raises ConfigError if the run here was begun with another configuration that matters."""
-        stored = _bindings((self.path / _OPERATIVE).read_text())
+        stored = _bindings((self.path / OPERATIVE_CONFIG).read_text())
         given = _bindings(operative_text)
         differing = [
             f"{name} was {stored.get(name)}, now {given.get(name)}"
@@ -60,7 +60,7 @@ class RunDirectory:
 
 def is_run_directory(path: Path) -> bool:
     """Whether a run was begun in ``path``."""
-    return (path / _OPERATIVE).is_file()
+    return (path / OPERATIVE_CONFIG).is_file()
 
 
 def load_run_config(run_dir: Path, gin_params: Iterable[str] = ()) -> tuple[Config, str, str]:
@@ -70,8 +70,8 @@ def load_run_config(run_dir: Path, gin_params: Iterable[str] = ()) -> tuple[Conf
       ValueError: no run was begun there.
     """
     if not is_run_directory(run_dir):
-        raise ValueError(f"{run_dir} is not a run directory: it has no {_OPERATIVE}")
-    return load_config([run_dir / _OPERATIVE], list(gin_params))
+        raise ValueError(f"{run_dir} is not a run directory: it has no {OPERATIVE_CONFIG}")
+    return load_config([run_dir / OPERATIVE_CONFIG], list(gin_params))
 
 
 def _bindings(text: str) -> dict[str, str]:

@@ -50,6 +50,17 @@ class Run:
         points = [(report["env_steps"], report[tag]) for report in self.reports if report.get(tag) is not None]
         return Curve(*np.array(points, np.float64).reshape(-1, 2).T)
 
+    def throughput(self) -> Curve:
+        """Env steps per second over the last 25th of the run, pauses for evaluation and checkpoints included.
+
+        The rate of a single report says little: reports may be a few learner steps apart.
+        """
+        points = np.array([(report["env_steps"], report["wall_s"]) for report in self.reports], np.float64)
+        window = max(1, len(points) // 25)
+        steps, seconds = (points[window:] - points[:-window]).T
+        measured = seconds > 0
+        return Curve(points[window:, 0][measured], steps[measured] / seconds[measured])
+
 
 def read_run(run_dir: str | Path) -> Run:
     """Reads run.json and metrics.jsonl; a run that has reported nothing yet has no reports.
@@ -219,9 +230,7 @@ def _draw_speed_and_lag(speed: Any, lag: Any, runs: Sequence[Run]) -> None:
     line: dict[str, Any] = {"color": NEUTRAL_COLOUR, "linewidth": 1.1 if len(runs) == 1 else 0.6}
     shade = {"color": NEUTRAL_COLOUR, "linewidth": 0, "alpha": 0.2 / len(runs)}
     for run in runs:
-        rate, mean, largest = (
-            run.curve(f"perf/{name}") for name in ("env_steps_per_s", "policy_lag_mean", "policy_lag_max")
-        )
+        rate, mean, largest = run.throughput(), run.curve("perf/policy_lag_mean"), run.curve("perf/policy_lag_max")
         speed.plot(*rate, **_visible(rate, line))
         lag.plot(*mean, **_visible(mean, line))
         if len(mean.values):
