@@ -33,7 +33,7 @@ def make_run(
     write_run_info(path, backend=backend, map_name=map_name, seed=seed, argv=[])
     with MetricsWriter(path, tensorboard=False) as writer:
         for i in range(1, reports + 1):
-            scalars = {"train/win_rate": 0.05 * i, "train/return": float(i + seed), "perf/env_steps_per_s": 60_000 + i}
+            scalars = {"train/win_rate": 0.05 * i, "train/return": float(i + seed)}
             lag = {"perf/policy_lag_mean": 3.0, "perf/policy_lag_max": 7.0}
             writer.write(1000 * i, float(i), i, {**scalars, **lag})
             if evaluate_every and i % evaluate_every == 0:
@@ -64,7 +64,7 @@ def test_one_run_shows_every_report_and_every_evaluation(tmp_path):
     np.testing.assert_allclose(train, np.stack([1000 * steps, 0.05 * steps], axis=1))
     np.testing.assert_allclose(evaluation, train[3::4])
     np.testing.assert_allclose(lines_of(returns, TRAIN_COLOUR)[0][:, 1], steps + 7)
-    np.testing.assert_allclose(lines_of(speed)[0][:, 1], 60_000 + steps)
+    np.testing.assert_allclose(lines_of(speed)[0][:, 1], 1000.0)
     np.testing.assert_allclose(lines_of(lag)[0][:, 1], 3.0)
     assert lag.dataLim.y1 == 7.0  # shaded up to the maximum
     assert title_and_legend(figure) == ("3m on skirmish-1, seed 7", ["training", "evaluation"])
@@ -154,17 +154,29 @@ def test_pictures_of_finished_and_unfinished_runs(tmp_path, suffix, shape):
 
 def test_single_report_shows_as_a_dot(tmp_path):
     for axes in figure_of(make_run(tmp_path, reports=1, evaluate_every=1)).axes:
-        assert all(line.get_marker() == "o" for line in axes.get_lines())
+        assert all(line.get_marker() == "o" for line in axes.get_lines() if len(line.get_xdata()))
 
 
 def test_run_without_win_rates_yet_is_drawn_all_the_same(tmp_path):
     write_run_info(tmp_path, backend="skirmish-1", map_name="3m", seed=1, argv=[])
     with MetricsWriter(tmp_path, tensorboard=False) as writer:
-        writer.write(3200, 1.0, 1, {"perf/env_steps_per_s": 50_000})
-        writer.write(6400, 2.0, 2, {"perf/env_steps_per_s": 51_000})
+        writer.write(3200, 1.0, 1, {"perf/policy_lag_mean": 3.0})
+        writer.write(6400, 1.5, 2, {"perf/policy_lag_mean": 4.0})
     figure = figure_of(tmp_path)
     assert title_and_legend(figure) == ("3m on skirmish-1, seed 1", [])
-    np.testing.assert_array_equal(lines_of(figure.axes[2])[0], [[3200, 50_000], [6400, 51_000]])
+    np.testing.assert_array_equal(lines_of(figure.axes[2])[0], [[6400, 6400]])
+    np.testing.assert_array_equal(lines_of(figure.axes[3])[0], [[3200, 3], [6400, 4]])
+
+
+def test_throughput_is_taken_over_many_reports_and_counts_pauses_in(tmp_path):
+    write_run_info(tmp_path, backend="skirmish-1", map_name="3m", seed=1, argv=[])
+    with MetricsWriter(tmp_path, tensorboard=False) as writer:
+        for i in range(100):
+            pauses = 3 * (i // 4)  # a report takes 1 s, every fourth one is followed by an evaluation of 3 s
+            writer.write(700 * i, float(i + pauses), i, {})
+    rate = read_run(tmp_path).throughput()
+    np.testing.assert_allclose(rate.values, 400.0)
+    assert rate.env_steps.tolist() == [700.0 * i for i in range(4, 100)]
 
 
 def test_nothing_to_draw_is_said(tmp_path):
