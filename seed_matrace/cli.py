@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not args or args[0] in ("-h", "--help", "help"):
         print(_overview())
         return 0 if args else 2
-    name, *rest = args
+    name, rest = args[0], args[1:]
     if name not in COMMANDS:
         return _fail(f"unknown command {name!r}; one of {', '.join(COMMANDS)}")
     command = COMMANDS[name]
@@ -100,7 +100,7 @@ def _define_gin_flags(values: flags.FlagValues) -> None:
 def _define_learner_flags(values: flags.FlagValues) -> None:
     _define_gin_flags(values)
     flags.DEFINE_string("run_dir", None, "run directory; one that holds a run is resumed", flag_values=values)
-    flags.DEFINE_integer("seed", None, "seed of everything random (default: 0)", flag_values=values)
+    flags.DEFINE_integer("seed", None, "seed of everything random (default: 0)", lower_bound=0, flag_values=values)
     flags.DEFINE_string("init_from", None, "run directory whose best weights to start from", flag_values=values)
 
 
@@ -137,7 +137,7 @@ def _define_actor_flags(values: flags.FlagValues) -> None:
 def _define_eval_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string("run_dir", None, "run directory", flag_values=values)
     flags.DEFINE_integer("episodes", 320, "battles to play", lower_bound=1, flag_values=values)
-    flags.DEFINE_integer("seed", 1, "seed of the battles", flag_values=values)
+    flags.DEFINE_integer("seed", 1, "seed of the battles", lower_bound=0, flag_values=values)
     flags.DEFINE_enum("checkpoint", "best", ["best", "latest"], "which weights to play with", flag_values=values)
 
 
@@ -154,9 +154,10 @@ def _define_bench_flags(values: flags.FlagValues) -> None:
 
 
 def _required(values: flags.FlagValues, name: str) -> str:
-    if values[name].value is None:
+    value = values[name].value
+    if value is None:
         raise flags.Error(f"--{name} is needed")
-    return values[name].value
+    return str(value)
 
 
 def _train(values: flags.FlagValues, _: list[str]) -> None:
@@ -193,7 +194,7 @@ def _actor(values: flags.FlagValues, _: list[str]) -> None:
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     logging.set_verbosity(logging.INFO)
-    config, _, _ = load_config(values.gin_file, values.gin_param)
+    config = load_config(values.gin_file, values.gin_param)[0]
     run_actor(
         config,
         _required(values, "server_address"),

@@ -42,7 +42,7 @@ class _Checked:
 @dataclass(frozen=True)
 class EnvConfig(_Checked):
     map_name: str = _option("3m", "SMAC map")
-    backend: str = _option("skirmish", "what plays the battles", choices=("skirmish",))
+    backend: str = _option("skirmish", "what plays the battles", choices=("skirmish", "counting"))
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,12 @@ class EvaluationConfig(_Checked):
 class RunConfig(_Checked):
     total_env_steps: int = _option(10_000_000, "budget: env steps to train on", low=1)
     num_envs: int = _option(128, "environments together; decides the policy lag", low=1)
-    report_fraction: float = _option(0.005, "write metrics each time this share of the budget is used", low=1e-5, high=1.0)
-    checkpoint_fraction: float = _option(0.02, "checkpoint each time this share of the budget is used", low=1e-4, high=1.0)
+    report_fraction: float = _option(
+        0.005, "write metrics each time this share of the budget is used", low=1e-5, high=1.0
+    )
+    checkpoint_fraction: float = _option(
+        0.02, "checkpoint each time this share of the budget is used", low=1e-4, high=1.0
+    )
     keep_checkpoints: int = _option(2, "newest checkpoints to keep, besides the best", low=1)
     stop_win_rate: float = _option(0.0, "stop early at this evaluation win rate; 0 never does", low=0.0, high=1.0)
     stop_episodes: int = _option(96, "newest evaluation episodes that stop_win_rate looks at", low=1)
@@ -124,7 +128,7 @@ class Config:
     run: RunConfig
 
 
-SECTIONS: dict[str, type] = {name: kind for name, kind in typing.get_type_hints(Config).items()}
+SECTIONS: dict[str, type] = dict(typing.get_type_hints(Config))
 _SECTION_OF = {kind: name for name, kind in SECTIONS.items()}
 for _name, _kind in SECTIONS.items():
     gin.configurable(_name, module="seed_matrace")(_kind)
@@ -199,7 +203,11 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
         return tuple(_typed(f"{name}[{i}]", item, element) for i, item in enumerate(value))
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if not isinstance(hint, types.GenericAlias) and isinstance(value, hint) and (hint is bool or type(value) is not bool):
+    if (
+        not isinstance(hint, types.GenericAlias)
+        and isinstance(value, hint)
+        and (hint is bool or type(value) is not bool)
+    ):
         return value
     expected = getattr(hint, "__name__", str(hint)) if not isinstance(hint, types.GenericAlias) else str(hint)
     raise ConfigError(f"{name} must be of type {expected}, not {value!r} ({type(value).__name__})")

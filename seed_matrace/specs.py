@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seed_matrace.types import EnvOutput, EpisodeStats, PolicyOutput, Unroll
+from seed_matrace.types import EnvOutput, EpisodeStats, PolicyOutput, Unroll, flatten, unflatten
 
 ALIGNMENT = 64  # bytes: a cache line, and what TensorFlow asks of memory that it does not copy
 
@@ -96,9 +96,7 @@ def unroll_spec(spec: EnvSpec, unroll_length: int, columns: int, *, with_state: 
 
 def empty_env_output(spec: EnvSpec, num_envs: int) -> EnvOutput:
     """Zeroed arrays that an environment can write its steps into."""
-    specs = env_output_spec(spec, num_envs)
-    episode = EpisodeStats(*(field.empty() for field in specs.episode))
-    return EnvOutput(*(field.empty() for field in specs[:-1]), episode)
+    return unflatten([array.empty() for array in flatten(env_output_spec(spec, num_envs))])
 
 
 def empty_unroll(spec: EnvSpec, unroll_length: int, columns: int, *, with_state: bool = False) -> Unroll:

@@ -8,6 +8,7 @@ obs, state and avail_actions; ``reward[t]`` and both flags belong to the transit
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 Array = Any  # np.ndarray on the environment's side, tf.Tensor inside compiled functions, ArraySpec in specs.py
@@ -33,6 +34,17 @@ class EnvOutput(NamedTuple):
     terminated: Array  # bool [E]
     truncated: Array  # bool [E]
     episode: EpisodeStats
+
+
+def flatten(output: EnvOutput) -> list[Array]:
+    """All arrays of an EnvOutput in one list, the episode statistics last."""
+    return [*output[:-1], *output.episode]
+
+
+def unflatten(arrays: Sequence[Array]) -> EnvOutput:
+    """The EnvOutput that ``flatten`` took apart."""
+    fields = len(EnvOutput._fields) - 1
+    return EnvOutput._make([*arrays[:fields], EpisodeStats._make(arrays[fields:])])
 
 
 class PolicyOutput(NamedTuple):

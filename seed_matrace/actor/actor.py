@@ -88,4 +88,3 @@ def _act(client: SharedMemoryClient, make_env: MakeEnv) -> None:
         for env in envs:
             env.close()
         client.close()
-

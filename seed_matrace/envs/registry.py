@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from seed_matrace.config import EnvConfig
+from seed_matrace.envs import counting
 from seed_matrace.envs.base import VectorEnv
+from seed_matrace.skirmish import maps
+from seed_matrace.skirmish.vector_env import VERSION, SkirmishVectorEnv
 from seed_matrace.specs import EnvSpec
 
 
@@ -13,20 +16,16 @@ def env_spec(env: EnvConfig) -> EnvSpec:
     Raises:
       ValueError: unknown map; the message names the near ones.
     """
-    from seed_matrace.skirmish.maps import load_map
-
-    return load_map(env.map_name).spec
+    return counting.SPEC if env.backend == "counting" else maps.load_map(env.map_name).spec
 
 
 def backend_name(env: EnvConfig) -> str:
     """What results are stamped with, e.g. "skirmish-1"; results of different backends do not compare."""
-    from seed_matrace.skirmish.vector_env import VERSION
-
-    return f"{env.backend}-{VERSION}"
+    return f"{env.backend}-{counting.VERSION if env.backend == 'counting' else VERSION}"
 
 
 def make_vector_env(env: EnvConfig, num_envs: int, seed: int, first_env: int = 0) -> VectorEnv:
     """``num_envs`` environments; environment j is random stream ``first_env + j`` of ``seed``."""
-    from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
-
+    if env.backend == "counting":
+        return counting.CountingVectorEnv(num_envs, first_env)
     return SkirmishVectorEnv(env.map_name, num_envs, seed, first_env=first_env)

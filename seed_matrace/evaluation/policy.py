@@ -52,9 +52,7 @@ class TrainedPolicy:
         ):
             if np.shape(array) != (len(obs), *shape):
                 raise ValueError(f"{name} must have shape {(len(obs), *shape)}, not {np.shape(array)}")
-        return np.asarray(
-            self._learner.greedy_step(np.asarray(obs, np.float32), np.asarray(avail_actions, np.uint8))
-        )
+        return np.asarray(self._learner.greedy_step(np.asarray(obs, np.float32), np.asarray(avail_actions, np.uint8)))
 
 
 def load_policy(run_dir: str | os.PathLike[str], checkpoint: str = "best") -> TrainedPolicy:

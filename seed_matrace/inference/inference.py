@@ -13,7 +13,7 @@ from seed_matrace.inference.groups import GroupPlan
 from seed_matrace.inference.unrolls import Unrolls
 from seed_matrace.specs import EnvSpec, empty_env_output
 from seed_matrace.transport.messages import Slot
-from seed_matrace.types import EnvOutput, EpisodeStats, PolicyOutput
+from seed_matrace.types import EnvOutput, EpisodeStats, PolicyOutput, flatten, unflatten
 
 # (obs [B, N, O], avail_actions [B, N, A], seed int32 [2]) -> PolicyOutput
 PolicyStep = Callable[[np.ndarray, np.ndarray, np.ndarray], PolicyOutput]
@@ -71,9 +71,7 @@ class ActingStatistics:
 class Inference:
     """Answers groups with the newest policy; ``seed`` decides the sampling of actions."""
 
-    def __init__(
-        self, policy: VersionedPolicy, unrolls: Unrolls, spec: EnvSpec, plan: GroupPlan, *, seed: int
-    ) -> None:
+    def __init__(self, policy: VersionedPolicy, unrolls: Unrolls, spec: EnvSpec, plan: GroupPlan, *, seed: int) -> None:
         self.statistics = ActingStatistics()
         self._policy = policy
         self._unrolls = unrolls
@@ -107,9 +105,7 @@ class Inference:
 
     def _gather(self, index: int, slot: Slot) -> None:
         rows = self._rows(index)
-        for source, target in zip(slot.env[:-1], self._staging[:-1], strict=True):
-            target[rows] = source
-        for source, target in zip(slot.env.episode, self._staging.episode, strict=True):
+        for source, target in zip(flatten(slot.env), flatten(self._staging), strict=True):
             target[rows] = source
 
     def _pad(self, rows: int, padded: int) -> None:
@@ -128,4 +124,4 @@ def _batch_sizes(num_groups: int) -> list[int]:
 
 
 def _select(env: EnvOutput, rows: slice) -> EnvOutput:
-    return EnvOutput(*(array[rows] for array in env[:-1]), EpisodeStats(*(array[rows] for array in env.episode)))
+    return unflatten([array[rows] for array in flatten(env)])

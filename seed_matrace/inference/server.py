@@ -20,7 +20,9 @@ class InferenceServer:
     Groups whose unrolls the learner has not taken yet stay unanswered: they wait, the others go on.
     """
 
-    def __init__(self, transport: SharedMemoryServer, inference: Inference, unrolls: Unrolls, max_wait_ms: float) -> None:
+    def __init__(
+        self, transport: SharedMemoryServer, inference: Inference, unrolls: Unrolls, max_wait_ms: float
+    ) -> None:
         self.dropped_env_steps = 0
         self.error: BaseException | None = None
         self._transport = transport
@@ -96,4 +98,6 @@ class InferenceServer:
             self._ready.pop(group, None)
             dropped += self._unrolls.drop(group)
         self.dropped_env_steps += dropped
-        logging.info("actor %d left: %s; %d env steps of unfinished unrolls dropped", event.task_id, event.reason, dropped)
+        logging.info(
+            "actor %d left: %s; %d env steps of unfinished unrolls dropped", event.task_id, event.reason, dropped
+        )

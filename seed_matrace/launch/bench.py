@@ -63,9 +63,7 @@ def bench_inference(config: Config, seconds: float, plan: GroupPlan | None = Non
             unrolls.release(full)
 
     seconds_per_call = _seconds_per_call(serve_one_group, seconds)
-    return _result(
-        config, "inference", env_steps_per_s=plan.group_size / seconds_per_call, batch_envs=plan.group_size
-    )
+    return _result(config, "inference", env_steps_per_s=plan.group_size / seconds_per_call, batch_envs=plan.group_size)
 
 
 def bench_train(config: Config, seconds: float) -> dict[str, Any]:
@@ -183,7 +181,11 @@ def _whole_topology(config: Config, seconds: float, num_actors: int, operative_t
     endless = dataclasses.replace(
         config,
         run=dataclasses.replace(
-            config.run, total_env_steps=total, report_fraction=per_report / total, stop_win_rate=0.0, checkpoint_fraction=1.0
+            config.run,
+            total_env_steps=total,
+            report_fraction=per_report / total,
+            stop_win_rate=0.0,
+            checkpoint_fraction=1.0,
         ),
         evaluation=dataclasses.replace(config.evaluation, every_fraction=1.0),
     )

@@ -116,7 +116,7 @@ def default_num_actors() -> int:
 
 def _spawn(command: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
     # One thread per actor: NumPy's thread pools would only fight over the cores.
-    threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,

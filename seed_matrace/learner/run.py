@@ -124,9 +124,7 @@ class TrainingRun:
                 f"the loss is {scalars['losses/total']} at learner step {self.progress.learner_steps}; "
                 "lower optimizer.learning_rate or set optimizer.clip_norm"
             )
-        self._means.add(
-            {**scalars, "perf/policy_lag_mean": float(lag.mean()), "perf/policy_lag_max": float(lag.max())}
-        )
+        self._means.add({**scalars, "perf/policy_lag_mean": float(lag.mean()), "perf/policy_lag_max": float(lag.max())})
         self.progress.env_steps += lag.size
         self.progress.learner_steps += 1
 
@@ -191,9 +189,7 @@ class TrainingRun:
 
     def _target_reached(self) -> bool:
         run, outcomes = self.config.run, self.progress.newest_outcomes
-        return bool(
-            run.stop_win_rate and len(outcomes) == run.stop_episodes and np.mean(outcomes) >= run.stop_win_rate
-        )
+        return bool(run.stop_win_rate and len(outcomes) == run.stop_episodes and np.mean(outcomes) >= run.stop_win_rate)
 
     def _write(self, scalars: Mapping[str, float]) -> None:
         self.progress.wall_s = self._rates.wall_s()
@@ -203,7 +199,9 @@ class TrainingRun:
     def _save(self, kind: str) -> None:
         self.progress.metrics_bytes = self._writer.position
         self.progress.wall_s = self._rates.wall_s()
-        self._checkpoints.save(kind, self.progress.env_steps, self.learner.trackables, dataclasses.asdict(self.progress))
+        self._checkpoints.save(
+            kind, self.progress.env_steps, self.learner.trackables, dataclasses.asdict(self.progress)
+        )
 
     def _restore(self) -> bool:
         restored = self._checkpoints.restore_newest("step", self.learner.trackables)
@@ -215,7 +213,7 @@ class TrainingRun:
         self.progress = Progress(**state)
         self.progress.session += 1
         budget_left = self.progress.env_steps < self.config.run.total_env_steps
-        if self.progress.finished == "budget" and budget_left or not self._target_reached():
+        if (self.progress.finished == "budget" and budget_left) or not self._target_reached():
             self.progress.finished = ""  # the budget or the target was raised
         self._reporter.note(f"resumed at {self.progress.env_steps:,} env steps")
         return True

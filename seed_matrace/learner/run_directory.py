@@ -12,7 +12,9 @@ from seed_matrace.config import Config, ConfigError, load_config
 
 OPERATIVE_CONFIG = "operative_config.gin"
 # What may change when a run goes on: budget, stopping, machine; nothing that decides what is learnt.
-_MAY_CHANGE = re.compile(r"run\.(total_env_steps|stop_\w+|keep_checkpoints)|inference\.\w+|actor\.\w+|learner\.\w+_threads")
+_MAY_CHANGE = re.compile(
+    r"run\.(total_env_steps|stop_\w+|keep_checkpoints)|inference\.\w+|actor\.\w+|learner\.\w+_threads"
+)
 
 
 class RunDirectory:
@@ -28,7 +30,9 @@ class RunDirectory:
             path.mkdir(parents=True, exist_ok=True)
             self._lock: IO[str] = (path / ".lock").open("w")
         except OSError as error:
-            raise ValueError(f"cannot write to run directory {path}: {error.strerror}; choose another --run_dir") from None
+            raise ValueError(
+                f"cannot write to run directory {path}: {error.strerror}; choose another --run_dir"
+            ) from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -75,4 +79,4 @@ def load_run_config(run_dir: Path, gin_params: Iterable[str] = ()) -> tuple[Conf
 
 
 def _bindings(text: str) -> dict[str, str]:
-    return {name: value for name, value in re.findall(r"^([\w.]+) = (.*)$", text, re.MULTILINE)}
+    return dict(re.findall(r"^([\w.]+) = (.*)$", text, re.MULTILINE))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from seed_matrace.envs.registry import env_spec
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
@@ -23,18 +24,16 @@ def start_from(learner: Learner, run_dir: Path) -> str:
     """
     config, _, _ = load_run_config(run_dir)
     other = Learner(config, env_spec(config.env), seed=0)
-    networks = {"policy": other.policy, "critic": other.critic}
+    networks: dict[str, Any] = {"policy": other.policy, "critic": other.critic}
     if Checkpoints(run_dir / "checkpoints", keep=1).restore_newest("best", networks) is None:
         raise CheckpointError(f"{run_dir} has no best checkpoint to start from yet")
-    copied = {"policy": 0, "critic": 0}
-    totals = {}
+    copied, totals = {}, {}
     for name, source in networks.items():
         pairs = list(zip(source.trainable_variables, getattr(learner, name).trainable_variables, strict=False))
-        totals[name] = len(pairs)
-        for from_variable, to_variable in pairs:
-            if from_variable.shape == to_variable.shape:
-                to_variable.assign(from_variable)
-                copied[name] += 1
+        fitting = [(ours, theirs) for theirs, ours in pairs if ours.shape == theirs.shape]
+        for ours, theirs in fitting:
+            ours.assign(theirs)
+        copied[name], totals[name] = len(fitting), len(pairs)
     if not any(copied.values()):
         raise ValueError(f"no weights of {run_dir} ({config.env.map_name}) have the shapes this run needs")
     parts = ", ".join(f"{copied[name]} of {totals[name]} {name} variables" for name in networks)

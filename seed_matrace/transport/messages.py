@@ -21,7 +21,7 @@ from seed_matrace.specs import (
     env_output_spec,
     policy_output_spec,
 )
-from seed_matrace.types import EnvOutput, EpisodeStats
+from seed_matrace.types import EnvOutput, flatten, unflatten
 
 PROTOCOL_VERSION = 1
 MAX_HANDSHAKE_BYTES = 64 * 1024
@@ -157,14 +157,11 @@ def _map_slot(buffer: memoryview, spec: EnvSpec, group_size: int) -> Slot:
         count = int(np.prod(array.shape, dtype=np.int64))
         views.append(np.frombuffer(buffer, array.dtype, count, offset).reshape(array.shape))
         offset += _padded(array.nbytes)
-    num_fields = len(EnvOutput._fields) - 1
-    episode = EpisodeStats(*views[num_fields : num_fields + len(EpisodeStats._fields)])
-    return Slot(EnvOutput(*views[:num_fields], episode), views[-1])
+    return Slot(unflatten(views[:-1]), views[-1])
 
 
 def _slot_arrays(spec: EnvSpec, group_size: int) -> list[ArraySpec]:
-    env = env_output_spec(spec, group_size)
-    return [*env[:-1], *env.episode, policy_output_spec(spec, group_size).action]
+    return [*flatten(env_output_spec(spec, group_size)), policy_output_spec(spec, group_size).action]
 
 
 def _padded(nbytes: int) -> int:

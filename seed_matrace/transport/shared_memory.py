@@ -128,7 +128,9 @@ class SharedMemoryServer:
     def _accept(self) -> None:
         client, _ = self._listener.accept()
         if _peer_uid(client) != os.getuid():
-            logging.warning("refused a connection of user %d: only the learner's own user may connect", _peer_uid(client))
+            logging.warning(
+                "refused a connection of user %d: only the learner's own user may connect", _peer_uid(client)
+            )
             client.close()
             return
         client.setblocking(False)

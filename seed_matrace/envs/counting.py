@@ -1,0 +1,89 @@
+"""The smallest environment there is: everything it shows spells where in which episode it is.
+
+It tests the way of the data without any game, and is the skeleton to start from when writing another backend.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seed_matrace.specs import EnvSpec, empty_env_output
+from seed_matrace.types import EnvOutput, flatten
+
+SPEC = EnvSpec(n_agents=2, n_actions=4, obs_dim=4, state_dim=3, episode_limit=9)
+VERSION = 1
+
+
+class CountingVectorEnv:
+    """Environment j shows (first_env + j, episode, step) as its state, and its agents' number behind that.
+
+    Episodes of environment i last 3 + i mod 5 steps; every second one ends by truncation. The reward of a step is
+    the number of the step it led to, in the episode that it belongs to. A third of the battles is won.
+    """
+
+    def __init__(self, num_envs: int, first_env: int = 0) -> None:
+        self.spec = SPEC
+        self.num_envs = num_envs
+        self._number = first_env + np.arange(num_envs)
+        self._length = 3 + self._number % 5
+        self._episode = np.full(num_envs, -1)
+        self._step = np.zeros(num_envs, np.int64)
+        self._avail_actions: np.ndarray | None = None
+
+    def reset(self, out: EnvOutput | None = None) -> EnvOutput:
+        """See ``VectorEnv``."""
+        out = self._cleared(out)
+        self._episode += 1
+        self._step[:] = 0
+        self._show(out)
+        return out
+
+    def step(self, actions: np.ndarray, out: EnvOutput | None = None) -> EnvOutput:
+        """See ``VectorEnv``."""
+        self._check(actions)
+        out = self._cleared(out)
+        self._step += 1
+        out.reward[:] = self._step
+        ended = self._step == self._length
+        out.terminated[:] = ended & (self._episode % 2 == 0)
+        out.truncated[:] = ended & (self._episode % 2 == 1)
+        out.episode.length[ended] = self._step[ended]
+        out.episode.episode_return[ended] = (self._step * (self._step + 1) // 2)[ended]
+        out.episode.battle_won[ended] = self._episode[ended] % 3 == 0
+        self._episode[ended] += 1
+        self._step[ended] = 0
+        self._show(out)
+        return out
+
+    def close(self) -> None:
+        """See ``VectorEnv``."""
+
+    def _cleared(self, out: EnvOutput | None) -> EnvOutput:
+        out = out or empty_env_output(self.spec, self.num_envs)
+        for array in flatten(out):
+            array[...] = 0
+        return out
+
+    def _show(self, out: EnvOutput) -> None:
+        out.state[:] = np.stack([self._number, self._episode, self._step], axis=-1)
+        out.obs[..., :3] = out.state[:, None, :]
+        out.obs[..., 3] = np.arange(self.spec.n_agents)
+        out.avail_actions[...] = 1
+        np.put_along_axis(out.avail_actions, (self._step % self.spec.n_actions)[:, None, None], 0, axis=-1)
+        self._avail_actions = out.avail_actions.copy()
+
+    def _check(self, actions: np.ndarray) -> None:
+        if self._avail_actions is None:
+            raise RuntimeError("step before the first reset")
+        expected = (self.num_envs, self.spec.n_agents)
+        if actions.shape != expected or actions.dtype != np.int32:
+            raise ValueError(f"actions must be int32 {expected}, not {actions.dtype} {actions.shape}")
+        in_range = (actions >= 0) & (actions < self.spec.n_actions)
+        taken = np.take_along_axis(self._avail_actions, np.where(in_range, actions, 0)[..., None], axis=-1)[..., 0]
+        bad = np.argwhere(~in_range | (taken == 0))
+        if len(bad):
+            env, agent = bad[0]
+            available = np.flatnonzero(self._avail_actions[env, agent]).tolist()
+            raise ValueError(
+                f"environment {env}, agent {agent}: action {actions[env, agent]} is not available, only {available}"
+            )

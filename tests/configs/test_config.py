@@ -1,0 +1,70 @@
+"""Loading gin files: order, types, ranges, and messages that help."""
+
+import dataclasses
+
+import pytest
+
+from seed_matrace.config import ConfigError, LossConfig, load_config
+
+
+def test_later_files_and_params_win(tmp_path):
+    first = tmp_path / "first.gin"
+    first.write_text("loss.discount = 0.5\nloss.lambda_ = 0.5\n")
+    second = tmp_path / "second.gin"
+    second.write_text("loss.discount = 0.6\n")
+    config, _, _ = load_config([first, second], ["loss.baseline_cost = 0.7"])
+    assert (config.loss.discount, config.loss.lambda_, config.loss.baseline_cost) == (0.6, 0.5, 0.7)
+
+
+def test_operative_config_gives_the_same_configuration_again(tmp_path):
+    config, _, operative = load_config(["maps/8m.gin"], ["loss.discount=0.9", "network.policy_layers=[32]"])
+    again = tmp_path / "operative_config.gin"
+    again.write_text(operative)
+    assert load_config([again])[0] == config
+
+
+def test_loading_leaves_no_trace_in_the_defaults():
+    load_config([], ["loss.discount=0.123"])
+    assert LossConfig().discount == 0.99
+
+
+def test_configuration_is_frozen():
+    config, _, _ = load_config()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.loss.discount = 0.5
+
+
+@pytest.mark.parametrize(
+    ("param", "said"),
+    [
+        ("loss.discont = 0.9", "near: loss.discount"),
+        ("los.discount = 0.9", "near: loss.discount"),
+        ("loss.discount = 'high'", "loss.discount must be of type float, not 'high' (str)"),
+        ("loss.discount = 1.5", "loss.discount must be at most 1"),
+        ("learner.batch_size = 32.0", "learner.batch_size must be of type int"),
+        ("learner.batch_size = True", "learner.batch_size must be of type int"),
+        ("learner.batch_size = 0", "learner.batch_size must be at least 1"),
+        ("network.policy_layers = (64, 0)", "network.policy_layers must be at least 1"),
+        ("network.policy_layers = ('a',)", "network.policy_layers[0] must be of type int"),
+        ("network.critic_input = 'sate'", "did you mean 'state'"),
+        ("loss.discount = @nothing", "--gin_param 'loss.discount = @nothing'"),
+        ("loss.discount =", "--gin_param"),
+    ],
+)
+def test_bad_binding_is_one_clear_sentence(param, said):
+    with pytest.raises(ConfigError) as caught:
+        load_config([], [param])
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_file_names_the_near_ones():
+    with pytest.raises(ConfigError, match=r"maps/3m\.gin"):
+        load_config(["maps/4m.gin"])
+
+
+def test_error_in_a_file_names_the_file(tmp_path):
+    bad = tmp_path / "bad.gin"
+    bad.write_text("loss.discount = 0.9\nlosss.lambda_ = 1.0\n")
+    with pytest.raises(ConfigError, match=r"bad\.gin.*losss"):
+        load_config([bad])

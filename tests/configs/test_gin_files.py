@@ -1,0 +1,39 @@
+"""Every gin file that comes with the program parses, and every map file names a map that exists."""
+
+import pytest
+
+from seed_matrace.config import gin_dir, load_config
+from seed_matrace.envs.registry import env_spec
+
+FILES = sorted(path.relative_to(gin_dir()).as_posix() for path in gin_dir().rglob("*.gin"))
+MAPS = [name for name in FILES if name.startswith("maps/")]
+VARIANTS = [name for name in FILES if "/" not in name and name != "base.gin"]
+
+
+def test_there_are_gin_files():
+    assert "base.gin" in FILES
+    assert VARIANTS
+    assert len(MAPS) >= 7
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_gin_file_loads(name):
+    config, _, _ = load_config([name])
+    assert env_spec(config.env).n_agents > 0
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_map_file_is_named_after_its_map(name):
+    config, _, _ = load_config([name])
+    assert name == f"maps/{config.env.map_name}.gin"
+
+
+@pytest.mark.parametrize("map_file", MAPS)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_variants_and_maps_combine_in_any_order(variant, map_file):
+    assert load_config([variant, map_file])[0].env == load_config([map_file, variant])[0].env
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_shipped_file_includes_another(name):
+    assert "include" not in (gin_dir() / name).read_text()

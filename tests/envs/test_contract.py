@@ -1,0 +1,131 @@
+"""What every vector environment must do, tried on each backend."""
+
+import numpy as np
+import pytest
+
+from seed_matrace.config import EnvConfig
+from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
+from seed_matrace.specs import empty_env_output, env_output_spec
+from seed_matrace.types import flatten
+
+BACKENDS = [EnvConfig("3m"), EnvConfig("5m_vs_6m"), EnvConfig(backend="counting")]
+NUM_ENVS = 5
+
+
+@pytest.fixture(params=BACKENDS, ids=lambda env: f"{env.backend}-{env.map_name}")
+def env_config(request):
+    return request.param
+
+
+def random_actions(rng, avail_actions):
+    return np.argmax(rng.random(avail_actions.shape) * avail_actions, axis=-1).astype(np.int32)
+
+
+def play(env, steps, seed=0):
+    rng = np.random.default_rng(seed)
+    outputs = [env.reset()]
+    for _ in range(steps):
+        outputs.append(env.step(random_actions(rng, outputs[-1].avail_actions)))
+    return outputs
+
+
+def test_arrays_are_as_specified(env_config):
+    env = make_vector_env(env_config, NUM_ENVS, seed=0)
+    assert env.spec == env_spec(env_config)
+    for output in play(env, 3):
+        for array, spec in zip(flatten(output), flatten(env_output_spec(env.spec, NUM_ENVS)), strict=True):
+            assert (array.shape, array.dtype) == (spec.shape, spec.dtype)
+
+
+def test_reset_starts_without_reward_or_end(env_config):
+    output = make_vector_env(env_config, NUM_ENVS, seed=0).reset()
+    for array in (output.reward, output.terminated, output.truncated, *output.episode):
+        assert not array.any()
+
+
+def test_somebody_can_always_act(env_config):
+    env = make_vector_env(env_config, NUM_ENVS, seed=0)
+    for output in play(env, 2 * env.spec.episode_limit):
+        assert output.avail_actions.max() == 1
+        assert output.avail_actions.any(axis=-1).all()
+
+
+def test_episodes_end_once_and_say_how_they_went(env_config):
+    env = make_vector_env(env_config, NUM_ENVS, seed=0)
+    length = np.zeros(NUM_ENVS, int)
+    total = np.zeros(NUM_ENVS)
+    ends = 0
+    for output in play(env, 2 * env.spec.episode_limit)[1:]:
+        length += 1
+        total += output.reward
+        ended = output.terminated | output.truncated
+        assert not (output.terminated & output.truncated).any()
+        np.testing.assert_array_equal(output.episode.length, np.where(ended, length, 0))
+        np.testing.assert_allclose(output.episode.episode_return, np.where(ended, total, 0), rtol=1e-5)
+        assert (length <= env.spec.episode_limit).all()
+        length[ended], total[ended] = 0, 0
+        ends += ended.sum()
+    assert ends >= 2 * NUM_ENVS
+
+
+def test_output_memory_may_be_the_callers(env_config):
+    fresh, given = (make_vector_env(env_config, NUM_ENVS, seed=3) for _ in range(2))
+    out = empty_env_output(given.spec, NUM_ENVS)
+    rng = np.random.default_rng(0)
+    expected = fresh.reset()
+    assert given.reset(out) is out
+    for _ in range(20):
+        for array, other in zip(flatten(out), flatten(expected), strict=True):
+            np.testing.assert_array_equal(array, other)
+        actions = random_actions(rng, expected.avail_actions)
+        expected = fresh.step(actions)
+        assert given.step(actions, out) is out
+
+
+def test_same_seed_plays_the_same_and_steps_do_not_overwrite_each_other(env_config):
+    first, second = (play(make_vector_env(env_config, NUM_ENVS, seed=3), 30) for _ in range(2))
+    for one, other in zip(first, second, strict=True):
+        for array, expected in zip(flatten(one), flatten(other), strict=True):
+            np.testing.assert_array_equal(array, expected)
+
+
+def test_environment_plays_the_same_in_any_group(env_config):
+    whole = make_vector_env(env_config, 4, seed=5).reset()
+    half = make_vector_env(env_config, 2, seed=5, first_env=2).reset()
+    np.testing.assert_array_equal(whole.state[2:], half.state)
+    np.testing.assert_array_equal(whole.obs[2:], half.obs)
+
+
+@pytest.mark.parametrize("kind", ["shape", "dtype", "unavailable", "negative", "too large"])
+def test_bad_action_is_an_error_and_changes_nothing(env_config, kind):
+    env, untouched = (make_vector_env(env_config, NUM_ENVS, seed=0) for _ in range(2))
+    avail = env.reset().avail_actions
+    untouched.reset()
+    good = np.argmax(avail, axis=-1).astype(np.int32)
+    bad = good.copy()
+    if kind == "shape":
+        bad = good[:, :1]
+    elif kind == "dtype":
+        bad = good.astype(np.float32)
+    elif kind == "unavailable":
+        bad[1, 0] = np.argmin(avail[1, 0])
+    else:
+        bad[1, 0] = -1 if kind == "negative" else env.spec.n_actions
+    with pytest.raises(ValueError, match="environment 1, agent 0" if kind not in ("shape", "dtype") else "int32"):
+        env.step(bad)
+    for array, expected in zip(flatten(env.step(good)), flatten(untouched.step(good)), strict=True):
+        np.testing.assert_array_equal(array, expected)
+
+
+def test_step_before_reset_is_an_error(env_config):
+    env = make_vector_env(env_config, NUM_ENVS, seed=0)
+    with pytest.raises(RuntimeError):
+        env.step(np.ones((NUM_ENVS, env.spec.n_agents), np.int32))
+
+
+def test_close_may_be_called_twice(env_config):
+    env = make_vector_env(env_config, NUM_ENVS, seed=0)
+    env.reset()
+    env.close()
+    env.close()
+    assert backend_name(env_config).startswith(env_config.backend)

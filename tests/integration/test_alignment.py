@@ -1,0 +1,124 @@
+"""The way of the data, on an environment whose numbers spell where they come from."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from seed_matrace.config import load_config
+from seed_matrace.inference.groups import GroupPlan
+from seed_matrace.learner.sources import Acting, LockstepSource
+from seed_matrace.types import PolicyOutput, Unroll
+
+UNROLL_LENGTH = 7
+
+
+class SpellingPolicy:
+    """Takes the action that the step number names where it can; its log-prob spells environment, episode and step."""
+
+    def __init__(self):
+        self.version = 0
+
+    def step(self, obs, avail_actions, seed):
+        wanted = (obs[..., 2].astype(np.int32) + 1) % avail_actions.shape[-1]
+        log_prob = -(obs[..., 0] * 1e4 + obs[..., 1] * 10 + obs[..., 2])
+        self.version += 1
+        return PolicyOutput(wanted, log_prob.astype(np.float32))
+
+
+def collect(num_envs, groups, batch_size, batches, with_state=True):
+    config, _, _ = load_config(
+        [],
+        [
+            "env.backend='counting'",
+            f"run.num_envs={num_envs}",
+            f"learner.batch_size={batch_size}",
+            f"learner.unroll_length={UNROLL_LENGTH}",
+            f"network.critic_input='{'state' if with_state else 'joint_obs'}'",
+        ],
+    )
+    policy = SpellingPolicy()
+    acting = Acting(config, policy.step, lambda: policy.version, seed=0, session=0)
+    source = LockstepSource(acting, GroupPlan(groups, num_envs // groups, num_actors=1))
+    taken = [Unroll(*(array.copy() for array in source.next_batch())) for _ in range(batches)]
+    counts = source.take_counts()
+    source.close()
+    return taken, counts
+
+
+def columns_by_environment(batches):
+    """Each environment's columns in the order of training."""
+    columns = {}
+    for batch in batches:
+        for column in range(batch.reward.shape[1]):
+            own = Unroll(*(array[:, column] for array in batch))
+            columns.setdefault(int(own.obs[0, 0, 0]), []).append(own)
+    return columns
+
+
+SIZES = [(4, 1, 4, 6), (6, 3, 4, 6), (6, 2, 1, 12), (4, 2, 16, 3)]
+
+
+@pytest.mark.parametrize(("num_envs", "groups", "batch_size", "batches"), SIZES)
+def test_unroll_is_a_stretch_of_one_environments_life(num_envs, groups, batch_size, batches):
+    taken, _ = collect(num_envs, groups, batch_size, batches)
+    ends = 0
+    for environment, columns in columns_by_environment(taken).items():
+        for column in columns:
+            assert (column.obs[..., 0] == environment).all()
+            number, episode, step = column.state.T
+            assert (number == environment).all()
+            ended = column.terminated | column.truncated
+            # Step t with an end already shows the next episode's first step.
+            np.testing.assert_array_equal(step[1:], np.where(ended[1:], 0, step[:-1] + 1))
+            np.testing.assert_array_equal(episode[1:], episode[:-1] + ended[1:])
+            # Reward and end at t belong to the transition t-1 -> t.
+            np.testing.assert_array_equal(column.reward[1:], step[:-1] + 1)
+            length = 3 + environment % 5
+            np.testing.assert_array_equal(ended[1:], step[:-1] + 1 == length)
+            np.testing.assert_array_equal(column.truncated[1:], ended[1:] & (episode[:-1] % 2 == 1))
+            ends += ended[1:].sum()
+    assert ends > 0
+
+
+@pytest.mark.parametrize(("num_envs", "groups", "batch_size", "batches"), SIZES)
+def test_action_and_log_prob_belong_to_the_observation_of_the_same_step(num_envs, groups, batch_size, batches):
+    taken, _ = collect(num_envs, groups, batch_size, batches)
+    for batch in taken:
+        step = batch.obs[..., 2]
+        np.testing.assert_array_equal(batch.action, (step + 1) % 4)
+        np.testing.assert_array_equal(batch.log_prob, -(batch.obs[..., 0] * 1e4 + batch.obs[..., 1] * 10 + step))
+        assert np.take_along_axis(batch.avail_actions, batch.action[..., None], -1).all()
+
+
+@pytest.mark.parametrize(("num_envs", "groups", "batch_size", "batches"), SIZES)
+def test_consecutive_unrolls_overlap_by_one_step_and_lose_none(num_envs, groups, batch_size, batches):
+    taken, _ = collect(num_envs, groups, batch_size, batches)
+    by_environment = columns_by_environment(taken)
+    assert set(by_environment) == set(range(num_envs))
+    for columns in by_environment.values():
+        assert columns[0].state[0].tolist()[1:] == [0, 0]
+        for before, after in itertools.pairwise(columns):
+            for name, last, first in zip(
+                Unroll._fields, (array[-1] for array in before), (array[0] for array in after), strict=True
+            ):
+                np.testing.assert_array_equal(last, first, err_msg=name)
+
+
+def test_state_is_left_out_where_the_critic_does_not_see_it():
+    taken, _ = collect(4, 1, 4, 1, with_state=False)
+    assert taken[0].state.shape == (UNROLL_LENGTH + 1, 4, 0)
+
+
+def test_policy_version_is_that_of_the_step_which_chose_the_action():
+    taken, _ = collect(4, 1, 4, 3)
+    versions = np.concatenate([taken[0].policy_version[:, 0], *(batch.policy_version[1:, 0] for batch in taken[1:])])
+    np.testing.assert_array_equal(versions, np.arange(len(versions)))
+
+
+def test_episodes_are_counted_once():
+    taken, counts = collect(4, 1, 4, 5)
+    acted = (5 * UNROLL_LENGTH + 1) * 4
+    assert counts.acted_env_steps == acted
+    ends = sum(int((batch.terminated | batch.truncated)[1:].sum()) for batch in taken)
+    assert counts.episodes == ends

@@ -1,0 +1,76 @@
+"""The walls of the house: who may import whom, and what an actor must never load."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "seed_matrace"
+# Every part may import those in the rows below its own, and its own.
+LAYERS = [
+    {"cli", "__main__", "launch"},
+    {"actor", "inference", "learner", "evaluation", "viewer"},
+    {"algo", "envs", "skirmish", "transport", "_cext"},
+    {"types", "specs", "config"},
+]
+WITHOUT_TENSORFLOW = {"actor", "envs", "skirmish", "transport", "_cext", "types", "specs", "config"}
+
+
+def _part(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def _imports(path: Path) -> set[str]:
+    """Modules that a file imports, inside functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return found
+
+
+SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_follow_the_arrows(path):
+    layer_of = {part: index for index, layer in enumerate(LAYERS) for part in layer}
+    own = layer_of[_part(path)]
+    for module in _imports(path):
+        name, _, rest = module.partition(".")
+        if name == "seed_matrace" and rest:
+            assert layer_of[rest.split(".")[0]] >= own, f"{path} imports {module}, which stands above it"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_tensorflow_stays_with_the_learner(path):
+    if _part(path) in WITHOUT_TENSORFLOW:
+        assert not {module for module in _imports(path) if module.split(".")[0] in ("tensorflow", "keras")}
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "algo").glob("*.py")), ids=lambda path: path.name)
+def test_algorithm_knows_nothing_of_the_program(path):
+    roots = {module.split(".")[0] for module in _imports(path)}
+    assert not roots & {"gin", "absl", "logging"}
+
+
+def test_no_file_is_called_utils():
+    vague = {"utils", "util", "common", "misc", "helpers"}
+    assert not [path for path in SOURCES if path.stem in vague or path.parent.name in vague]
+
+
+def test_actor_loads_neither_tensorflow_nor_protobuf():
+    program = (
+        "import sys, numpy\n"
+        "import seed_matrace.actor.actor, seed_matrace.cli, seed_matrace\n"
+        "env = seed_matrace.make_vector_env('3m', 2, seed=0)\n"
+        "env.reset(); env.step(numpy.ones((2, 3), numpy.int32))\n"
+        "heavy = ('tensorflow', 'keras', 'google.protobuf')\n"
+        "print([name for name in sys.modules if name.startswith(heavy)])"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

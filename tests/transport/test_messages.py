@@ -1,0 +1,83 @@
+"""Handshakes and group numbers: what goes in comes out, and nothing malformed gets through."""
+
+import json
+
+import numpy as np
+import pytest
+
+from seed_matrace.envs.counting import SPEC
+from seed_matrace.transport import messages
+from seed_matrace.transport.messages import Hello, ProtocolError, RefusedError, Schema, Welcome
+
+SCHEMA = Schema("counting-1", "3m", SPEC)
+
+
+def test_hello_survives_the_wire():
+    hello = Hello(3, SCHEMA)
+    assert messages.decode_hello(messages.encode_hello(hello)) == hello
+
+
+def test_welcome_survives_the_wire():
+    welcome = Welcome(16, (0, 32, 64), 7)
+    assert messages.decode_answer(messages.encode_welcome(welcome)) == welcome
+
+
+def test_refusal_carries_its_reason():
+    with pytest.raises(RefusedError, match="not you"):
+        messages.decode_answer(messages.encode_refusal("not you"))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[]",
+        b"3",
+        b"{}",
+        b'{"schema": {}, "task_id": 0}',
+        b'{"schema": 1, "task_id": 0}',
+        b"[" * 5000,
+    ],
+)
+def test_malformed_hello_is_a_protocol_error(data):
+    with pytest.raises(ProtocolError, match="malformed"):
+        messages.decode_hello(data)
+
+
+def test_hello_with_unknown_spec_field_is_a_protocol_error():
+    fields = json.loads(messages.encode_hello(Hello(0, SCHEMA)))
+    fields["schema"]["spec"]["more"] = 1
+    with pytest.raises(ProtocolError):
+        messages.decode_hello(json.dumps(fields).encode())
+
+
+@pytest.mark.parametrize("data", [b"", b"abc", b"\x01" * 7, b"\x03\0\0\0", b"\0\0\0\0" * 2, b"\0\0\0\0" * 99])
+def test_malformed_group_numbers_are_a_protocol_error(data):
+    with pytest.raises(ProtocolError):
+        messages.decode_groups(data, num_groups=3)
+
+
+def test_group_numbers_survive_the_wire():
+    assert messages.decode_groups(messages.encode_groups([2, 0]), num_groups=3) == [2, 0]
+
+
+def test_schema_mismatch_names_what_differs():
+    other = Schema("counting-1", "8m", SPEC)
+    sentence = messages.schema_mismatch(SCHEMA, other)
+    assert "map_name: learner '3m', actor '8m'" in sentence
+    assert "backend" not in sentence
+    assert messages.schema_mismatch(SCHEMA, SCHEMA) is None
+
+
+def test_slots_are_aligned_and_do_not_overlap():
+    size = messages.slot_bytes(SPEC, 3)
+    buffer = bytearray(2 * size)
+    slots = messages.map_slots(memoryview(buffer), SPEC, 3, 2)
+    arrays = [array for slot in slots for array in (*slot.env[:-1], *slot.env.episode, slot.action)]
+    base = np.frombuffer(buffer, np.uint8).ctypes.data
+    for number, array in enumerate(arrays, start=1):
+        assert (array.ctypes.data - base) % 64 == 0
+        array[...] = number % 2 if array.dtype == bool else number
+    for number, array in enumerate(arrays, start=1):
+        assert (array == (number % 2 if array.dtype == bool else number)).all()
