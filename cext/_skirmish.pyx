@@ -14,7 +14,7 @@ from random_stream cimport draw_below, stream_key
 
 cdef enum:
     FLOAT_FIELDS = 7
-    INT_FIELDS = 6
+    INT_FIELDS = 5
     BATTLE_STREAM = 1
     ACTION_STREAM = 2
 
@@ -120,7 +120,7 @@ cdef class Skirmish:
         battle.goal_x, battle.goal_y = reals + 5 * self.stride, reals + 6 * self.stride
         battle.order, battle.target = ints, ints + self.stride
         battle.windup, battle.backswing = ints + 2 * self.stride, ints + 3 * self.stride
-        battle.side, battle.help_wait = ints + 4 * self.stride, ints + 5 * self.stride
+        battle.help_wait = ints + 4 * self.stride
         battle.random_counter = &self.counters[env, 0]
 
     cdef void start(self, int env) noexcept nogil:

@@ -67,7 +67,6 @@ cdef struct Battle:  # [n_units] each
     int32_t* target  # unit attacked or chased, -1 none
     int32_t* windup  # loops until the shot leaves, 0 when not aiming
     int32_t* backswing  # loops the unit still stands after a shot
-    int32_t* side  # +1 or -1: which way it last went round an obstacle
     int32_t* help_wait  # loops until it may call for help again
     uint64_t random_key
     uint64_t* random_counter
@@ -82,6 +81,8 @@ cdef struct Scratch:  # of one game loop
     float next_y[MAX_UNITS]
     float anchor_x[MAX_UNITS]  # position where anchored, else far away
     float anchor_y[MAX_UNITS]
+    float line_x[2]  # centre of the units that stand and shoot, of allies and of enemies
+    float line_y[2]
     float push_x[MAX_UNITS]
     float push_y[MAX_UNITS]
 

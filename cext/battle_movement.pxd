@@ -6,6 +6,11 @@ from libc.stdint cimport int32_t
 from battle cimport ANCHORED, ATTACK_MOVE, IDLE, MOVE, MOVING, STANDING, Battle, Rules, Scratch
 
 
+cdef enum:
+    LOOK_AHEAD = 4  # steps: far enough not to walk into the notch between two neighbours
+    PUSH_ROUNDS = 2
+
+
 cdef inline float snap(float v) noexcept nogil:
     """Nearest point of the engine's grid of 1/4096."""
     return <float>(<int32_t>(v * <float>4096.0 + <float>0.5)) * <float>0.000244140625
@@ -57,12 +62,12 @@ cdef inline bint try_turn(
     const Battle* battle, Scratch* scratch, int u, float dx, float dy, float cosine, float sine
 ) noexcept nogil:
     """Takes the step (dx, dy) turned by an angle, if nobody is in the way there."""
-    cdef float x = battle.x[u] + (cosine * dx - sine * dy)
-    cdef float y = battle.y[u] + (sine * dx + cosine * dy)
-    if blocked(battle, scratch, u, x, y):
+    cdef float step_x = cosine * dx - sine * dy
+    cdef float step_y = sine * dx + cosine * dy
+    if blocked(battle, scratch, u, battle.x[u] + step_x * <float>LOOK_AHEAD, battle.y[u] + step_y * <float>LOOK_AHEAD):
         return False
-    scratch.next_x[u] = x
-    scratch.next_y[u] = y
+    scratch.next_x[u] = battle.x[u] + step_x
+    scratch.next_y[u] = battle.y[u] + step_y
     return True
 
 
@@ -78,13 +83,33 @@ cdef inline bint detour(Battle* battle, Scratch* scratch, int u, float dx, float
     )
 
 
+cdef inline void find_line(const Battle* battle, Scratch* scratch, int side) noexcept nogil:
+    """Centre of the firing line of one side (0 allies, 1 enemies); far away where nobody shoots."""
+    cdef int u, count = 0
+    cdef float x = 0.0, y = 0.0
+    for u in range(battle.n_agents if side else 0, battle.n_units if side else battle.n_agents):
+        if scratch.alive[u] and scratch.stance[u] == ANCHORED:
+            x += battle.x[u]
+            y += battle.y[u]
+            count += 1
+    scratch.line_x[side] = x / <float>count if count else <float>-1000.0
+    scratch.line_y[side] = y / <float>count if count else <float>-1000.0
+
+
+cdef inline float shorter_side(const Battle* battle, const Scratch* scratch, int u, float dx, float dy) noexcept nogil:
+    """Round which end of its own firing line a unit heading along (dx, dy) is there sooner: 1 left, -1 right."""
+    cdef int side = u >= battle.n_agents
+    cdef float cross = dx * (battle.y[u] - scratch.line_y[side]) - dy * (battle.x[u] - scratch.line_x[side])
+    return 1.0 if cross >= 0 else -1.0
+
+
 cdef inline void walk(Battle* battle, Scratch* scratch, int u) noexcept nogil:
-    """One loop's step towards the goal, round those who stand in the way, on the side chosen last time first."""
+    """One loop's step towards the goal, round those who stand in the way; no step if there is no way round."""
     cdef float dx = scratch.to_x[u] - battle.x[u]
     cdef float dy = scratch.to_y[u] - battle.y[u]
     cdef float distance = sqrtf(dx * dx + dy * dy)
     cdef float speed = battle.stats[u].speed
-    cdef float scale
+    cdef float scale, side
     if distance > speed:
         scale = speed / distance
         dx = dx * scale
@@ -93,10 +118,9 @@ cdef inline void walk(Battle* battle, Scratch* scratch, int u) noexcept nogil:
         battle.order[u] = IDLE
     if try_turn(battle, scratch, u, dx, dy, 1.0, 0.0):
         return
-    if detour(battle, scratch, u, dx, dy, <float>battle.side[u]):
-        return
-    if detour(battle, scratch, u, dx, dy, -<float>battle.side[u]):
-        battle.side[u] = -battle.side[u]
+    side = shorter_side(battle, scratch, u, dx, dy)
+    if not detour(battle, scratch, u, dx, dy, side):
+        detour(battle, scratch, u, dx, dy, -side)
 
 
 cdef inline float yielding(const Battle* battle, const Scratch* scratch, int u, int v) noexcept nogil:
@@ -147,7 +171,7 @@ cdef inline int overlaps(const Battle* battle, const Scratch* scratch, int u) no
 
 
 cdef inline void push_apart(Battle* battle, Scratch* scratch) noexcept nogil:
-    """All pushes of one loop, from the same positions."""
+    """One round of pushes, all from the same positions; a crowd needs more than one to come apart."""
     cdef int u, v
     cdef float dx, dy, gap
     for u in range(battle.n_units):
@@ -162,12 +186,15 @@ cdef inline void push_apart(Battle* battle, Scratch* scratch) noexcept nogil:
             gap = battle.separation[u] + battle.separation[v]
             if dx * dx + dy * dy < gap * gap:
                 push_pair(battle, scratch, u, v)
+    for u in range(battle.n_units):
+        scratch.next_x[u] += scratch.push_x[u]
+        scratch.next_y[u] += scratch.push_y[u]
 
 
 cdef inline void settle(Battle* battle, Scratch* scratch, int u) noexcept nogil:
     """Puts the unit where it ends up: on the grid and on walkable ground, sliding along what is not."""
-    cdef float x = snap(scratch.next_x[u] + scratch.push_x[u])
-    cdef float y = snap(scratch.next_y[u] + scratch.push_y[u])
+    cdef float x = snap(scratch.next_x[u])
+    cdef float y = snap(scratch.next_y[u])
     if stands(battle.rules, x, y):
         battle.x[u] = x
         battle.y[u] = y

@@ -7,7 +7,7 @@ from battle cimport (
     ANCHORED, ATTACK, ATTACK_MOVE, IDLE, MAX_UNITS, MOVE, MOVING, Battle, Scratch
 )
 from battle_combat cimport attack, choose_target
-from battle_movement cimport plan, push_apart, settle, walk
+from battle_movement cimport PUSH_ROUNDS, find_line, plan, push_apart, settle, walk
 from feature_kernel cimport EAST, FIRST_TARGET, NO_OP, NORTH, SOUTH, STOP, WEST
 
 cdef enum:
@@ -44,7 +44,6 @@ cdef inline void start_battle(Battle* battle, const float* spawn) noexcept nogil
         battle.target[u] = -1
         battle.windup[u] = 0
         battle.backswing[u] = 0
-        battle.side[u] = 1
         battle.help_wait[u] = 0
 
 
@@ -71,7 +70,7 @@ cdef inline void give_order(Battle* battle, int u, int action) noexcept nogil:
 
 cdef inline void move_units(Battle* battle, Scratch* scratch) noexcept nogil:
     """Movement phase of one loop: everybody plans and walks from the same positions, then all are pushed apart."""
-    cdef int u
+    cdef int u, _round
     for u in range(battle.n_units):
         scratch.next_x[u] = battle.x[u]
         scratch.next_y[u] = battle.y[u]
@@ -84,10 +83,13 @@ cdef inline void move_units(Battle* battle, Scratch* scratch) noexcept nogil:
         if scratch.stance[u] == ANCHORED:
             scratch.anchor_x[u] = battle.x[u]
             scratch.anchor_y[u] = battle.y[u]
+    find_line(battle, scratch, 0)
+    find_line(battle, scratch, 1)
     for u in range(battle.n_units):
         if scratch.alive[u] and scratch.stance[u] == MOVING:
             walk(battle, scratch, u)
-    push_apart(battle, scratch)
+    for _round in range(PUSH_ROUNDS):
+        push_apart(battle, scratch)
     for u in range(battle.n_units):
         if scratch.alive[u]:
             settle(battle, scratch, u)
@@ -143,14 +145,14 @@ cdef inline StepResult step_battle(Battle* battle, const RewardRule* rule, const
     cdef Scratch scratch
     cdef StepResult result
     cdef double before[MAX_UNITS]
-    cdef int u, loop
+    cdef int u, _loop
     for u in range(battle.n_agents, battle.n_units):
         before[u - battle.n_agents] = 0
         if battle.health[u] > 0:
             before[u - battle.n_agents] = <double>battle.health[u] + <double>battle.shield[u]
     for u in range(battle.n_agents):
         give_order(battle, u, actions[u])
-    for loop in range(LOOPS_PER_STEP):
+    for _loop in range(LOOPS_PER_STEP):
         game_loop(battle, &scratch)
     result.end_code = end_code(battle)
     result.reward = battle_reward(battle, rule, before)

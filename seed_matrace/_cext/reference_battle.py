@@ -19,6 +19,7 @@ IDLE, MOVE, ATTACK, ATTACK_MOVE = range(4)
 STANDING, ANCHORED, MOVING = range(3)
 LOOPS_PER_STEP = 8
 LOOK_AHEAD = F(4)
+PUSH_ROUNDS = 2
 MASK = (1 << 64) - 1
 BATTLE_STREAM = 1
 # Turns of a side step, as (cosine, sine): 30, 60, 90 and 120 degrees.
@@ -63,7 +64,6 @@ class Unit:
     target: Unit | None = None
     windup: int = 0
     backswing: int = 0
-    side: int = 1
     help_wait: int = 0
     # Of the current loop only:
     alive: bool = True
@@ -105,7 +105,6 @@ class ReferenceBattle:
             ally = slot < self.map.n_agents
             order = IDLE if ally else ATTACK_MOVE
             unit = Unit(unit_type, ally, x, y, F(unit_type.health), F(unit_type.shield), goal_x, goal_y, order)
-            unit.side = 1 - 2 * (slot & 1)
             self.units.append(unit)
         self.allies, self.enemies = self.units[: self.map.n_agents], self.units[self.map.n_agents :]
         enemy_area = sum(unit.type.separation_radius**2 for unit in self.enemies)
@@ -161,11 +160,13 @@ class ReferenceBattle:
             self.attack(unit)
         for unit in living:
             self.plan(unit)
+        anchored = [unit for unit in living if unit.stance == ANCHORED]
         for unit in living:
             unit.next = (unit.x, unit.y)
             if unit.stance == MOVING:
-                self.walk(unit, [other for other in living if other.stance == ANCHORED])
-        push_apart(living)
+                self.walk(unit, anchored)
+        for _ in range(PUSH_ROUNDS):
+            push_apart(living)
         for unit in living:
             self.settle(unit)
 
@@ -235,9 +236,9 @@ class ReferenceBattle:
         victim.help_wait = self.engine.help_period_loops
         radius = F(self.engine.help_radius)
         for friend in self.allies if victim.ally else self.enemies:
-            if friend.order == ATTACK_MOVE and friend.target is None and friend.health > 0:
-                if victim.distance2(friend) <= radius * radius:
-                    friend.target = attacker
+            free = friend.order == ATTACK_MOVE and friend.target is None and friend.health > 0
+            if free and victim.distance2(friend) <= radius * radius:
+                friend.target = attacker
 
     # Movement
 
@@ -262,21 +263,19 @@ class ReferenceBattle:
             dx, dy = dx * scale, dy * scale
         elif unit.order == MOVE:
             unit.order = IDLE
-        side = F(unit.side)
+        side = shorter_side(unit, dx, dy, [other for other in anchored if other.ally == unit.ally])
         turns = [(F(1), F(0))]
         turns += [(cosine, side * sine) for cosine, sine in TURNS]
         turns += [(cosine, -side * sine) for cosine, sine in TURNS]
-        for number, (cosine, sine) in enumerate(turns):
+        for cosine, sine in turns:
             step_x, step_y = cosine * dx - sine * dy, sine * dx + cosine * dy
             probe = unit.x + step_x * LOOK_AHEAD, unit.y + step_y * LOOK_AHEAD
             if not any(in_the_way(unit, other, *probe) for other in anchored):
                 unit.next = (unit.x + step_x, unit.y + step_y)
-                if number > len(TURNS):
-                    unit.side = -unit.side
                 return
 
     def settle(self, unit: Unit) -> None:
-        x, y = snap(unit.next[0] + unit.push[0]), snap(unit.next[1] + unit.push[1])
+        x, y = snap(unit.next[0]), snap(unit.next[1])
         for place in ((x, y), (x, unit.y), (unit.x, y)):
             if self.stands(*place):
                 unit.x, unit.y = place
@@ -285,6 +284,15 @@ class ReferenceBattle:
     def stands(self, x: F, y: F) -> bool:
         width, height = self.map.walkable.shape
         return bool(0 <= x < width and 0 <= y < height and self.map.walkable[int(x), int(y)])
+
+
+def shorter_side(unit: Unit, dx: F, dy: F, line: list[Unit]) -> F:
+    """Round which end of its own firing line a unit heading along (dx, dy) is there sooner: 1 left, -1 right."""
+    line_x = line_y = F(-1000)
+    if line:
+        line_x = sum((other.x for other in line), F(0)) / F(len(line))
+        line_y = sum((other.y for other in line), F(0)) / F(len(line))
+    return F(1) if dx * (unit.y - line_y) - dy * (unit.x - line_x) >= 0 else F(-1)
 
 
 def in_the_way(unit: Unit, other: Unit, x: F, y: F) -> bool:
@@ -296,7 +304,7 @@ def in_the_way(unit: Unit, other: Unit, x: F, y: F) -> bool:
 
 
 def push_apart(living: list[Unit]) -> None:
-    """All pushes of one loop, from the same positions, summed in the order of the pairs."""
+    """One round of pushes, all from the same positions, summed in the order of the pairs."""
     for unit in living:
         unit.push = (F(0), F(0))
     for index, first in enumerate(living):
@@ -305,6 +313,8 @@ def push_apart(living: list[Unit]) -> None:
             gap = F(first.type.separation_radius) + F(second.type.separation_radius)
             if dx * dx + dy * dy < gap * gap:
                 push_pair(first, second, dx, dy, gap)
+    for unit in living:
+        unit.next = (unit.next[0] + unit.push[0], unit.next[1] + unit.push[1])
 
 
 def push_pair(first: Unit, second: Unit, dx: F, dy: F, gap: F) -> None:

@@ -8,7 +8,7 @@ from seed_matrace._cext._skirmish import Skirmish
 from seed_matrace.skirmish.maps import SkirmishMap, load_map
 from seed_matrace.skirmish.units import UNIT_STATS_DTYPE, load_engine
 from seed_matrace.specs import EnvSpec, empty_env_output, env_output_spec
-from seed_matrace.types import EnvOutput
+from seed_matrace.types import EnvOutput, flatten
 
 VERSION = "1"  # of the rules: grows whenever a battle of the same seed and actions can play differently
 BACKEND = f"skirmish-{VERSION}"
@@ -63,7 +63,7 @@ class SkirmishVectorEnv:
         """
         battles = self._open()
         out = self._output(out)
-        for array in (*out[3:6], *out.episode):
+        for array in flatten(out)[3:]:  # reward, ends, episode statistics
             array[...] = 0
         battles.reset(out.obs, out.avail_actions, out.state)
         self._playing = True
@@ -156,7 +156,7 @@ class SkirmishVectorEnv:
 def _check_output(out: EnvOutput, spec: EnvSpec, num_envs: int) -> None:
     expected = env_output_spec(spec, num_envs)
     names = (*EnvOutput._fields[:-1], *out.episode._fields)
-    for name, array, want in zip(names, (*out[:-1], *out.episode), (*expected[:-1], *expected.episode), strict=True):
+    for name, array, want in zip(names, flatten(out), flatten(expected), strict=True):
         if array.shape != want.shape or array.dtype != want.dtype:
             raise ValueError(f"out.{name} is {array.dtype} {array.shape}; {want.dtype} {want.shape} expected")
         if not (array.flags.c_contiguous and array.flags.writeable):

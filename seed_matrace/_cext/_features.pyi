@@ -1,0 +1,12 @@
+import numpy as np
+
+from seed_matrace.skirmish.layout import FeatureLayout
+
+def write_smac_features(
+    layout: FeatureLayout,
+    units: np.ndarray,
+    last_action: np.ndarray,
+    obs: np.ndarray,
+    avail: np.ndarray,
+    state: np.ndarray,
+) -> None: ...

@@ -1,0 +1,42 @@
+from collections.abc import Mapping
+
+import numpy as np
+
+from seed_matrace.skirmish.layout import FeatureLayout
+
+class Skirmish:
+    num_envs: int
+    def __init__(
+        self,
+        num_envs: int,
+        *,
+        layout: FeatureLayout,
+        stats: np.ndarray,
+        separation: np.ndarray,
+        spawn: np.ndarray,
+        rules: Mapping[str, float],
+        reward: tuple[float, float, float],
+        episode_limit: int,
+        seed: int,
+        first_env: int,
+    ) -> None: ...
+    def reset(self, obs: np.ndarray, avail: np.ndarray, state: np.ndarray) -> None: ...
+    def first_unavailable(self, actions: np.ndarray) -> tuple[int, int] | None: ...
+    def available(self, env: int, agent: int) -> list[int]: ...
+    def step(
+        self,
+        actions: np.ndarray,
+        obs: np.ndarray,
+        avail: np.ndarray,
+        state: np.ndarray,
+        reward: np.ndarray,
+        terminated: np.ndarray,
+        truncated: np.ndarray,
+        episode_return: np.ndarray,
+        length: np.ndarray,
+        battle_won: np.ndarray,
+        dead_allies: np.ndarray,
+        dead_enemies: np.ndarray,
+    ) -> None: ...
+    def sample_actions(self, actions: np.ndarray) -> None: ...
+    def units(self) -> np.ndarray: ...
