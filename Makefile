@@ -1,14 +1,19 @@
 # The commands that a change has to pass; .ci/run runs the same.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: build lint type test bench clean
+.PHONY: build lint format type test bench clean
 
 build:  # .venv with the tools, extensions up to date; SEED_MATRACE_DEBUG=1: with bounds checks
 	scripts/setup_venv.sh dev
 
 lint: build
 	ruff check .
+	ruff format --check .
 	cython-lint cext
+
+format: build
+	ruff check --fix-only .
+	ruff format .
 
 type: build
 	mypy
