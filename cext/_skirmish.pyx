@@ -204,7 +204,7 @@ cdef class Skirmish:
 
     def sample_actions(self, int32_t[:, ::1] actions):
         """Fills ``actions`` with uniformly drawn available ones, from streams that battles do not use."""
-        cdef int env, agent, action, pick
+        cdef int env, agent, action = 0, pick
         cdef uint32_t count
         with nogil:
             for env in range(self.num_envs):

@@ -105,11 +105,25 @@ class SkirmishVectorEnv:
         return out
 
     def sample_actions(self, out: np.ndarray | None = None) -> np.ndarray:
-        """Draws available actions uniformly, int32 [E, N], from streams of their own: battles are not disturbed."""
+        """Draws available actions uniformly, from streams of their own: battles are not disturbed.
+
+        Args:
+          out: C-contiguous int32 [E, N] to write into; a fresh array if None.
+
+        Returns:
+          ``out`` or the fresh array.
+
+        Raises:
+          ValueError: ``out`` has another shape or dtype, or is not C-contiguous.
+          RuntimeError: not reset yet, or closed.
+        """
         battles = self._open()
         if not self._playing:
             raise RuntimeError("sample_actions() before the first reset(); call reset() to start the episodes")
-        actions = np.empty((self.num_envs, self.spec.n_agents), np.int32) if out is None else out
+        shape = (self.num_envs, self.spec.n_agents)
+        actions = np.empty(shape, np.int32) if out is None else out
+        if actions.shape != shape:
+            raise ValueError(f"out has shape {actions.shape}; {shape} expected")
         battles.sample_actions(actions)
         return actions
 

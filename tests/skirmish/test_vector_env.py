@@ -147,6 +147,22 @@ def test_wrong_out_is_refused() -> None:
         env.reset(good._replace(episode=good.episode._replace(episode_return=frozen)))
 
 
+def test_wrong_room_for_sampled_actions_is_refused() -> None:
+    env = SkirmishVectorEnv("3m", 2, seed=0)
+    env.reset()
+    for wrong in (np.zeros((1, 3), np.int32), np.zeros((2, 3), np.int64), np.zeros((3, 2), np.int32).T):
+        with pytest.raises(ValueError, match=r"expected|contig|Buffer"):
+            env.sample_actions(wrong)
+
+
+def test_sampled_actions_are_uniform_over_the_available_ones() -> None:
+    env = SkirmishVectorEnv("3m", 3000, seed=0)
+    out = env.reset()
+    counts = np.bincount(env.sample_actions().ravel(), minlength=9)
+    assert not counts[~out.avail_actions[0].any(axis=0)].any()
+    np.testing.assert_allclose(counts[1:6] / 9000, 0.2, atol=0.03)
+
+
 def test_calls_out_of_order() -> None:
     env = SkirmishVectorEnv("3m", 1, seed=0)
     with pytest.raises(RuntimeError, match="before the first reset"):
