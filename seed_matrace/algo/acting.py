@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from seed_matrace.algo import distributions
+from seed_matrace.algo.distributions import MaskedCategorical
 from seed_matrace.algo.networks import Policy
 from seed_matrace.specs import EnvSpec
 from seed_matrace.types import PolicyOutput
@@ -30,12 +30,12 @@ class CompiledPolicy:
         seed = tf.TensorSpec([2], tf.int64)
 
         def sample(obs: Tensor, avail_actions: Tensor, seed: Tensor) -> PolicyOutput:
-            log_probs = distributions.masked_log_probs(policy(obs), avail_actions)
-            action = distributions.sample(log_probs, seed)
-            return PolicyOutput(action, distributions.log_prob(log_probs, action))
+            distribution = MaskedCategorical(policy(obs), avail_actions)
+            action = distribution.sample(seed)
+            return PolicyOutput(action, distribution.log_prob(action))
 
         def greedy(obs: Tensor, avail_actions: Tensor) -> Tensor:
-            return distributions.greedy(distributions.masked_log_probs(policy(obs), avail_actions))
+            return MaskedCategorical(policy(obs), avail_actions).greedy()
 
         self._sample = tf.function(sample, autograph=False).get_concrete_function(obs, avail_actions, seed)
         self._greedy = tf.function(greedy, autograph=False).get_concrete_function(obs, avail_actions)

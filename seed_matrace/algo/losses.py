@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import tensorflow as tf
 
-from seed_matrace.algo import distributions
+from seed_matrace.algo.distributions import MaskedCategorical
 from seed_matrace.algo.vtrace import discounted_sums, vtrace
 from seed_matrace.types import Unroll
 
@@ -70,8 +70,8 @@ def matrace_loss(
     Raises:
       ValueError: shapes do not belong together, or T is not known when the graph is built.
     """
-    log_probs = distributions.masked_log_probs(logits, unroll.avail_actions[:-1])
-    log_pi = distributions.log_prob(log_probs, unroll.action[:-1])
+    policy = MaskedCategorical(logits, unroll.avail_actions[:-1])
+    log_pi = policy.log_prob(unroll.action[:-1])
     joint_log_pi = tf.reduce_sum(log_pi, axis=-1)
     log_rhos = tf.stop_gradient(tf.reduce_sum(log_pi - unroll.log_prob[:-1], axis=-1))
     ended = tf.logical_or(unroll.terminated[1:], unroll.truncated[1:])  # t+1: what the action at t led to
@@ -89,7 +89,7 @@ def matrace_loss(
         lambda_=config.lambda_,
     )
     errors = targets.vs - values[:-1]
-    entropy = tf.reduce_mean(tf.reduce_sum(distributions.entropy(log_probs), axis=-1))
+    entropy = tf.reduce_mean(tf.reduce_sum(policy.entropy(), axis=-1))
 
     policy_loss = -tf.reduce_mean(joint_log_pi * targets.pg_advantages)
     value_loss = config.baseline_cost * 0.5 * tf.reduce_mean(tf.square(errors))

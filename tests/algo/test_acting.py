@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seed_matrace.algo import distributions
 from seed_matrace.algo.acting import CompiledPolicy, as_tensor
+from seed_matrace.algo.distributions import MaskedCategorical
 from seed_matrace.algo.networks import Policy
 from seed_matrace.specs import EnvSpec
 
@@ -34,10 +34,9 @@ def test_actions_are_available_and_carry_their_log_probability(size):
     policy = Policy(SPEC, (6,), np.random.default_rng(0))
     obs, avail_actions = _batch(size)
     action, log_prob = CompiledPolicy(policy, SPEC).sample(obs, avail_actions, SEED)
-    log_probs = distributions.masked_log_probs(policy(obs), avail_actions).numpy()
     assert action.dtype == tf.int32
     assert np.take_along_axis(avail_actions, action.numpy()[..., None], -1).all()
-    expected = np.take_along_axis(log_probs, action.numpy()[..., None], -1)[..., 0]
+    expected = MaskedCategorical(policy(obs), avail_actions).log_prob(action)
     np.testing.assert_allclose(log_prob, expected, rtol=1e-5, atol=1e-6)
 
 

@@ -177,8 +177,8 @@ def test_a_dead_agent_changes_nothing():
         ).total
     assert total == _loss(unroll, logits, values).total
     gradient = tape.gradient(total, variable).numpy()
-    assert (gradient[:, :, 1] == 0).all()
-    assert (gradient[:, :, 0] != 0).any()
+    np.testing.assert_allclose(gradient[:, :, 1], 0, atol=1e-7)
+    assert np.abs(gradient[:, :, 0]).max() > 1e-2
 
 
 @pytest.mark.parametrize("critic_input", ["joint_obs", "state"])

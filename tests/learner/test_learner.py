@@ -97,6 +97,13 @@ def test_gradient_clipping_bounds_the_networks_but_not_the_entropy_cost():
     np.testing.assert_allclose(clipped[-1], free[-1], rtol=1e-5)
 
 
+def test_the_entropy_cost_stays_in_its_range():
+    learner = Learner(_config(), SPEC, seed=1)
+    learner.entropy_cost.parameter.assign(-2.5)
+    learner.train_step(_unroll())
+    np.testing.assert_allclose(learner.entropy_cost(), np.exp(-20.0), rtol=1e-5)
+
+
 def test_the_seed_decides_the_weights():
     first, again, other = (_weights(Learner(_config(), SPEC, seed)) for seed in (1, 1, 2))
     assert all((a == b).all() for a, b in zip(first, again, strict=True))
