@@ -98,8 +98,8 @@ def _place(groups: tuple[UnitGroup, ...], walkable: np.ndarray) -> list[tuple[Un
     slots: list[tuple[UnitType, tuple[float, float]]] = []
     for group in groups:
         taken = [(x, y, unit.separation_radius) for unit, (x, y) in slots]
-        radii = [group.unit.separation_radius] * group.count
-        slots += [(group.unit, place) for place in pack(group.at, radii, walkable.astype(bool), taken)]
+        places = pack(group.at, group.unit.separation_radius, group.count, walkable.astype(bool), taken)
+        slots += [(group.unit, place) for place in places]
     return slots
 
 

@@ -6,51 +6,47 @@ from collections.abc import Sequence
 
 import numpy as np
 
-PITCH = 0.125  # of the lattice of places tried; a multiple of the engine's 1/4096, so places are exact
+ROW_PITCH = 7 / 8  # of the width of a unit; a little more than the sqrt(3)/2 of the densest packing, and exact
 
 
 def pack(
     center: tuple[float, float],
-    radii: Sequence[float],
+    radius: float,
+    count: int,
     walkable: np.ndarray,
     taken: Sequence[tuple[float, float, float]] = (),
 ) -> list[tuple[float, float]]:
-    """Places discs one after another, each on the free lattice point nearest to ``center``.
+    """Places equal discs as densely as discs go, in rows, each on the free place nearest to ``center``.
 
     Args:
       center: spawn point (x, y) in map cells.
-      radii: collision radius of each unit, in the order of creation.
+      radius: collision radius of each unit.
+      count: number of units.
       walkable: bool [width, height], indexed [x, y].
       taken: discs (x, y, radius) that already stand there.
 
     Returns:
-      (x, y) of each unit, on a lattice of ``PITCH`` cells; discs at most touch.
+      (x, y) of each unit; discs at most touch.
 
     Raises:
       ValueError: no room on walkable ground.
     """
-    points = _lattice(center, walkable)
-    free_from: list[tuple[float, float, float]] = list(taken)
-    places = []
-    for radius in radii:
-        free = np.ones(len(points), bool)
-        for x, y, other in free_from:
-            gap = radius + other
-            free &= (points[:, 0] - x) ** 2 + (points[:, 1] - y) ** 2 >= gap * gap
-        if not free.any():
-            raise ValueError(f"no room for {len(radii)} units around {center}")
-        x, y = points[int(np.argmax(free))]
-        places.append((float(x), float(y)))
-        free_from.append((float(x), float(y), radius))
-    return places
+    places = _rows(center, 2 * radius, walkable)
+    for x, y, other in taken:
+        gap = radius + other
+        places = places[(places[:, 0] - x) ** 2 + (places[:, 1] - y) ** 2 >= gap * gap]
+    if len(places) < count:
+        raise ValueError(f"no room for {count} units around {center}")
+    return [(float(x), float(y)) for x, y in places[:count]]
 
 
-def _lattice(center: tuple[float, float], walkable: np.ndarray) -> np.ndarray:
-    """Walkable lattice points [P, 2] around ``center``, nearest first, ties from south-west to north-east."""
-    width, height = walkable.shape
-    offsets = np.arange(-max(width, height), max(width, height) + PITCH, PITCH)
-    xs, ys = (axis.ravel() for axis in np.meshgrid(center[0] + offsets, center[1] + offsets, indexing="ij"))
-    inside = (xs >= 0) & (xs < width) & (ys >= 0) & (ys < height)
+def _rows(center: tuple[float, float], width: float, walkable: np.ndarray) -> np.ndarray:
+    """Walkable places [P, 2] in staggered rows, nearest to ``center`` first, ties from west to east and southmost."""
+    reach = int(max(walkable.shape) / (width * ROW_PITCH)) + 1
+    columns, rows = np.meshgrid(np.arange(-reach, reach + 1), np.arange(-reach, reach + 1), indexing="ij")
+    xs = (center[0] + (columns + rows % 2 / 2) * width).ravel()
+    ys = (center[1] + rows * width * ROW_PITCH).ravel()
+    inside = (xs >= 0) & (xs < walkable.shape[0]) & (ys >= 0) & (ys < walkable.shape[1])
     xs, ys = xs[inside], ys[inside]
     ground = walkable[xs.astype(int), ys.astype(int)]
     xs, ys = xs[ground], ys[ground]

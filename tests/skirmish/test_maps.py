@@ -66,7 +66,7 @@ def test_unknown_names_are_errors_that_help() -> None:
 
 def test_pack_keeps_clear_of_what_stands_there_and_says_when_there_is_no_room() -> None:
     ground = np.ones((4, 4), bool)
-    places = pack((2, 2), [0.5, 0.5], ground, taken=[(2, 2, 0.5)])
+    places = pack((2, 2), 0.5, 2, ground, taken=[(2, 2, 0.5)])
     assert all(np.hypot(x - 2, y - 2) >= 1 for x, y in places)
     with pytest.raises(ValueError, match="no room for 40 units"):
-        pack((2, 2), [0.5] * 40, ground)
+        pack((2, 2), 0.5, 40, ground)
