@@ -49,6 +49,7 @@ class Progress:
     learner_steps: int = 0
     acted_env_steps: int = 0
     episodes: int = 0
+    evaluations: int = 0
     dropped_env_steps: int = 0
     wall_s: float = 0.0
     session: int = 0  # how often the run was resumed
@@ -167,7 +168,10 @@ class TrainingRun:
         self._write(scalars)
 
     def _evaluate(self) -> None:
-        stats = evaluate_greedily(self.learner, self.config, self.config.evaluation.episodes, seed=self._seed)
+        episodes = self.config.evaluation.episodes
+        first_battle = self.progress.evaluations * episodes  # no battle is played in two evaluations
+        stats = evaluate_greedily(self.learner, self.config, episodes, seed=self._seed, first_battle=first_battle)
+        self.progress.evaluations += 1
         self._results.append(self.progress.env_steps, self.progress.wall_s, stats)
         summary = summarise(stats)
         self._write({f"eval/{name}": value for name, value in summary.items() if name != "episodes"})
@@ -246,10 +250,14 @@ class _Rates:
         return rates
 
 
-def evaluate_greedily(learner: Learner, config: Config, episodes: int, *, seed: int) -> EpisodeStats:
-    """Plays ``episodes`` battles, each with the actions that the policy finds most probable."""
+def evaluate_greedily(
+    learner: Learner, config: Config, episodes: int, *, seed: int, first_battle: int = 0
+) -> EpisodeStats:
+    """Plays the battles ``first_battle`` and on of evaluation with the actions that the policy finds most probable."""
     return evaluate(
-        lambda num_envs, first_env: make_vector_env(config.env, num_envs, EVALUATION_SEED + seed, first_env),
+        lambda num_envs, first_env: make_vector_env(
+            config.env, num_envs, EVALUATION_SEED + seed, first_battle + first_env
+        ),
         lambda obs, avail_actions, episode_start: np.asarray(learner.greedy_step(obs, avail_actions)),
         episodes,
     )

@@ -1,0 +1,116 @@
+"""Starting the program as users do, and looking at what it left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TINY = (
+    "env.backend='counting'",
+    "run.num_envs=8",
+    "learner.batch_size=4",
+    "learner.unroll_length=5",
+    "network.policy_layers=(8,)",
+    "network.critic_layers=(8,)",
+    "evaluation.episodes=4",
+    "run.stop_win_rate=0",
+)
+UNTIMED_SUFFIXES = ("_s", "_per_s", "_ms", "_mb")
+
+
+def tiny_run(total_env_steps: int, *more: str) -> list[str]:
+    """Flags of a run that needs no game and little time."""
+    return [f"--gin_param={param}" for param in (*TINY, f"run.total_env_steps={total_env_steps}", *more)]
+
+
+def command(*args: object) -> list[str]:
+    return [sys.executable, "-m", "seed_matrace", *map(str, args)]
+
+
+def run(*args: object, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
+    """Runs the program to its end."""
+    return subprocess.run(command(*args), capture_output=True, text=True, timeout=timeout_s, env=_environment())
+
+
+def start(*args: object) -> subprocess.Popen[str]:
+    """Starts the program in a process group of its own."""
+    return subprocess.Popen(
+        command(*args),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env=_environment(),
+    )
+
+
+def finish(process: subprocess.Popen[str], timeout_s: float = 60) -> str:
+    """What the process printed; it is killed if it does not end in time."""
+    try:
+        return process.communicate(timeout=timeout_s)[0]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+
+
+def metrics(run_dir: Path) -> list[dict]:
+    """The complete lines of a run's metrics, while it runs too."""
+    path = run_dir / "metrics.jsonl"
+    lines = path.read_text().split("\n")[:-1] if path.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def untimed_metrics(run_dir: Path) -> list[dict]:
+    """Metrics without the keys that may differ between two runs of a seed."""
+    return [
+        {
+            key: value
+            for key, value in line.items()
+            if not key.startswith("perf/") and not key.endswith(UNTIMED_SUFFIXES)
+        }
+        for line in metrics(run_dir)
+    ]
+
+
+def env_steps(run_dir: Path) -> int:
+    lines = metrics(run_dir)
+    return lines[-1]["env_steps"] if lines else -1
+
+
+def actors_of(address_part: str) -> list[int]:
+    """Process ids of actors whose command line holds ``address_part``."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"actor" in words and any(address_part.encode() in word for word in words):
+            found.append(int(path.parent.name))
+    return found
+
+
+def wait_until(condition: Callable[[], object], what: str, timeout_s: float = 90) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout_s} s: {what}")
+        time.sleep(0.05)
+
+
+def kill_group(process: subprocess.Popen[str]) -> None:
+    """Kills a started process if it still lives."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -1,0 +1,155 @@
+"""Learner and actors as real processes: training, faults, and nothing left behind."""
+
+import os
+import signal
+
+import pytest
+
+from tests.integration.processes import (
+    actors_of,
+    env_steps,
+    finish,
+    kill_group,
+    metrics,
+    run,
+    start,
+    tiny_run,
+    wait_until,
+)
+
+FOREVER = 10_000_000
+
+
+@pytest.fixture
+def started():
+    """Starts programs that are killed after the test, whatever happens in it."""
+    processes = []
+
+    def start_one(*args):
+        processes.append(start(*args))
+        return processes[-1]
+
+    yield start_one
+    for process in processes:
+        kill_group(process)
+
+
+def reports(run_dir):
+    return [line for line in metrics(run_dir) if "perf/actors_alive" in line]
+
+
+def test_learner_and_actors_train_to_the_end_of_the_budget(tmp_path):
+    result = run("train", "--num_actors=2", f"--run_dir={tmp_path}", *tiny_run(2000))
+    assert result.returncode == 0, result.stderr
+    last = reports(tmp_path)[-1]
+    assert last["env_steps"] == 2000
+    assert last["learner_steps"] == 100
+    assert last["perf/actors_alive"] == 2
+    assert last["acted_env_steps"] >= 2000
+    # 8 environments, 1 unroll each in the making and 1 queued, B = 4: bounded lag.
+    assert max(line["perf/policy_lag_max"] for line in reports(tmp_path)) <= 8 * 2 / 4 + 3
+    assert "2,000 env steps" in result.stdout
+    assert not (tmp_path / "actors.sock").exists()
+    assert actors_of(str(tmp_path)) == []
+
+
+def test_killed_actor_is_restarted_and_training_goes_on(tmp_path, started):
+    learner = started(
+        "train", "--num_actors=2", f"--run_dir={tmp_path}", *tiny_run(FOREVER, "run.report_fraction=1e-5")
+    )
+    wait_until(lambda: reports(tmp_path) and reports(tmp_path)[-1]["perf/actors_alive"] == 2, "both actors at work")
+    victim = actors_of(str(tmp_path))[0]
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: len(actors_of(str(tmp_path))) == 2 and victim not in actors_of(str(tmp_path)), "a new actor")
+    steps = env_steps(tmp_path)
+    wait_until(
+        lambda: env_steps(tmp_path) > steps + 1000 and reports(tmp_path)[-1]["perf/actors_alive"] == 2, "training on"
+    )
+    learner.send_signal(signal.SIGINT)
+    output = finish(learner)
+    assert learner.returncode == 0, output
+    assert "ended (signal 9); restarting it" in output
+
+
+def test_ctrl_c_leaves_a_checkpoint_and_nothing_else(tmp_path, started):
+    learner = started("train", "--num_actors=1", f"--run_dir={tmp_path}", *tiny_run(FOREVER))
+    wait_until(lambda: env_steps(tmp_path) > 0 or actors_of(str(tmp_path)), "an actor at work")
+    wait_until(lambda: (tmp_path / "actors.sock").exists(), "the socket")
+    learner.send_signal(signal.SIGINT)
+    output = finish(learner)
+    assert learner.returncode == 0, output
+    assert "stopped before the end" in output
+    assert list((tmp_path / "checkpoints").glob("step-*"))
+    assert not (tmp_path / "actors.sock").exists()
+    assert actors_of(str(tmp_path)) == []
+    result = run("train", "--num_actors=0", f"--run_dir={tmp_path}", "--gin_param=run.total_env_steps=100")
+    assert result.returncode == 0, result.stderr
+
+
+def test_actors_end_with_a_killed_learner_and_the_run_resumes(tmp_path, started):
+    flags = tiny_run(FOREVER, "run.report_fraction=1e-5", "run.checkpoint_fraction=1e-4")
+    learner = started("train", "--num_actors=2", f"--run_dir={tmp_path}", *flags)
+    wait_until(lambda: env_steps(tmp_path) > 2500, "a checkpoint's worth of training")
+    os.kill(learner.pid, signal.SIGKILL)
+    learner.wait()
+    wait_until(lambda: not actors_of(str(tmp_path)), "the actors to end")
+    resumed = started("train", "--num_actors=1", f"--run_dir={tmp_path}")
+    wait_until(lambda: env_steps(tmp_path) > 5000, "training on")
+    resumed.send_signal(signal.SIGTERM)
+    output = finish(resumed)
+    assert resumed.returncode == 0, output
+    assert "resumed at" in output
+    steps = [line["env_steps"] for line in metrics(tmp_path)]
+    assert steps == sorted(steps)
+
+
+def test_standalone_actor_waits_for_its_learner_and_outlives_it(tmp_path, started):
+    address = f"--server_address=unix:{tmp_path}/learner.sock"
+    flags = tiny_run(FOREVER, "run.report_fraction=1e-5", "run.checkpoint_fraction=1e-4")
+    actor = started("actor", address, "--reconnect_timeout_s=60", *flags)
+    learner = started("learner", address, f"--run_dir={tmp_path / 'run'}", *flags)
+    wait_until(lambda: env_steps(tmp_path / "run") > 2500, "training")
+    os.kill(learner.pid, signal.SIGKILL)
+    learner.wait()
+    steps = env_steps(tmp_path / "run")
+    again = started("learner", address, f"--run_dir={tmp_path / 'run'}")
+    wait_until(lambda: env_steps(tmp_path / "run") > steps + 1000, "training with the same actor")
+    again.send_signal(signal.SIGINT)
+    finish(again)
+    assert actor.poll() is None
+    actor.send_signal(signal.SIGTERM)
+    finish(actor)
+    assert actor.returncode == 0
+
+
+def test_actor_without_a_learner_gives_up_after_its_timeout(tmp_path):
+    result = run("actor", f"--server_address=unix:{tmp_path}/none.sock", "--reconnect_timeout_s=0.3", *tiny_run(100))
+    assert result.returncode == 0
+    assert "no learner at" in result.stderr
+
+
+def test_actor_of_another_map_is_told_so_and_the_learner_goes_on(tmp_path, started):
+    address = f"--server_address=unix:{tmp_path}/learner.sock"
+    learner = started(
+        "learner", address, f"--run_dir={tmp_path / 'run'}", *tiny_run(FOREVER, "run.report_fraction=1e-5")
+    )
+    wait_until((tmp_path / "learner.sock").exists, "the learner's socket")
+    result = run("actor", address, "--gin_file=maps/8m.gin")
+    assert result.returncode == 2
+    assert "the actor does not fit this learner" in result.stderr
+    fitting = started("actor", address, *tiny_run(FOREVER))
+    wait_until(lambda: env_steps(tmp_path / "run") > 500, "training with an actor that fits")
+    assert fitting.poll() is None
+    assert learner.poll() is None
+
+
+def test_second_learner_in_a_run_directory_or_at_a_socket_is_refused(tmp_path, started):
+    address = f"--server_address=unix:{tmp_path}/learner.sock"
+    started("learner", address, f"--run_dir={tmp_path / 'run'}", *tiny_run(FOREVER))
+    wait_until((tmp_path / "learner.sock").exists, "the learner's socket")
+    same_directory = run("train", "--num_actors=1", f"--run_dir={tmp_path / 'run'}")
+    assert same_directory.returncode == 2
+    assert "another learner is at work" in same_directory.stderr
+    same_socket = run("learner", address, f"--run_dir={tmp_path / 'other'}", *tiny_run(FOREVER))
+    assert same_socket.returncode == 2
+    assert "a learner already listens" in same_socket.stderr
