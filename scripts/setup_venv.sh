@@ -62,7 +62,7 @@ is_ready() {
 run_logged() { # COMMAND...: into the log; a terminal sees the latest line
   "$@" 2>&1 | while IFS= read -r line; do
     echo "$line" >>"$log"
-    if [[ -t 2 ]]; then printf '\r\e[K  %.100s' "$line" >&2; fi
+    if [[ -t 2 ]]; then printf '\r\e[K  %.74s' "$line" >&2; fi
   done || {
     if [[ -t 2 ]]; then printf '\r\e[K' >&2; fi
     return 1
