@@ -1,0 +1,83 @@
+"""The command line: help, mistakes, and one clear sentence for each."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from seed_matrace import cli
+
+
+def test_without_arguments_the_commands_are_named(capsys):
+    assert cli.main([]) == 2
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in ("train", "learner", "actor", "eval", "plot", "bench"))
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_has_help_with_an_example(name, capsys):
+    assert cli.main([name, "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert f"seed-matrace {name}" in printed
+    example = printed.split("example:")[1].strip()
+    words = example.removeprefix("seed-matrace ").split()
+    assert words[0] == name
+    assert cli.main([*words, "--help"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["trian"], "unknown command 'trian'"),
+        (["train", "--num_actor=2"], "num_actors"),
+        (["train", "--num_actors=two"], "num_actors"),
+        (["train", "--seed=-1"], "seed"),
+        (["train", "maps/3m.gin"], "unexpected argument 'maps/3m.gin'"),
+        (["train", "--gin_file=maps/4m.gin"], "maps/3m.gin"),
+        (["train", "--gin_param=los.discount=1"], "near: loss.discount"),
+        (["train", "--gin_param=env.map_name='9m'"], "8m"),
+        (["train", "--num_actors=500"], "500 actors for 128 environments"),
+        (["train", "--run_dir=/proc/nowhere"], "cannot write to run directory /proc/nowhere"),
+        (["train", "--run_dir=RUN", "--gin_param=run.num_envs=100000000"], "lower run.num_envs"),
+        (["actor"], "--server_address is needed"),
+        (["actor", "--server_address=tcp:1"], "unix:/path"),
+        (["learner"], "--server_address is needed"),
+        (["eval"], "--run_dir is needed"),
+        (["eval", "--run_dir=RUN"], "not a run directory"),
+        (["plot"], "give at least one run directory"),
+        (["plot", "RUN"], "RUN"),
+        (["bench"], "env|inference|train|end_to_end"),
+        (["bench", "everything"], "env|inference|train|end_to_end"),
+    ],
+)
+def test_mistake_is_one_sentence_and_exit_code_2(args, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(args) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("seed-matrace: ")
+    assert said in captured.err
+    assert "Traceback" not in captured.err
+    assert len(captured.err.strip().splitlines()) <= 2
+
+
+def test_map_that_does_not_exist_leaves_no_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["train", "--gin_param=env.map_name='9m'"]) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_does_not_load_tensorflow():
+    program = "import sys, seed_matrace.cli as c; c.main(['train', '--help']); print('tensorflow' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "False"
+
+
+@pytest.mark.parametrize("part", ["env", "inference", "train"])
+def test_bench_prints_one_json_object_last(part, capsys):
+    args = ["bench", part, "--gin_file=maps/3m.gin", "--seconds=0.2", "--gin_param=learner.unroll_length=5"]
+    assert cli.main(args) == 0
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert result["bench"] == part
+    assert result["map"] == "3m"
+    assert result["env_steps_per_s"] > 0
