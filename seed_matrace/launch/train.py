@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 import tempfile
 import threading
@@ -168,6 +169,7 @@ def _conclusion(path: Path, progress: Progress) -> str:
         "": ("stopped before the end", ""),
     }[progress.finished]
     curve = path / "learning_curve.png"
+    program = _program("seed-matrace")
     plot_learning_curve([path], curve)
     newest = progress.newest_outcomes
     return "\n".join(
@@ -175,8 +177,16 @@ def _conclusion(path: Path, progress: Progress) -> str:
             f"{why}: {progress.env_steps:,} env steps in {duration(progress.wall_s)}, "
             f"{sum(newest)} of the newest {len(newest)} evaluation battles won",
             f"  learning curve  {curve}",
-            f"  evaluate        seed-matrace eval --run_dir={path} --episodes=400",
-            f"  train on        seed-matrace train --run_dir={path}{go_on}",
-            f"  all metrics     tensorboard --logdir={path / 'tb'}",
+            f"  evaluate        {program} eval --run_dir={path} --episodes=400",
+            f"  train on        {program} train --run_dir={path}{go_on}",
+            f"  all metrics     {_program('tensorboard')} --logdir={path / 'tb'}",
         ]
     )
+
+
+def _program(name: str) -> str:
+    """What to type to start a command that was installed with this one."""
+    if shutil.which(name):
+        return name
+    installed = Path(sys.executable).with_name(name)
+    return str(installed.relative_to(Path.cwd()) if installed.is_relative_to(Path.cwd()) else installed)

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-
-from tests.integration.processes import metrics, run, tiny_run, untimed_metrics
+from processes import metrics, run, tiny_run, untimed_metrics
 
 
 def test_same_seed_gives_the_same_metrics_and_another_seed_does_not(tmp_path):

@@ -4,8 +4,7 @@ import os
 import signal
 
 import pytest
-
-from tests.integration.processes import (
+from processes import (
     actors_of,
     env_steps,
     finish,
