@@ -1,4 +1,3 @@
-# cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """SMAC's features from NumPy unit tables; the simulator inlines the same kernel."""
 
 from libc.stdint cimport int32_t, uint8_t

@@ -1,4 +1,3 @@
-# cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Many battles stepped in one call, without the GIL and without allocation."""
 
 import numpy as np
@@ -218,6 +217,13 @@ cdef class Skirmish:
                         if pick < 0:
                             break
                     actions[env, agent] = action
+
+    def memory(self):
+        """Everything that changes, as arrays that share the battles' memory."""
+        return [
+            self.floats.base, self.ints.base, self.last_action.base, self.avail.base, self.counters.base,
+            self.steps.base, self.returns.base,
+        ]
 
     def units(self):
         """Copies of x, y, health, shield, cooldown: float32 [E, 5, U], for viewers and tests."""

@@ -29,14 +29,14 @@ def scripted_actions(
     n = env.spec.n_agents
     x, y, health = env.units()[:, :3].transpose(1, 0, 2)
     dx, dy = x[:, None, n:] - x[:, :n, None], y[:, None, n:] - y[:, :n, None]
-    distance = np.where(health[:, None, n:] > 0, np.hypot(dx, dy), np.inf)
+    distance2 = np.where(health[:, None, n:] > 0, dx * dx + dy * dy, np.inf)
     attacks = out.avail_actions[:, :, FIRST_TARGET:] == 1
-    cost = distance if target == "nearest" else np.broadcast_to(health[:, None, n:], distance.shape)
+    cost = distance2 if target == "nearest" else np.broadcast_to(health[:, None, n:], distance2.shape)
     choice = np.where(attacks, cost, np.inf).argmin(axis=2)
-    nearest = distance.argmin(axis=2)[:, :, None]
+    nearest = distance2.argmin(axis=2)[:, :, None]
     dx, dy = np.take_along_axis(dx, nearest, 2)[:, :, 0], np.take_along_axis(dy, nearest, 2)[:, :, 0]
     walk = np.where(abs(dx) > abs(dy), np.where(dx > 0, EAST, WEST), np.where(dy > 0, NORTH, SOUTH))
-    contact = np.where(health[:, :n, None] > 0, distance, np.inf).min(axis=(1, 2)) < CONTACT
+    contact = np.where(health[:, :n, None] > 0, distance2, np.inf).min(axis=(1, 2)) < CONTACT**2
     walk = np.where(contact[:, None], walk, STOP)
     walk = np.where(np.take_along_axis(out.avail_actions, walk[:, :, None], 2)[:, :, 0] == 1, walk, STOP)
     actions = np.where(attacks.any(axis=2), FIRST_TARGET + choice, walk)

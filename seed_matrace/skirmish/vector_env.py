@@ -45,6 +45,7 @@ class SkirmishVectorEnv:
         self.spec = self.map.spec
         self.num_envs = num_envs
         self._battles: Skirmish | None = _build(self.map, num_envs, seed, first_env)
+        self._streams = f"{first_env}+ of seed {seed}"
         self._playing = False
         self._known_outs: dict[int, EnvOutput] = {}
 
@@ -130,6 +131,31 @@ class SkirmishVectorEnv:
     def units(self) -> np.ndarray:
         """Every unit now: float32 [E, 5, U] of x, y, health, shield, cooldown (loops); U is allies, then enemies."""
         return self._open().units()
+
+    def get_state_bytes(self) -> bytes:
+        """The battles as they stand, random streams included; ``set_state_bytes`` goes on from there bit for bit."""
+        memory = self._open().memory()
+        return b"".join([self._state_header(), bytes([self._playing]), *(array.tobytes() for array in memory)])
+
+    def set_state_bytes(self, state: bytes) -> None:
+        """Puts the battles where ``get_state_bytes`` of an environment with the same arguments left them.
+
+        Raises:
+          ValueError: the bytes are of another map, seed, number of environments or version, or are cut off.
+        """
+        memory = self._open().memory()
+        header = self._state_header()
+        expected = len(header) + 1 + sum(array.nbytes for array in memory)
+        if not state.startswith(header) or len(state) != expected:
+            raise ValueError(f"not a state of {header.decode().strip()} ({expected} bytes), or cut off")
+        self._playing = bool(state[len(header)])
+        start = len(header) + 1
+        for array in memory:
+            array[...] = np.frombuffer(state, array.dtype, array.size, start).reshape(array.shape)
+            start += array.nbytes
+
+    def _state_header(self) -> bytes:
+        return f"{BACKEND} {self.map.name} {self.num_envs} environments, streams {self._streams}\n".encode()
 
     def close(self) -> None:
         """Frees the battles; safe to call twice."""

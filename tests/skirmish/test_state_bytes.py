@@ -1,0 +1,44 @@
+"""Saving and restoring battles."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
+from seed_matrace.types import flatten
+
+
+@pytest.mark.parametrize("name", ["3m", "27m_vs_30m"])
+def test_restored_environment_goes_on_bit_for_bit(name: str) -> None:
+    env, other = SkirmishVectorEnv(name, 3, seed=8), SkirmishVectorEnv(name, 3, seed=8)
+    env.reset()
+    for _ in range(25):
+        env.step(env.sample_actions())
+    other.set_state_bytes(env.get_state_bytes())
+    for _ in range(80):
+        actions = env.sample_actions()
+        np.testing.assert_array_equal(actions, other.sample_actions())
+        for one, two in zip(flatten(env.step(actions)), flatten(other.step(actions)), strict=True):
+            np.testing.assert_array_equal(one, two)
+    assert env.get_state_bytes() == other.get_state_bytes()
+
+
+def test_state_of_an_environment_that_was_never_reset_still_asks_for_reset() -> None:
+    env = SkirmishVectorEnv("3m", 1, seed=0)
+    fresh = env.get_state_bytes()
+    env.reset()
+    env.set_state_bytes(fresh)
+    with pytest.raises(RuntimeError, match="before the first reset"):
+        env.step(np.ones((1, 3), np.int32))
+
+
+def test_state_of_something_else_is_refused() -> None:
+    env = SkirmishVectorEnv("3m", 2, seed=0)
+    state = env.get_state_bytes()
+    others = [("3m", 3, 0), ("8m", 2, 0), ("3m", 2, 1)]
+    for arguments in others:
+        with pytest.raises(ValueError, match="not a state of skirmish-"):
+            SkirmishVectorEnv(*arguments).set_state_bytes(state)
+    with pytest.raises(ValueError, match="cut off"):
+        env.set_state_bytes(state[:-1])
