@@ -1,0 +1,1 @@
+"""Compiled kernels (sources in cext/) and the naive twins that the tests compare them with."""

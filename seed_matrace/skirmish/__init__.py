@@ -1,0 +1,1 @@
+"""The embedded simulator: SMAC's battles without StarCraft II (docs/simulator.md)."""
