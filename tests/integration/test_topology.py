@@ -152,3 +152,14 @@ def test_second_learner_in_a_run_directory_or_at_a_socket_is_refused(tmp_path, s
     same_socket = run("learner", address, f"--run_dir={tmp_path / 'other'}", *tiny_run(FOREVER))
     assert same_socket.returncode == 2
     assert "a learner already listens" in same_socket.stderr
+
+
+def test_actor_on_the_largest_map_needs_little_memory(tmp_path, started):
+    sizes = ("learner.unroll_length=5", "learner.batch_size=8", "run.num_envs=64", "evaluation.episodes=1")
+    params = [f"--gin_param={param}" for param in (*sizes, "run.report_fraction=1e-5")]
+    started("train", "--gin_file=maps/27m_vs_30m.gin", "--num_actors=1", f"--run_dir={tmp_path}", *params)
+    wait_until(lambda: env_steps(tmp_path) > 500, "training")
+    (actor,) = actors_of(str(tmp_path))
+    with open(f"/proc/{actor}/smaps_rollup") as file:
+        private_kb = sum(int(line.split()[1]) for line in file if line.startswith("Private_"))
+    assert private_kb < 120_000
