@@ -9,40 +9,45 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
-import types
 import typing
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import gin
+from seed_matrace.fields import FieldError, check_fields, near_names
+from seed_matrace.fields import option as _option
+from seed_matrace.smac_options import SmacOptions
 
 
 class ConfigError(ValueError):
     """A gin file or binding that cannot be used; the message says where and what to do."""
 
 
-def _option(default: Any, doc: str, *, low: float | None = None, high: float | None = None, choices: tuple = ()) -> Any:
-    return field(default=default, metadata={"doc": doc, "low": low, "high": high, "choices": choices})
-
-
 class _Checked:
     """Checks types and ranges of a dataclass's fields once they are set."""
 
     def __post_init__(self) -> None:
-        hints = typing.get_type_hints(type(self))
         section = _SECTION_OF[type(self)]
-        for item in dataclasses.fields(self):  # type: ignore[arg-type]
-            value = _typed(f"{section}.{item.name}", getattr(self, item.name), hints[item.name])
-            _check_range(f"{section}.{item.name}", value, item.metadata)
-            object.__setattr__(self, item.name, value)
+        try:
+            check_fields(self, lambda name: f"{section}.{name}")
+        except FieldError as error:
+            raise ConfigError(str(error)) from None
 
 
 @dataclass(frozen=True)
-class EnvConfig(_Checked):
+class EnvConfig(_Checked, SmacOptions):
+    """What is played, and SMAC's options of it by their own names: ``env.obs_last_action`` and so on."""
+
     map_name: str = _option("3m", "SMAC map")
     backend: str = _option("skirmish", "what plays the battles", choices=("skirmish", "counting"))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        try:
+            self.check_together()
+        except FieldError as error:
+            raise ConfigError(f"env.{error}") from None
 
 
 @dataclass(frozen=True)
@@ -191,36 +196,5 @@ def _near_names(text: str) -> str:
     known = [f"{section}.{item.name}" for section, kind in SECTIONS.items() for item in dataclasses.fields(kind)]
     for name in re.findall(r"^\s*([\w.]+)\s*=", text, re.MULTILINE):
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-            return f" Unknown option {name!r}; near: {', '.join(near or known)}."
+            return f" Unknown option {name!r}; near: {near_names(name, known)}."
     return ""
-
-
-def _typed(name: str, value: Any, hint: Any) -> Any:
-    """Returns ``value`` as ``hint`` asks (an int may stand for a float, a list for a tuple) or raises."""
-    if typing.get_origin(hint) is tuple and isinstance(value, (list, tuple)):
-        element = typing.get_args(hint)[0]
-        return tuple(_typed(f"{name}[{i}]", item, element) for i, item in enumerate(value))
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if (
-        not isinstance(hint, types.GenericAlias)
-        and isinstance(value, hint)
-        and (hint is bool or type(value) is not bool)
-    ):
-        return value
-    expected = getattr(hint, "__name__", str(hint)) if not isinstance(hint, types.GenericAlias) else str(hint)
-    raise ConfigError(f"{name} must be of type {expected}, not {value!r} ({type(value).__name__})")
-
-
-def _check_range(name: str, value: Any, metadata: typing.Mapping[str, Any]) -> None:
-    low, high, choices = metadata["low"], metadata["high"], metadata["choices"]
-    if choices and value not in choices:
-        near = difflib.get_close_matches(str(value), choices, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ConfigError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}{hint}")
-    for number in value if isinstance(value, tuple) else (value,):
-        if low is not None and not number >= low:
-            raise ConfigError(f"{name} must be at least {low:g}, not {value!r}")
-        if high is not None and not number <= high:
-            raise ConfigError(f"{name} must be at most {high:g}, not {value!r}")

@@ -13,9 +13,9 @@ LAYERS = [
     {"cli", "__main__", "launch"},
     {"actor", "inference", "learner", "evaluation", "viewer"},
     {"algo", "envs", "skirmish", "transport", "_cext"},
-    {"types", "specs", "config"},
+    {"types", "specs", "config", "fields", "smac_options"},
 ]
-WITHOUT_TENSORFLOW = {"actor", "envs", "skirmish", "transport", "_cext", "types", "specs", "config"}
+WITHOUT_TENSORFLOW = {"actor", "envs", "skirmish", "transport", "_cext", *LAYERS[-1]}
 
 
 def _part(path: Path) -> str:
