@@ -10,6 +10,7 @@ def write_smac_features(
     layout,
     const float[:, :, ::1] units,  # IN
     const int32_t[:, ::1] last_action,  # IN
+    const int32_t[::1] step,  # IN
     float[:, :, ::1] obs,  # OUT
     uint8_t[:, :, ::1] avail,  # OUT
     float[:, ::1] state,  # OUT
@@ -29,4 +30,5 @@ def write_smac_features(
             table.shield = &units[env, 3, 0]
             table.gauge = &units[env, 4, 0]
             table.last_action = &last_action[env, 0]
+            table.step = step[env]
             write_features(&fields, &table, &obs[env, 0, 0], &avail[env, 0, 0], &state[env, 0])

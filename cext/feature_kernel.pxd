@@ -6,7 +6,7 @@ float64 and rounded to float32, as there. The naive twin is seed_matrace/_cext/r
 
 from libc.math cimport sqrt
 from libc.stdint cimport int32_t, uint8_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 cdef enum:
     MAX_UNITS = 256
@@ -28,14 +28,28 @@ cdef struct FeatureLayout:  # see seed_matrace.skirmish.layout
     int type_bits
     bint ally_shields
     bint enemy_shields
+    bint obs_all_health
+    bint obs_own_health
+    bint obs_last_action
+    bint obs_pathing_grid
+    bint obs_terrain_height
+    bint obs_timestep
+    bint obs_as_state
     bint state_last_action
+    bint state_timestep
+    int enemy_width  # of an enemy's row in an observation
+    int ally_width
     int obs_dim
     int state_dim
+    int episode_limit
+    int stride  # cells between the points that the pathing and height options look at
+    double look_ahead  # cells that availability of a move looks ahead
     int map_x
     int map_y
     double max_distance_x
     double max_distance_y
     const uint8_t* pathing
+    const double* height
     const double* health_max
     const double* shield_norm
     const double* gauge_norm
@@ -49,6 +63,7 @@ cdef struct UnitTable:  # one environment, [n_units] each, allies first; dead: h
     const float* shield
     const float* gauge
     const int32_t* last_action  # [n_agents], -1 right after reset
+    int step  # env steps of the episode so far
 
 cdef struct Sight:  # what one agent sees of every unit
     double distance[MAX_UNITS]
@@ -100,13 +115,13 @@ cdef inline void write_avail(
 ) noexcept nogil:
     """Availability [n_actions] of a living agent; a move looks half as far as it goes."""
     cdef int slot, target
-    cdef double x = units.x[agent], y = units.y[agent]
+    cdef double x = units.x[agent], y = units.y[agent], ahead = layout.look_ahead
     avail[NO_OP] = 0
     avail[STOP] = 1
-    avail[NORTH] = can_stand(layout, <int>x, <int>(y + 1.0))
-    avail[SOUTH] = can_stand(layout, <int>x, <int>(y - 1.0))
-    avail[EAST] = can_stand(layout, <int>(x + 1.0), <int>y)
-    avail[WEST] = can_stand(layout, <int>(x - 1.0), <int>y)
+    avail[NORTH] = can_stand(layout, <int>x, <int>(y + ahead))
+    avail[SOUTH] = can_stand(layout, <int>x, <int>(y - ahead))
+    avail[EAST] = can_stand(layout, <int>(x + ahead), <int>y)
+    avail[WEST] = can_stand(layout, <int>(x - ahead), <int>y)
     if not layout.healer[agent]:
         for slot in range(layout.n_enemies):
             target = layout.n_agents + slot
@@ -121,23 +136,36 @@ cdef inline void write_avail(
         )
 
 
+cdef inline float* write_type(const FeatureLayout* layout, int u, float* row) noexcept nogil:
+    """Writes the one-hot type of a unit and returns the place behind it, as all ``float*`` functions here do."""
+    cdef int bit
+    for bit in range(layout.type_bits):
+        row[bit] = layout.type_number[u] == bit
+    return row + layout.type_bits
+
+
+cdef inline float* write_action(const FeatureLayout* layout, int action, float* row) noexcept nogil:
+    cdef int choice
+    for choice in range(layout.n_actions):
+        row[choice] = action == choice
+    return row + layout.n_actions
+
+
 cdef inline float* write_seen_unit(
     const FeatureLayout* layout, const Vitals* vitals, const Sight* sight, int u, float first, bint shields, float* row
 ) noexcept nogil:
-    """Writes the row of a unit in sight and returns the place behind it."""
-    cdef int bit
     row[0] = first
     row[1] = sight.near[u]
     row[2] = sight.dx[u]
     row[3] = sight.dy[u]
-    row[4] = vitals.health[u]
-    row += 5
-    if shields:
-        row[0] = vitals.shield[u]
+    row += 4
+    if layout.obs_all_health:
+        row[0] = vitals.health[u]
         row += 1
-    for bit in range(layout.type_bits):
-        row[bit] = layout.type_number[u] == bit
-    return row + layout.type_bits
+        if shields:
+            row[0] = vitals.shield[u]
+            row += 1
+    return write_type(layout, u, row)
 
 
 cdef inline float* write_hidden_unit(int width, float* row) noexcept nogil:
@@ -147,47 +175,82 @@ cdef inline float* write_hidden_unit(int width, float* row) noexcept nogil:
     return row + width
 
 
+cdef inline float* write_surroundings(
+    const FeatureLayout* layout, const UnitTable* units, int agent, float* row
+) noexcept nogil:
+    """Walkability of 8 points around and height of the same and the own; SMAC says 1 of points off the map."""
+    cdef int reach = layout.stride
+    cdef int* dx = [0, 0, 2 * reach, -2 * reach, reach, -reach, reach, -reach, 0]
+    cdef int* dy = [2 * reach, -2 * reach, 0, 0, reach, -reach, -reach, reach, 0]
+    cdef int point, x, y
+    cdef bint inside
+    cdef float* height_row = row + 8 * layout.obs_pathing_grid
+    for point in range(9):
+        x = <int>units.x[agent] + dx[point]
+        y = <int>units.y[agent] + dy[point]
+        inside = x >= 0 and x < layout.map_x and y >= 0 and y < layout.map_y
+        if layout.obs_pathing_grid and point < 8:
+            row[point] = layout.pathing[x * layout.map_y + y] if inside else 1
+        if layout.obs_terrain_height:
+            height_row[point] = <float>layout.height[x * layout.map_y + y] if inside else <float>1.0
+    return height_row + 9 * layout.obs_terrain_height
+
+
+cdef inline float* write_own(const FeatureLayout* layout, const Vitals* vitals, int agent, float* row) noexcept nogil:
+    if layout.obs_own_health:
+        row[0] = vitals.health[agent]
+        row += 1
+        if layout.ally_shields:
+            row[0] = vitals.shield[agent]
+            row += 1
+    row = write_type(layout, agent, row)
+    if layout.obs_timestep:
+        row[0] = 0.0  # SMAC reserves a column for the timestep, then appends it behind
+        row += 1
+    return row
+
+
 cdef inline void write_agent(
     const FeatureLayout* layout, const UnitTable* units, const Vitals* vitals, int agent, float* row, uint8_t* avail
 ) noexcept nogil:
-    """Observation [obs_dim] and availability [n_actions] of one living agent."""
+    """Observation [obs_dim] but for the timestep, and availability [n_actions] of one living agent."""
     cdef Sight sight
-    cdef int u, bit, column
-    cdef int enemy_width = 5 + layout.enemy_shields + layout.type_bits
-    cdef int ally_width = 5 + layout.ally_shields + layout.type_bits
+    cdef int u, column
     look(layout, vitals, agent, &sight)
     write_avail(layout, units, &sight, agent, avail)
     for column in range(4):
         row[column] = avail[NORTH + column]
     row += 4
+    if layout.obs_pathing_grid or layout.obs_terrain_height:
+        row = write_surroundings(layout, units, agent, row)
     for u in range(layout.n_agents, layout.n_units):
         if sight.distance[u] < 9.0 and units.health[u] > 0:
             row = write_seen_unit(
                 layout, vitals, &sight, u, avail[FIRST_TARGET + u - layout.n_agents], layout.enemy_shields, row
             )
         else:
-            row = write_hidden_unit(enemy_width, row)
+            row = write_hidden_unit(layout.enemy_width, row)
     for u in range(layout.n_agents):
         if u == agent:
             continue
         if sight.distance[u] < 9.0 and units.health[u] > 0:
             row = write_seen_unit(layout, vitals, &sight, u, 1.0, layout.ally_shields, row)
+            if layout.obs_last_action:
+                row = write_action(layout, units.last_action[u], row)
         else:
-            row = write_hidden_unit(ally_width, row)
-    row[0] = vitals.health[agent]
-    row += 1
-    if layout.ally_shields:
-        row[0] = vitals.shield[agent]
-        row += 1
-    for bit in range(layout.type_bits):
-        row[bit] = layout.type_number[agent] == bit
+            row = write_hidden_unit(layout.ally_width, row)
+    write_own(layout, vitals, agent, row)
+
+
+cdef inline float timestep(const FeatureLayout* layout, const UnitTable* units) noexcept nogil:
+    return <float>(<double>units.step / <double>layout.episode_limit)
 
 
 cdef inline void write_state(
     const FeatureLayout* layout, const UnitTable* units, const Vitals* vitals, float* state
 ) noexcept nogil:
-    """State [state_dim]: allies, enemies, last actions one-hot (all zeros right after reset)."""
-    cdef int u, bit, width
+    """State [state_dim]: allies, enemies, last actions one-hot (all zeros right after reset), timestep."""
+    cdef int u, width
     cdef bint shields
     cdef double center_x = layout.map_x / 2.0, center_y = layout.map_y / 2.0
     cdef float* row = state
@@ -207,15 +270,16 @@ cdef inline void write_state(
             if shields:
                 row[0] = vitals.shield[u]
                 row += 1
-            for bit in range(layout.type_bits):
-                row[bit] = layout.type_number[u] == bit
-            row += layout.type_bits
+            row = write_type(layout, u, row)
         else:
             row += width
     if layout.state_last_action:
         for u in range(layout.n_agents):
             if units.last_action[u] >= 0:
                 row[u * layout.n_actions + units.last_action[u]] = 1.0
+        row += layout.n_agents * layout.n_actions
+    if layout.state_timestep:
+        row[0] = timestep(layout, units)
 
 
 cdef inline void write_features(
@@ -232,4 +296,9 @@ cdef inline void write_features(
             memset(obs + agent * layout.obs_dim, 0, layout.obs_dim * sizeof(float))
             memset(avail + agent * layout.n_actions, 0, layout.n_actions)
             avail[agent * layout.n_actions + NO_OP] = 1
-    write_state(layout, units, &vitals, state)
+        if layout.obs_timestep:  # the dead see it too
+            obs[(agent + 1) * layout.obs_dim - 1] = timestep(layout, units)
+    if layout.obs_as_state:
+        memcpy(state, obs, layout.state_dim * sizeof(float))
+    else:
+        write_state(layout, units, &vitals, state)

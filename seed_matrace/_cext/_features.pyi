@@ -6,6 +6,7 @@ def write_smac_features(
     layout: FeatureLayout,
     units: np.ndarray,
     last_action: np.ndarray,
+    step: np.ndarray,
     obs: np.ndarray,
     avail: np.ndarray,
     state: np.ndarray,

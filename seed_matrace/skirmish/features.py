@@ -20,14 +20,17 @@ class Features(NamedTuple):
     state: np.ndarray  # float32 [E, S]
 
 
-def smac_features(layout: FeatureLayout, units: np.ndarray, last_action: np.ndarray) -> Features:
+def smac_features(
+    layout: FeatureLayout, units: np.ndarray, last_action: np.ndarray, step: np.ndarray | None = None
+) -> Features:
     """Features of E environments, bit for bit SMAC's.
 
     Args:
-      layout: sizes and constants of the map.
+      layout: sizes, constants and options of the map.
       units: float32 [E, 5, U], rows as in ``UNIT_COLUMNS``, units allies first; a dead unit has health 0. The
         gauge is the weapon cooldown in game loops, or the energy of a healer.
       last_action: int32 [E, N], -1 right after a reset.
+      step: int32 [E], env steps of the episode so far, which only the timestep options show; zeros if None.
 
     Raises:
       ValueError: wrong shape or dtype, or an action that does not exist.
@@ -42,10 +45,14 @@ def smac_features(layout: FeatureLayout, units: np.ndarray, last_action: np.ndar
         )
     if last_action.size and not -1 <= last_action.min() <= last_action.max() < layout.n_actions:
         raise ValueError(f"last_action must be -1 or an action below {layout.n_actions}")
+    step = np.zeros(envs, np.int32) if step is None else step
+    if step.shape != (envs,) or step.dtype != np.int32:
+        raise ValueError(f"step is {step.dtype} {step.shape}; int32 {(envs,)} expected")
     features = Features(
         obs=np.empty((envs, layout.n_agents, layout.obs_dim), np.float32),
         avail_actions=np.empty((envs, layout.n_agents, layout.n_actions), np.uint8),
         state=np.empty((envs, layout.state_dim), np.float32),
     )
-    write_smac_features(layout, np.ascontiguousarray(units), np.ascontiguousarray(last_action), *features)
+    units, last_action, step = (np.ascontiguousarray(array) for array in (units, last_action, step))
+    write_smac_features(layout, units, last_action, step, *features)
     return features
