@@ -6,9 +6,11 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 from battle cimport MAX_UNITS, Battle, Rules, UnitStats
-from episode cimport GOES_ON, WON, RewardRule, StepResult, start_battle, step_battle
+from episode cimport StepResult, start_battle, step_battle
 from feature_kernel cimport FeatureLayout, UnitTable, write_features
+from heuristic cimport heuristic_action
 from layout_fields cimport fill_layout
+from outcome cimport GOES_ON, WON, EpisodeRules
 from random_stream cimport draw_below, stream_key
 
 cdef enum:
@@ -22,21 +24,22 @@ cdef class Skirmish:
     """E battles of one map; see seed_matrace.skirmish.vector_env for the checked interface.
 
     Args (all arrays C-contiguous and kept alive here):
-      layout: seed_matrace.skirmish.layout.FeatureLayout.
+      layout: seed_matrace.skirmish.layout.FeatureLayout, with the options and the time limit.
       stats: UNIT_STATS_DTYPE [U].
       separation: float32 [U], collision radii.
       spawn: float32 [U, 2].
       rules: dict of the numbers of the C struct Rules.
-      reward: (death value, win, scale).
-      episode_limit: env steps.
+      reward_divisor: what rewards are divided by.
+      autoreset: whether battles that end start anew in the same step; if not, ``reset`` does it.
       seed, first_env: battle e is random stream first_env + e of seed.
     """
 
     cdef readonly int num_envs
-    cdef int limit, stride
+    cdef int stride
+    cdef bint heuristic_ai, heuristic_rest, autoreset
     cdef FeatureLayout layout
     cdef Rules rules
-    cdef RewardRule reward_rule
+    cdef EpisodeRules episode_rules
     cdef Battle* battles
     cdef object kept
     cdef const UnitStats[::1] stats
@@ -44,28 +47,31 @@ cdef class Skirmish:
     cdef const float[:, ::1] spawn
     cdef float[:, :, ::1] floats  # [E, field, unit]
     cdef int32_t[:, :, ::1] ints
-    cdef int32_t[:, ::1] last_action
+    cdef int32_t[:, ::1] last_action  # as given, whoever chose what was played
+    cdef int32_t[:, ::1] orders  # what the last step played
+    cdef int32_t[:, ::1] scripted_target
     cdef uint8_t[:, :, ::1] avail  # what the last step showed: the next step is checked against it
     cdef uint64_t[:, ::1] counters  # [E, stream]: draws made
     cdef uint64_t[::1] action_keys
     cdef int32_t[::1] steps
+    cdef double[::1] rewards  # of the last step
     cdef double[::1] returns
 
     def __cinit__(
         self, int num_envs, *, layout, const UnitStats[::1] stats, const float[::1] separation,
-        const float[:, ::1] spawn, dict rules, reward, int episode_limit, uint64_t seed, uint64_t first_env,
+        const float[:, ::1] spawn, dict rules, double reward_divisor, bint autoreset, uint64_t seed, uint64_t first_env,
     ):
         self.kept = [layout]
         fill_layout(&self.layout, layout)
         if self.layout.n_units > MAX_UNITS:
             raise ValueError(f"{self.layout.n_units} units; at most {MAX_UNITS} fit in one battle")
         self.num_envs = num_envs
-        self.limit = episode_limit
+        self.autoreset = autoreset
         self.stats = stats
         self.separation = separation
         self.spawn = spawn
-        self.reward_rule.death_value, self.reward_rule.win, self.reward_rule.scale = reward
         self.fill_rules(rules)
+        self.fill_options(layout.options, reward_divisor)
         self.allocate()
         for env in range(num_envs):
             self.point_battle(env)
@@ -88,16 +94,37 @@ cdef class Skirmish:
         self.rules.map_y = self.layout.map_y
         self.rules.walkable = self.layout.pathing
 
+    cdef fill_options(self, options, double reward_divisor):
+        cdef int u
+        self.heuristic_ai = options.heuristic_ai
+        self.heuristic_rest = options.heuristic_rest
+        self.episode_rules.loops_per_step = options.loops_per_step
+        self.episode_rules.move_amount = options.move_amount
+        self.episode_rules.sparse = options.reward_sparse
+        self.episode_rules.only_positive = options.reward_only_positive
+        self.episode_rules.death_value = options.reward_death_value
+        self.episode_rules.win = options.reward_win
+        self.episode_rules.defeat = options.reward_defeat
+        self.episode_rules.negative_scale = options.reward_negative_scale
+        self.episode_rules.scale = reward_divisor
+        self.episode_rules.healer = self.layout.healer
+        self.episode_rules.mmm = False
+        for u in range(self.layout.n_units):
+            self.episode_rules.mmm |= self.layout.healer[u]
+
     cdef allocate(self):
         cdef int envs = self.num_envs, agents = self.layout.n_agents
         self.stride = (self.layout.n_units + 15) // 16 * 16
         self.floats = np.zeros((envs, FLOAT_FIELDS, self.stride), np.float32)
         self.ints = np.zeros((envs, INT_FIELDS, self.stride), np.int32)
         self.last_action = np.full((envs, agents), -1, np.int32)
+        self.orders = np.zeros((envs, agents), np.int32)
+        self.scripted_target = np.full((envs, agents), -1, np.int32)
         self.avail = np.zeros((envs, agents, self.layout.n_actions), np.uint8)
         self.counters = np.zeros((envs, 2), np.uint64)
         self.action_keys = np.zeros(envs, np.uint64)
         self.steps = np.zeros(envs, np.int32)
+        self.rewards = np.zeros(envs, np.float64)
         self.returns = np.zeros(envs, np.float64)
         self.battles = <Battle*>calloc(envs, sizeof(Battle))
         if self.battles == NULL:
@@ -127,6 +154,7 @@ cdef class Skirmish:
         start_battle(&self.battles[env], &self.spawn[0, 0])
         for agent in range(self.layout.n_agents):
             self.last_action[env, agent] = -1
+            self.scripted_target[env, agent] = -1
         self.steps[env] = 0
         self.returns[env] = 0
 
@@ -140,6 +168,7 @@ cdef class Skirmish:
         units.health, units.shield = battle.health, battle.shield
         units.gauge = battle.cooldown
         units.last_action = &self.last_action[env, 0]
+        units.step = self.steps[env]
         write_features(&self.layout, &units, obs, mine, state)
         for k in range(size):
             avail[k] = mine[k]
@@ -171,29 +200,41 @@ cdef class Skirmish:
         float[::1] reward, uint8_t[::1] terminated, uint8_t[::1] truncated, float[::1] episode_return,
         int32_t[::1] length, uint8_t[::1] battle_won, int32_t[::1] dead_allies, int32_t[::1] dead_enemies,
     ):
-        """One env step of every battle; those that end start anew. Actions must have been checked."""
-        cdef int env, agent
+        """One env step of every battle. Actions must have been checked."""
+        cdef int env
         cdef StepResult result
         cdef bint ended
         with nogil:
             for env in range(self.num_envs):
-                for agent in range(self.layout.n_agents):
-                    self.last_action[env, agent] = actions[env, agent]
-                result = step_battle(&self.battles[env], &self.reward_rule, &actions[env, 0])
+                self.take_orders(env, &actions[env, 0])
+                result = step_battle(&self.battles[env], &self.episode_rules, &self.orders[env, 0])
                 self.steps[env] += 1
+                self.rewards[env] = result.reward
                 self.returns[env] += result.reward
                 reward[env] = <float>result.reward
                 terminated[env] = result.end_code != GOES_ON
-                truncated[env] = not terminated[env] and self.steps[env] >= self.limit
+                truncated[env] = not terminated[env] and self.steps[env] >= self.layout.episode_limit
                 ended = terminated[env] or truncated[env]
                 episode_return[env] = <float>self.returns[env] if ended else 0
                 length[env] = self.steps[env] if ended else 0
                 battle_won[env] = result.end_code == WON
                 dead_allies[env] = self.dead(env, 0, self.layout.n_agents) if ended else 0
                 dead_enemies[env] = self.dead(env, self.layout.n_agents, self.layout.n_units) if ended else 0
-                if ended:
+                if ended and self.autoreset:
                     self.start(env)
                 self.show(env, &obs[env, 0, 0], &avail[env, 0, 0], &state[env, 0])
+
+    cdef void take_orders(self, int env, const int32_t* actions) noexcept nogil:
+        """The given actions, or what the scripted team does instead."""
+        cdef int agent
+        for agent in range(self.layout.n_agents):
+            self.last_action[env, agent] = actions[agent]
+            self.orders[env, agent] = actions[agent]
+            if self.heuristic_ai:
+                self.orders[env, agent] = heuristic_action(
+                    &self.battles[env], &self.layout, &self.avail[env, agent, 0], agent, self.heuristic_rest,
+                    &self.scripted_target[env, agent],
+                )
 
     cdef int dead(self, int env, int first, int last) noexcept nogil:
         cdef int u, count = 0
@@ -221,9 +262,13 @@ cdef class Skirmish:
     def memory(self):
         """Everything that changes, as arrays that share the battles' memory."""
         return [
-            self.floats.base, self.ints.base, self.last_action.base, self.avail.base, self.counters.base,
-            self.steps.base, self.returns.base,
+            self.floats.base, self.ints.base, self.last_action.base, self.scripted_target.base, self.avail.base,
+            self.counters.base, self.steps.base, self.returns.base,
         ]
+
+    def last_step(self):
+        """Copies of the last step's rewards, float64 [E], and of the actions it played, int32 [E, N]."""
+        return np.array(self.rewards), np.array(self.orders)
 
     def units(self):
         """Copies of x, y, health, shield, cooldown: float32 [E, 5, U], for viewers and tests."""

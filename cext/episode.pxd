@@ -1,6 +1,5 @@
 """An episode of one battle in SMAC's terms: start, orders from actions, reward, end."""
 
-from libc.math cimport fabs
 from libc.stdint cimport int32_t
 
 from battle cimport (
@@ -9,20 +8,7 @@ from battle cimport (
 from battle_combat cimport attack, choose_target
 from battle_movement cimport PUSH_ROUNDS, find_line, plan, push_apart, settle, walk
 from feature_kernel cimport EAST, FIRST_TARGET, NO_OP, NORTH, SOUTH, STOP, WEST
-
-cdef enum:
-    LOOPS_PER_STEP = 8
-
-cdef enum EndCode:  # SMAC's battle outcome
-    LOST = -1
-    DRAWN = 0
-    WON = 1
-    GOES_ON = 2
-
-cdef struct RewardRule:  # SMAC's defaults: dense, positive only, scaled
-    double death_value
-    double win
-    double scale  # what the sum is divided by
+from outcome cimport EpisodeRules, battle_reward, end_code, vitality, with_outcome
 
 cdef struct StepResult:
     double reward
@@ -47,7 +33,7 @@ cdef inline void start_battle(Battle* battle, const float* spawn) noexcept nogil
         battle.help_wait[u] = 0
 
 
-cdef inline void give_order(Battle* battle, int u, int action) noexcept nogil:
+cdef inline void give_order(Battle* battle, int u, int action, float move_amount) noexcept nogil:
     """Turns an action into an order; it interrupts aiming and backswing, unless it repeats the order at hand."""
     cdef int target = battle.n_agents + action - FIRST_TARGET
     if action == NO_OP:
@@ -64,8 +50,8 @@ cdef inline void give_order(Battle* battle, int u, int action) noexcept nogil:
         battle.target[u] = target
     else:
         battle.order[u] = MOVE
-        battle.goal_x[u] = battle.x[u] + <float>(2 * (action == EAST) - 2 * (action == WEST))
-        battle.goal_y[u] = battle.y[u] + <float>(2 * (action == NORTH) - 2 * (action == SOUTH))
+        battle.goal_x[u] = battle.x[u] + move_amount * <float>((action == EAST) - (action == WEST))
+        battle.goal_y[u] = battle.y[u] + move_amount * <float>((action == NORTH) - (action == SOUTH))
 
 
 cdef inline void move_units(Battle* battle, Scratch* scratch) noexcept nogil:
@@ -109,54 +95,19 @@ cdef inline void game_loop(Battle* battle, Scratch* scratch) noexcept nogil:
     move_units(battle, scratch)
 
 
-cdef inline int end_code(const Battle* battle) noexcept nogil:
-    """SMAC's end code from who is alive."""
-    cdef int u
-    cdef int allies = 0, enemies = 0
-    for u in range(battle.n_agents):
-        allies += battle.health[u] > 0
-    for u in range(battle.n_agents, battle.n_units):
-        enemies += battle.health[u] > 0
-    if allies == 0:
-        return LOST if enemies > 0 else DRAWN
-    return GOES_ON if enemies > 0 else WON
-
-
-cdef inline double battle_reward(
-    const Battle* battle, const RewardRule* rule, const double* before
-) noexcept nogil:
-    """SMAC's dense reward: health and shield taken from enemies since ``before`` [n_enemies], plus deaths."""
-    cdef int u
-    cdef double damage = 0, deaths = 0, previous
-    for u in range(battle.n_agents, battle.n_units):
-        previous = before[u - battle.n_agents]
-        if previous <= 0:
-            continue
-        if battle.health[u] <= 0:
-            deaths += rule.death_value
-            damage += previous
-        else:
-            damage += previous - (<double>battle.health[u] + <double>battle.shield[u])
-    return fabs(damage + deaths)
-
-
-cdef inline StepResult step_battle(Battle* battle, const RewardRule* rule, const int32_t* actions) noexcept nogil:
-    """One env step: orders, game loops, reward and end code."""
+cdef inline StepResult step_battle(Battle* battle, const EpisodeRules* rules, const int32_t* actions) noexcept nogil:
+    """One env step: orders of the living, game loops, end code and reward."""
     cdef Scratch scratch
     cdef StepResult result
     cdef double before[MAX_UNITS]
     cdef int u, _loop
-    for u in range(battle.n_agents, battle.n_units):
-        before[u - battle.n_agents] = 0
-        if battle.health[u] > 0:
-            before[u - battle.n_agents] = <double>battle.health[u] + <double>battle.shield[u]
+    for u in range(battle.n_units):
+        before[u] = vitality(battle, u)
     for u in range(battle.n_agents):
-        give_order(battle, u, actions[u])
-    for _loop in range(LOOPS_PER_STEP):
+        if battle.health[u] > 0:
+            give_order(battle, u, actions[u], rules.move_amount)
+    for _loop in range(rules.loops_per_step):
         game_loop(battle, &scratch)
-    result.end_code = end_code(battle)
-    result.reward = battle_reward(battle, rule, before)
-    if result.end_code == WON:
-        result.reward += rule.win
-    result.reward /= rule.scale
+    result.end_code = end_code(battle, rules)
+    result.reward = with_outcome(battle_reward(battle, rules, before), result.end_code, rules)
     return result

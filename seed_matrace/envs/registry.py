@@ -11,12 +11,15 @@ from seed_matrace.specs import EnvSpec
 
 
 def env_spec(env: EnvConfig) -> EnvSpec:
-    """Sizes of the configured map, without building an environment.
+    """Sizes of the configured map with the configured options, without building an environment.
 
     Raises:
       ValueError: unknown map; the message names the near ones.
     """
-    return counting.SPEC if env.backend == "counting" else maps.load_map(env.map_name).spec
+    if env.backend == "counting":
+        return counting.SPEC
+    battle_map = maps.load_map(env.map_name)
+    return battle_map.layout.with_options(env, battle_map.episode_limit).spec(battle_map.episode_limit)
 
 
 def backend_name(env: EnvConfig) -> str:
@@ -28,4 +31,4 @@ def make_vector_env(env: EnvConfig, num_envs: int, seed: int, first_env: int = 0
     """``num_envs`` environments; environment j is random stream ``first_env + j`` of ``seed``."""
     if env.backend == "counting":
         return counting.CountingVectorEnv(num_envs, first_env)
-    return SkirmishVectorEnv(env.map_name, num_envs, seed, first_env=first_env)
+    return SkirmishVectorEnv(env.map_name, num_envs, seed, first_env=first_env, options=env)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from seed_matrace._cext._skirmish import Skirmish
+from seed_matrace.skirmish.layout import DEFAULT_OPTIONS, FeatureLayout
 from seed_matrace.skirmish.maps import SkirmishMap, load_map
 from seed_matrace.skirmish.units import UNIT_STATS_DTYPE, load_engine
+from seed_matrace.smac_options import SmacOptions
 from seed_matrace.specs import EnvSpec, empty_env_output, env_output_spec
 from seed_matrace.types import EnvOutput, flatten
 
 VERSION = "1"  # of the rules: grows whenever a battle of the same seed and actions can play differently
 BACKEND = f"skirmish-{VERSION}"
-
-REWARD_DEATH = 10.0
-REWARD_WIN = 200.0
-REWARD_SCALE_RATE = 20.0
 
 
 class SkirmishVectorEnv:
@@ -29,6 +27,8 @@ class SkirmishVectorEnv:
       num_envs: E, at least 1.
       seed: at least 0.
       first_env: number of the first stream, at least 0.
+      options: SMAC's options of observations, states, rewards and steps. With ``heuristic_ai`` any existing actions
+        may be given; they are not played, but shown as last actions, as in SMAC.
 
     Raises:
       ValueError: unknown map (the message names near ones), or a number out of range.
@@ -37,15 +37,21 @@ class SkirmishVectorEnv:
     spec: EnvSpec
     num_envs: int
 
-    def __init__(self, map_name: str, num_envs: int, seed: int = 0, first_env: int = 0) -> None:
+    def __init__(
+        self, map_name: str, num_envs: int, seed: int = 0, first_env: int = 0, options: SmacOptions = DEFAULT_OPTIONS
+    ) -> None:
         for name, value, least in (("num_envs", num_envs, 1), ("seed", seed, 0), ("first_env", first_env, 0)):
             if not least <= value < 2**63:
                 raise ValueError(f"{name} is {value}; at least {least} and less than 2**63 expected")
         self.map = load_map(map_name)
-        self.spec = self.map.spec
+        self.options = options
+        self.layout = self.map.layout.with_options(options, self.map.episode_limit)
+        self.spec = self.layout.spec(self.map.episode_limit)
         self.num_envs = num_envs
-        self._battles: Skirmish | None = _build(self.map, num_envs, seed, first_env)
-        self._streams = f"{first_env}+ of seed {seed}"
+        self._battles: Skirmish | None = build_battles(
+            self.map, self.layout, num_envs, seed, first_env, reward_divisor=reward_divisor(self.map, options)
+        )
+        self._streams = f"{first_env}+ of seed {seed}" + "".join(f", {k}={v}" for k, v in options.changed().items())
         self._playing = False
         self._known_outs: dict[int, EnvOutput] = {}
 
@@ -173,6 +179,10 @@ class SkirmishVectorEnv:
             got = f"{actions.dtype} {actions.shape}" if isinstance(actions, np.ndarray) else type(actions).__name__
             raise ValueError(f"actions are {got}; an int32 array of shape {expected} expected")
         actions = np.ascontiguousarray(actions)
+        if self.options.heuristic_ai:
+            if not ((actions >= 0) & (actions < self.spec.n_actions)).all():
+                raise ValueError(f"actions must be in 0..{self.spec.n_actions - 1}, whoever plays")
+            return actions
         bad = battles.first_unavailable(actions)
         if bad is not None:
             env, agent = bad
@@ -203,7 +213,30 @@ def _check_output(out: EnvOutput, spec: EnvSpec, num_envs: int) -> None:
             raise ValueError(f"out.{name} must be C-contiguous and writeable")
 
 
-def _build(battle_map: SkirmishMap, num_envs: int, seed: int, first_env: int) -> Skirmish:
+def full_vitality(battle_map: SkirmishMap) -> float:
+    """Health and shield of all enemies together."""
+    return sum(unit.health + unit.shield for unit in battle_map.units[battle_map.n_agents :])
+
+
+def reward_divisor(battle_map: SkirmishMap, options: SmacOptions) -> float:
+    """What SMAC divides rewards by, so that a perfect episode gives ``reward_scale_rate``."""
+    if not options.reward_scale:
+        return 1.0
+    max_reward = battle_map.n_enemies * options.reward_death_value + options.reward_win + full_vitality(battle_map)
+    return max_reward / options.reward_scale_rate
+
+
+def build_battles(
+    battle_map: SkirmishMap,
+    layout: FeatureLayout,
+    num_envs: int,
+    seed: int,
+    first_env: int,
+    *,
+    reward_divisor: float,
+    autoreset: bool = True,
+) -> Skirmish:
+    """``num_envs`` compiled battles on the map, seen through ``layout``."""
     units = battle_map.units
     engine = load_engine()
     low, high = engine.attack_delay_loops
@@ -219,16 +252,15 @@ def _build(battle_map: SkirmishMap, num_envs: int, seed: int, first_env: int) ->
         # The group has arrived when it fills the disc that its units, packed like oranges, would fill.
         "arrival_radius": 1.1 * float(np.sqrt(sum(unit.separation_radius**2 for unit in enemies))),
     }
-    max_reward = len(enemies) * REWARD_DEATH + REWARD_WIN + sum(unit.health + unit.shield for unit in enemies)
     return Skirmish(
         num_envs,
-        layout=battle_map.layout,
+        layout=layout,
         stats=np.array([unit.stats_row() for unit in units], UNIT_STATS_DTYPE),
         separation=np.array([unit.separation_radius for unit in units], np.float32),
         spawn=battle_map.spawn,
         rules=rules,
-        reward=(REWARD_DEATH, REWARD_WIN, max_reward / REWARD_SCALE_RATE),
-        episode_limit=battle_map.episode_limit,
+        reward_divisor=reward_divisor,
+        autoreset=autoreset,
         seed=seed,
         first_env=first_env,
     )
