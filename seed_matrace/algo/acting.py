@@ -61,7 +61,8 @@ class CompiledPolicy:
 def as_tensor(array: np.ndarray | Tensor) -> Tensor:
     """Hands an array to TensorFlow, without a copy if it is writable, contiguous and aligned to 64 bytes.
 
-    A tensor without a copy shows later writes to the array: leave the array alone until whoever got the tensor is done.
+    A tensor without a copy shows later writes to the array: leave the array alone until the results of what was done
+    with the tensor have been read.
     """
     if not isinstance(array, np.ndarray):
         return tf.convert_to_tensor(array)

@@ -23,7 +23,8 @@ class Learner:
     """Trains a team's policy and critic with MA-Trace.
 
     ``policy_step`` and ``greedy_step`` may run in other threads than ``train_step``: they share its weights and see
-    each variable either before or after a step. The same config, spec and seed give the same weights.
+    each variable either before or after a step; give TensorFlow two inter-op threads, or they wait for one another. The
+    same config, spec and seed give the same weights.
     """
 
     def __init__(self, config: Config, spec: EnvSpec, seed: int) -> None:
@@ -47,6 +48,9 @@ class Learner:
         self.optimizer.build(self._variables)
 
         self._acting = CompiledPolicy(self.policy, spec)
+        # On CPUs a train step keeps to one inter-op thread, so that policy steps find another one free. By default both
+        # queue for all of them: policy_step's 99th percentile on 27m_vs_30m, while training, was 40 ms and is 10 ms.
+        self._executor = "" if tf.config.list_logical_devices("GPU") else "SINGLE_THREADED_EXECUTOR"
         self._train_functions: dict[int, Any] = {}
         self._train_function(config.learner.unroll_length + 1)
 
@@ -69,7 +73,8 @@ class Learner:
           float32 scalars by tag, "losses/total" among them: finite unless training has gone wrong.
         """
         train = self._train_function(len(batch.reward))
-        return train(*map(as_tensor, batch))
+        with tf.experimental.function_executor_type(self._executor):
+            return train(*map(as_tensor, batch))
 
     @property
     def trackables(self) -> dict[str, Any]:

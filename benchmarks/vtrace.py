@@ -1,0 +1,92 @@
+"""Ways to run V-trace's backward recursion on a CPU: python benchmarks/vtrace.py [repeats].
+
+Prints one line per way and shape, minima over the repeats in microseconds, without what an empty call costs; the last
+line is one JSON object.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+import numpy as np
+import tensorflow as tf
+
+from seed_matrace.algo.vtrace import discounted_sums
+
+Tensor = Any
+
+SHAPES = [(100, 32), (100, 512), (1000, 512), (100, 32, 8)]
+LONGEST_UNROLLED = 100  # a graph of more steps takes minutes to build
+
+
+def unrolled(terms: Tensor, factors: Tensor) -> Tensor:
+    """One pair of operations per step."""
+    sums = [terms[-1]]
+    for t in reversed(range(terms.shape[0] - 1)):
+        sums.append(terms[t] + factors[t] * sums[-1])
+    return tf.stack(sums[::-1])
+
+
+def scan(terms: Tensor, factors: Tensor) -> Tensor:
+    """A loop inside the graph."""
+    return tf.scan(lambda later, x: x[0] + x[1] * later, (terms, factors), tf.zeros_like(terms[0]), reverse=True)
+
+
+def tridiagonal(terms: Tensor, factors: Tensor) -> Tensor:
+    """The same sums as the solution of a bidiagonal system, one kernel for all steps."""
+    columns = [tf.transpose(tf.reshape(x, [terms.shape[0], -1])) for x in (terms, factors)]
+    diagonals = tf.stack([-columns[1], tf.ones_like(columns[1]), tf.zeros_like(columns[1])], axis=1)
+    sums = tf.linalg.tridiagonal_solve(diagonals, columns[0], partial_pivoting=False)
+    return tf.reshape(tf.transpose(sums), terms.shape)
+
+
+def empty(terms: Tensor, factors: Tensor) -> Tensor:
+    """What a call costs that does nothing."""
+    return terms
+
+
+def _best_us(calls: dict[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
+    """Minimum of each call; they take turns, so that a busy machine slows all of them."""
+    best = dict.fromkeys(calls, float("inf"))
+    for _ in range(repeats):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            for _ in range(10):
+                call()
+            best[name] = min(best[name], (time.perf_counter() - start) / 10 * 1e6)
+    return best
+
+
+def measure(repeats: int) -> dict[str, dict[str, float]]:
+    """Microseconds by shape and way."""
+    results: dict[str, dict[str, float]] = {}
+    for shape in SHAPES:
+        rng = np.random.default_rng(0)
+        inputs = [tf.constant(rng.random(shape, np.float32)) for _ in range(2)]
+        ways = [empty, discounted_sums, scan, tridiagonal, *([unrolled] if shape[0] <= LONGEST_UNROLLED else [])]
+        calls = {way.__name__: _compiled(way, inputs) for way in ways}
+        for way in ways[1:]:
+            np.testing.assert_allclose(calls[way.__name__](), calls["scan"](), rtol=1e-4)
+        best = _best_us(calls, repeats)
+        nothing = best.pop("empty")
+        key = "x".join(map(str, shape))
+        results[key] = {name: round(us - nothing, 1) for name, us in best.items()}
+        print(f"{key:>12}  " + "  ".join(f"{name} {us:.0f} us" for name, us in results[key].items()))
+    return results
+
+
+def _compiled(way: Callable[[Tensor, Tensor], Tensor], inputs: list[Tensor]) -> Callable[[], Tensor]:
+    return functools.partial(tf.function(way, autograph=False).get_concrete_function(*inputs), *inputs)
+
+
+if __name__ == "__main__":
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    print(json.dumps(measure(int(sys.argv[1]) if len(sys.argv) > 1 else 30)))
