@@ -12,10 +12,11 @@ from heuristic cimport heuristic_action
 from layout_fields cimport fill_layout
 from outcome cimport GOES_ON, WON, EpisodeRules
 from random_stream cimport draw_below, stream_key
+from rules_fields cimport fill_rules
 
 cdef enum:
-    FLOAT_FIELDS = 7
-    INT_FIELDS = 5
+    FLOAT_FIELDS = 13
+    INT_FIELDS = 9
     BATTLE_STREAM = 1
     ACTION_STREAM = 2
 
@@ -26,9 +27,8 @@ cdef class Skirmish:
     Args (all arrays C-contiguous and kept alive here):
       layout: seed_matrace.skirmish.layout.FeatureLayout, with the options and the time limit.
       stats: UNIT_STATS_DTYPE [U].
-      separation: float32 [U], collision radii.
       spawn: float32 [U, 2].
-      rules: dict of the numbers of the C struct Rules.
+      rules: seed_matrace.skirmish.rules.BattleRules, the C struct Rules.
       reward_divisor: what rewards are divided by.
       autoreset: whether battles that end start anew in the same step; if not, ``reset`` does it.
       seed, first_env: battle e is random stream first_env + e of seed.
@@ -43,7 +43,6 @@ cdef class Skirmish:
     cdef Battle* battles
     cdef object kept
     cdef const UnitStats[::1] stats
-    cdef const float[::1] separation
     cdef const float[:, ::1] spawn
     cdef float[:, :, ::1] floats  # [E, field, unit]
     cdef int32_t[:, :, ::1] ints
@@ -51,6 +50,7 @@ cdef class Skirmish:
     cdef int32_t[:, ::1] orders  # what the last step played
     cdef int32_t[:, ::1] scripted_target
     cdef uint8_t[:, :, ::1] avail  # what the last step showed: the next step is checked against it
+    cdef uint8_t[:, :, :, ::1] sweep_marks  # [E, U, lance, U]; no rows where nobody sweeps
     cdef uint64_t[:, ::1] counters  # [E, stream]: draws made
     cdef uint64_t[::1] action_keys
     cdef int32_t[::1] steps
@@ -58,19 +58,18 @@ cdef class Skirmish:
     cdef double[::1] returns
 
     def __cinit__(
-        self, int num_envs, *, layout, const UnitStats[::1] stats, const float[::1] separation,
-        const float[:, ::1] spawn, dict rules, double reward_divisor, bint autoreset, uint64_t seed, uint64_t first_env,
+        self, int num_envs, *, layout, const UnitStats[::1] stats, const float[:, ::1] spawn, rules,
+        double reward_divisor, bint autoreset, uint64_t seed, uint64_t first_env,
     ):
-        self.kept = [layout]
+        self.kept = [layout, rules]
         fill_layout(&self.layout, layout)
         if self.layout.n_units > MAX_UNITS:
             raise ValueError(f"{self.layout.n_units} units; at most {MAX_UNITS} fit in one battle")
         self.num_envs = num_envs
         self.autoreset = autoreset
         self.stats = stats
-        self.separation = separation
         self.spawn = spawn
-        self.fill_rules(rules)
+        fill_rules(&self.rules, rules)
         self.fill_options(layout.options, reward_divisor)
         self.allocate()
         for env in range(num_envs):
@@ -80,19 +79,6 @@ cdef class Skirmish:
 
     def __dealloc__(self):
         free(self.battles)
-
-    cdef fill_rules(self, dict rules):
-        self.rules.delay_low = rules["delay_low"]
-        self.rules.delay_span = rules["delay_span"]
-        self.rules.minimum_damage = rules["minimum_damage"]
-        self.rules.help_radius = rules["help_radius"]
-        self.rules.help_period = rules["help_period"]
-        self.rules.attack_x = rules["attack_x"]
-        self.rules.attack_y = rules["attack_y"]
-        self.rules.arrival_radius = rules["arrival_radius"]
-        self.rules.map_x = self.layout.map_x
-        self.rules.map_y = self.layout.map_y
-        self.rules.walkable = self.layout.pathing
 
     cdef fill_options(self, options, double reward_divisor):
         cdef int u
@@ -117,6 +103,8 @@ cdef class Skirmish:
         self.stride = (self.layout.n_units + 15) // 16 * 16
         self.floats = np.zeros((envs, FLOAT_FIELDS, self.stride), np.float32)
         self.ints = np.zeros((envs, INT_FIELDS, self.stride), np.int32)
+        sweepers = self.layout.n_units if self.rules.has_sweeps else 0
+        self.sweep_marks = np.zeros((envs, sweepers, 2, self.layout.n_units), np.uint8)
         self.last_action = np.full((envs, agents), -1, np.int32)
         self.orders = np.zeros((envs, agents), np.int32)
         self.scripted_target = np.full((envs, agents), -1, np.int32)
@@ -139,14 +127,20 @@ cdef class Skirmish:
         battle.n_units = self.layout.n_units
         battle.rules = &self.rules
         battle.stats = &self.stats[0]
-        battle.separation = &self.separation[0]
         battle.x, battle.y = reals, reals + self.stride
         battle.health, battle.shield = reals + 2 * self.stride, reals + 3 * self.stride
-        battle.cooldown = reals + 4 * self.stride
+        battle.cooldown = battle.energy = reals + 4 * self.stride
         battle.goal_x, battle.goal_y = reals + 5 * self.stride, reals + 6 * self.stride
+        battle.velocity_x, battle.velocity_y = reals + 7 * self.stride, reals + 8 * self.stride
+        battle.shot_x, battle.shot_y = reals + 9 * self.stride, reals + 10 * self.stride
+        battle.shot_dx, battle.shot_dy = reals + 11 * self.stride, reals + 12 * self.stride
         battle.order, battle.target = ints, ints + self.stride
         battle.windup, battle.backswing = ints + 2 * self.stride, ints + 3 * self.stride
-        battle.help_wait = ints + 4 * self.stride
+        battle.help_wait, battle.shield_wait = ints + 4 * self.stride, ints + 5 * self.stride
+        battle.shot_target, battle.shot_age = ints + 6 * self.stride, ints + 7 * self.stride
+        battle.exploded = ints + 8 * self.stride
+        if self.rules.has_sweeps:
+            battle.sweep_marks = &self.sweep_marks[env, 0, 0, 0]
         battle.random_counter = &self.counters[env, 0]
 
     cdef void start(self, int env) noexcept nogil:
@@ -262,8 +256,8 @@ cdef class Skirmish:
     def memory(self):
         """Everything that changes, as arrays that share the battles' memory."""
         return [
-            self.floats.base, self.ints.base, self.last_action.base, self.scripted_target.base, self.avail.base,
-            self.counters.base, self.steps.base, self.returns.base,
+            self.floats.base, self.ints.base, self.sweep_marks.base, self.last_action.base, self.scripted_target.base,
+            self.avail.base, self.counters.base, self.steps.base, self.returns.base,
         ]
 
     def last_step(self):
@@ -271,5 +265,5 @@ cdef class Skirmish:
         return np.array(self.rewards), np.array(self.orders)
 
     def units(self):
-        """Copies of x, y, health, shield, cooldown: float32 [E, 5, U], for viewers and tests."""
+        """Copies of x, y, health, shield, gauge (cooldown, or a healer's energy): float32 [E, 5, U], for viewers and tests."""
         return np.asarray(self.floats)[:, :5, : self.layout.n_units].copy()

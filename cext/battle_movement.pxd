@@ -1,9 +1,13 @@
-"""Where units go: goals, walking round those who stand and shoot, pushing apart, walkable ground."""
+"""Where units go: goals, walking round those who stand and shoot, flying, walkable ground."""
 
 from libc.math cimport sqrtf
 from libc.stdint cimport int32_t
 
-from battle cimport ANCHORED, ATTACK_MOVE, IDLE, MOVE, MOVING, STANDING, Battle, Rules, Scratch
+from battle cimport (
+    AIR_LAYER, ANCHORED, GROUND_LAYER, IDLE, LAYERS, MOVE, MOVING, STANDING, Battle, Line, Scratch
+)
+from battle_crowd cimport push_apart
+from battle_paths cimport stands, turn_corner
 
 
 cdef enum:
@@ -16,19 +20,12 @@ cdef inline float snap(float v) noexcept nogil:
     return <float>(<int32_t>(v * <float>4096.0 + <float>0.5)) * <float>0.000244140625
 
 
-cdef inline bint stands(const Rules* rules, float x, float y) noexcept nogil:
-    """Whether (x, y) is on walkable ground."""
-    if x < 0 or y < 0 or x >= rules.map_x or y >= rules.map_y:
-        return False
-    return rules.walkable[<int>x * rules.map_y + <int>y]
-
-
 cdef inline void plan(Battle* battle, Scratch* scratch, int u) noexcept nogil:
-    """Decides whether a unit shoots, stands or walks, and where to."""
+    """Decides whether a unit shoots, stands or moves, and where to."""
     cdef int target = battle.target[u]
     cdef float dx, dy
     scratch.stance[u] = STANDING
-    if scratch.in_reach[u] or battle.backswing[u] > 0:
+    if scratch.in_reach[u] or battle.backswing[u] > 0 or battle.stats[u].speed <= 0:
         scratch.stance[u] = ANCHORED
     elif target >= 0:
         scratch.stance[u] = MOVING
@@ -43,16 +40,17 @@ cdef inline void plan(Battle* battle, Scratch* scratch, int u) noexcept nogil:
             scratch.stance[u] = MOVING
 
 
-cdef inline bint blocked(const Battle* battle, const Scratch* scratch, int u, float x, float y) noexcept nogil:
+cdef inline bint blocked(const Battle* battle, const Line* line, int u, float x, float y) noexcept nogil:
     """Whether unit u at (x, y) would come nearer into somebody who stands and shoots."""
     cdef int v, hits = 0
     cdef float dx, dy, ox, oy, gap, d2
-    for v in range(battle.n_units):
-        dx = scratch.anchor_x[v] - x
-        dy = scratch.anchor_y[v] - y
-        ox = scratch.anchor_x[v] - battle.x[u]
-        oy = scratch.anchor_y[v] - battle.y[u]
-        gap = battle.separation[u] + battle.separation[v]
+    cdef float separation = battle.stats[u].separation
+    for v in range(line.count):
+        dx = line.x[v] - x
+        dy = line.y[v] - y
+        ox = line.x[v] - battle.x[u]
+        oy = line.y[v] - battle.y[u]
+        gap = separation + line.separation[v]
         d2 = dx * dx + dy * dy
         hits += (d2 < gap * gap) & (d2 < ox * ox + oy * oy)
     return hits > 0
@@ -64,7 +62,9 @@ cdef inline bint try_turn(
     """Takes the step (dx, dy) turned by an angle, if nobody is in the way there."""
     cdef float step_x = cosine * dx - sine * dy
     cdef float step_y = sine * dx + cosine * dy
-    if blocked(battle, scratch, u, battle.x[u] + step_x * <float>LOOK_AHEAD, battle.y[u] + step_y * <float>LOOK_AHEAD):
+    cdef float ahead_x = battle.x[u] + step_x * <float>LOOK_AHEAD
+    cdef float ahead_y = battle.y[u] + step_y * <float>LOOK_AHEAD
+    if blocked(battle, &scratch.lines[battle.stats[u].layer], u, ahead_x, ahead_y):
         return False
     scratch.next_x[u] = battle.x[u] + step_x
     scratch.next_y[u] = battle.y[u] + step_y
@@ -83,17 +83,34 @@ cdef inline bint detour(Battle* battle, Scratch* scratch, int u, float dx, float
     )
 
 
-cdef inline void find_line(const Battle* battle, Scratch* scratch, int side) noexcept nogil:
-    """Centre of the firing line of one side (0 allies, 1 enemies); far away where nobody shoots."""
-    cdef int u, count = 0
-    cdef float x = 0.0, y = 0.0
-    for u in range(battle.n_agents if side else 0, battle.n_units if side else battle.n_agents):
-        if scratch.alive[u] and scratch.stance[u] == ANCHORED:
-            x += battle.x[u]
-            y += battle.y[u]
-            count += 1
-    scratch.line_x[side] = x / <float>count if count else <float>-1000.0
-    scratch.line_y[side] = y / <float>count if count else <float>-1000.0
+cdef inline void find_lines(const Battle* battle, Scratch* scratch) noexcept nogil:
+    """Who stands and shoots: places by layer, and the centre of each side (far away where nobody does)."""
+    cdef int k, u, side, n
+    cdef int count[2]
+    cdef Line* line
+    for n in range(LAYERS):
+        scratch.lines[n].count = 0
+    for side in range(2):
+        count[side] = 0
+        scratch.line_x[side] = 0.0
+        scratch.line_y[side] = 0.0
+    for k in range(scratch.n_living):
+        u = scratch.living[k]
+        if scratch.stance[u] != ANCHORED:
+            continue
+        side = u >= battle.n_agents
+        count[side] += 1
+        scratch.line_x[side] += battle.x[u]
+        scratch.line_y[side] += battle.y[u]
+        line = &scratch.lines[battle.stats[u].layer]
+        n = line.count
+        line.x[n] = battle.x[u]
+        line.y[n] = battle.y[u]
+        line.separation[n] = battle.stats[u].separation
+        line.count = n + 1
+    for side in range(2):
+        scratch.line_x[side] = scratch.line_x[side] / <float>count[side] if count[side] else <float>-1000.0
+        scratch.line_y[side] = scratch.line_y[side] / <float>count[side] if count[side] else <float>-1000.0
 
 
 cdef inline float shorter_side(const Battle* battle, const Scratch* scratch, int u, float dx, float dy) noexcept nogil:
@@ -123,82 +140,63 @@ cdef inline void walk(Battle* battle, Scratch* scratch, int u) noexcept nogil:
         detour(battle, scratch, u, dx, dy, -side)
 
 
-cdef inline float yielding(const Battle* battle, const Scratch* scratch, int u, int v) noexcept nogil:
-    """Which part of an overlap with v unit u gives way: whoever shoots, or is met by an enemy, does not."""
-    cdef int mine = scratch.stance[u], other = scratch.stance[v]
-    if mine == other:
-        return 0.5
-    if mine == ANCHORED or other == ANCHORED:
-        return 0.0 if mine == ANCHORED else 1.0
-    if (u < battle.n_agents) != (v < battle.n_agents):
-        return 1.0 if mine == MOVING else 0.0
-    return 0.5
-
-
-cdef inline void push_pair(Battle* battle, Scratch* scratch, int u, int v) noexcept nogil:
-    """Moves two overlapping units apart along the line between them (east-west if they coincide)."""
-    cdef float dx = scratch.next_x[v] - scratch.next_x[u]
-    cdef float dy = scratch.next_y[v] - scratch.next_y[u]
-    cdef float gap = battle.separation[u] + battle.separation[v]
-    cdef float distance = sqrtf(dx * dx + dy * dy)
-    cdef float overlap = gap - distance
-    cdef float mine, other
-    if distance > 0:
-        dx = dx / distance
-        dy = dy / distance
-    else:
-        dx = 1.0
-        dy = 0.0
-    mine = overlap * yielding(battle, scratch, u, v)
-    other = overlap * yielding(battle, scratch, v, u)
-    scratch.push_x[u] -= dx * mine
-    scratch.push_y[u] -= dy * mine
-    scratch.push_x[v] += dx * other
-    scratch.push_y[v] += dy * other
-
-
-cdef inline int overlaps(const Battle* battle, const Scratch* scratch, int u) noexcept nogil:
-    """How many units of a higher slot overlap with unit u."""
-    cdef int v, count = 0
-    cdef float dx, dy, gap
-    cdef float x = scratch.next_x[u], y = scratch.next_y[u], radius = battle.separation[u]
-    for v in range(u + 1, battle.n_units):
-        dx = scratch.next_x[v] - x
-        dy = scratch.next_y[v] - y
-        gap = radius + battle.separation[v]
-        count += dx * dx + dy * dy < gap * gap
-    return count
-
-
-cdef inline void push_apart(Battle* battle, Scratch* scratch) noexcept nogil:
-    """One round of pushes, all from the same positions; a crowd needs more than one to come apart."""
-    cdef int u, v
-    cdef float dx, dy, gap
-    for u in range(battle.n_units):
-        scratch.push_x[u] = 0.0
-        scratch.push_y[u] = 0.0
-    for u in range(battle.n_units):
-        if overlaps(battle, scratch, u) == 0:
-            continue
-        for v in range(u + 1, battle.n_units):
-            dx = scratch.next_x[v] - scratch.next_x[u]
-            dy = scratch.next_y[v] - scratch.next_y[u]
-            gap = battle.separation[u] + battle.separation[v]
-            if dx * dx + dy * dy < gap * gap:
-                push_pair(battle, scratch, u, v)
-    for u in range(battle.n_units):
-        scratch.next_x[u] += scratch.push_x[u]
-        scratch.next_y[u] += scratch.push_y[u]
+cdef inline void fly(Battle* battle, Scratch* scratch, int u) noexcept nogil:
+    """One loop of a unit that needs time to speed up and to brake: it goes as fast as it can still stop."""
+    cdef float acceleration = battle.stats[u].acceleration, speed = battle.stats[u].speed
+    cdef float dx, dy, distance, scale, change
+    cdef float change_x = -battle.velocity_x[u], change_y = -battle.velocity_y[u]
+    if scratch.stance[u] == MOVING:
+        dx = scratch.to_x[u] - battle.x[u]
+        dy = scratch.to_y[u] - battle.y[u]
+        distance = sqrtf(dx * dx + dy * dy)
+        if distance <= speed and battle.order[u] == MOVE:
+            battle.order[u] = IDLE
+        if distance > 0:
+            scale = min(speed, sqrtf(<float>2.0 * acceleration * distance)) / distance
+            change_x += dx * scale
+            change_y += dy * scale
+    change = sqrtf(change_x * change_x + change_y * change_y)
+    if change > acceleration:
+        scale = acceleration / change
+        change_x = change_x * scale
+        change_y = change_y * scale
+    battle.velocity_x[u] += change_x
+    battle.velocity_y[u] += change_y
+    scratch.next_x[u] = battle.x[u] + battle.velocity_x[u]
+    scratch.next_y[u] = battle.y[u] + battle.velocity_y[u]
 
 
 cdef inline void settle(Battle* battle, Scratch* scratch, int u) noexcept nogil:
-    """Puts the unit where it ends up: on the grid and on walkable ground, sliding along what is not."""
+    """Puts the unit where it ends up: on the grid and on its ground, sliding along what is not."""
     cdef float x = snap(scratch.next_x[u])
     cdef float y = snap(scratch.next_y[u])
-    if stands(battle.rules, x, y):
+    if stands(battle, u, x, y):
         battle.x[u] = x
         battle.y[u] = y
-    elif stands(battle.rules, x, battle.y[u]):
+    elif stands(battle, u, x, battle.y[u]):
         battle.x[u] = x
-    elif stands(battle.rules, battle.x[u], y):
+    elif stands(battle, u, battle.x[u], y):
         battle.y[u] = y
+
+
+cdef inline void move_units(Battle* battle, Scratch* scratch) noexcept nogil:
+    """Movement phase of one loop: everybody plans and walks from the same positions, then all are pushed apart."""
+    cdef int k, u
+    for k in range(scratch.n_living):
+        u = scratch.living[k]
+        scratch.next_x[u] = battle.x[u]
+        scratch.next_y[u] = battle.y[u]
+        plan(battle, scratch, u)
+    find_lines(battle, scratch)
+    for k in range(scratch.n_living):
+        u = scratch.living[k]
+        if battle.stats[u].acceleration > 0:
+            fly(battle, scratch, u)
+        elif scratch.stance[u] == MOVING:
+            turn_corner(battle, scratch, u)
+            walk(battle, scratch, u)
+    push_apart(battle, scratch, GROUND_LAYER, PUSH_ROUNDS)
+    if battle.rules.has_air:
+        push_apart(battle, scratch, AIR_LAYER, PUSH_ROUNDS)
+    for k in range(scratch.n_living):
+        settle(battle, scratch, scratch.living[k])

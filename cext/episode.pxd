@@ -3,46 +3,79 @@
 from libc.stdint cimport int32_t
 
 from battle cimport (
-    ANCHORED, ATTACK, ATTACK_MOVE, IDLE, MAX_UNITS, MOVE, MOVING, Battle, Scratch
+    ATTACK, ATTACK_MOVE, BURST, HEAL, IDLE, MAX_UNITS, MOVE, Battle, Rules, Scratch, can_hit
 )
-from battle_combat cimport attack, choose_target
-from battle_movement cimport PUSH_ROUNDS, find_line, plan, push_apart, settle, walk
+from battle_combat cimport attack
+from battle_movement cimport move_units
+from battle_recovery cimport can_heal, choose_patient, heal, recover
+from battle_shots cimport carry_shots, explode_dead
+from battle_targets cimport choose_target
 from feature_kernel cimport EAST, FIRST_TARGET, NO_OP, NORTH, SOUTH, STOP, WEST
 from outcome cimport EpisodeRules, battle_reward, end_code, vitality, with_outcome
+from random_stream cimport draw_unit
 
 cdef struct StepResult:
     double reward
     int end_code
 
 
+cdef inline void start_unit(Battle* battle, int u, float x, float y) noexcept nogil:
+    """A full unit at (x, y) that wants nothing."""
+    battle.x[u] = x
+    battle.y[u] = y
+    battle.health[u] = battle.stats[u].health_max
+    battle.shield[u] = battle.stats[u].shield_max
+    battle.cooldown[u] = 0.0
+    if battle.stats[u].effect == HEAL:
+        battle.energy[u] = battle.stats[u].energy_start
+    battle.velocity_x[u] = 0.0
+    battle.velocity_y[u] = 0.0
+    battle.order[u] = IDLE
+    battle.target[u] = -1
+    battle.windup[u] = 0
+    battle.backswing[u] = 0
+    battle.help_wait[u] = 0
+    battle.shield_wait[u] = 0
+    battle.shot_target[u] = -1
+    battle.exploded[u] = 0
+
+
 cdef inline void start_battle(Battle* battle, const float* spawn) noexcept nogil:
     """Full units at ``spawn`` [n_units, 2]; the enemy gets its opening attack-move, allies stand idle."""
+    cdef const Rules* rules = battle.rules
     cdef int u
+    cdef float along = 0
     for u in range(battle.n_units):
-        battle.x[u] = spawn[2 * u]
-        battle.y[u] = spawn[2 * u + 1]
-        battle.health[u] = battle.stats[u].health_max
-        battle.shield[u] = battle.stats[u].shield_max
-        battle.cooldown[u] = 0.0
-        battle.goal_x[u] = battle.rules.attack_x
-        battle.goal_y[u] = battle.rules.attack_y
-        battle.order[u] = IDLE if u < battle.n_agents else ATTACK_MOVE
-        battle.target[u] = -1
-        battle.windup[u] = 0
-        battle.backswing[u] = 0
-        battle.help_wait[u] = 0
+        start_unit(battle, u, spawn[2 * u], spawn[2 * u + 1])
+    if rules.attack_span_x != 0 or rules.attack_span_y != 0:
+        along = draw_unit(battle.random_key, battle.random_counter)
+    for u in range(battle.n_agents, battle.n_units):
+        battle.order[u] = ATTACK_MOVE
+        battle.goal_x[u] = battle.x[u] if rules.attack_own_place else rules.attack_x + along * rules.attack_span_x
+        battle.goal_y[u] = battle.y[u] if rules.attack_own_place else rules.attack_y + along * rules.attack_span_y
+
+
+cdef inline bint refused(const Battle* battle, int u, int target) noexcept nogil:
+    """Whether the game would not take this order: weapons that cannot hit, patients that need nothing."""
+    if battle.stats[u].effect == HEAL:
+        return not can_heal(battle, u, target)
+    return not can_hit(battle, u, target)
 
 
 cdef inline void give_order(Battle* battle, int u, int action, float move_amount) noexcept nogil:
-    """Turns an action into an order; it interrupts aiming and backswing, unless it repeats the order at hand."""
-    cdef int target = battle.n_agents + action - FIRST_TARGET
+    """Turns an action into an order; it interrupts aiming, second blow and backswing, unless it changes nothing."""
+    cdef int target = action - FIRST_TARGET
     if action == NO_OP:
         return
-    if action >= FIRST_TARGET and battle.order[u] == ATTACK and battle.target[u] == target:
+    if battle.stats[u].effect != HEAL:
+        target += battle.n_agents
+    if action >= FIRST_TARGET and (battle.order[u] == ATTACK and battle.target[u] == target or refused(battle, u, target)):
         return
     battle.windup[u] = 0
     battle.backswing[u] = 0
     battle.target[u] = -1
+    if battle.stats[u].effect == BURST:
+        battle.shot_target[u] = -1
     if action == STOP:
         battle.order[u] = IDLE
     elif action >= FIRST_TARGET:
@@ -54,44 +87,39 @@ cdef inline void give_order(Battle* battle, int u, int action, float move_amount
         battle.goal_y[u] = battle.y[u] + move_amount * <float>((action == NORTH) - (action == SOUTH))
 
 
-cdef inline void move_units(Battle* battle, Scratch* scratch) noexcept nogil:
-    """Movement phase of one loop: everybody plans and walks from the same positions, then all are pushed apart."""
-    cdef int u, _round
+cdef inline void count_living(const Battle* battle, Scratch* scratch) noexcept nogil:
+    cdef int u, n = 0
     for u in range(battle.n_units):
-        scratch.next_x[u] = battle.x[u]
-        scratch.next_y[u] = battle.y[u]
-        scratch.anchor_x[u] = -1000.0  # far away: in nobody's way
-        scratch.anchor_y[u] = -1000.0
-        if not scratch.alive[u]:
-            scratch.next_x[u] = -1000.0 - 10.0 * u
-            continue
-        plan(battle, scratch, u)
-        if scratch.stance[u] == ANCHORED:
-            scratch.anchor_x[u] = battle.x[u]
-            scratch.anchor_y[u] = battle.y[u]
-    find_line(battle, scratch, 0)
-    find_line(battle, scratch, 1)
-    for u in range(battle.n_units):
-        if scratch.alive[u] and scratch.stance[u] == MOVING:
-            walk(battle, scratch, u)
-    for _round in range(PUSH_ROUNDS):
-        push_apart(battle, scratch)
-    for u in range(battle.n_units):
-        if scratch.alive[u]:
-            settle(battle, scratch, u)
+        scratch.alive[u] = battle.health[u] > 0
+        scratch.healed[u] = False
+        scratch.living[n] = u
+        n += scratch.alive[u]
+    scratch.n_living = n
 
 
 cdef inline void game_loop(Battle* battle, Scratch* scratch) noexcept nogil:
-    """One game loop, 1/16 s: targets, attacks, movement. Who dies in it still shoots in it."""
-    cdef int u
-    for u in range(battle.n_units):
-        scratch.alive[u] = battle.health[u] > 0
-    for u in range(battle.n_units):
-        if scratch.alive[u]:
+    """One game loop, 1/16 s: targets, attacks, recovery, movement. Who dies in it still shoots and walks in it."""
+    cdef int k, u
+    count_living(battle, scratch)
+    for k in range(scratch.n_living):
+        u = scratch.living[k]
+        if battle.stats[u].effect == HEAL:
+            choose_patient(battle, scratch, u)
+        else:
             choose_target(battle, scratch, u)
-    for u in range(battle.n_units):
-        if scratch.alive[u]:
+    if battle.rules.has_shots:
+        carry_shots(battle, scratch)
+    for k in range(scratch.n_living):
+        u = scratch.living[k]
+        battle.help_wait[u] -= battle.help_wait[u] > 0
+        if battle.stats[u].effect == HEAL:
+            heal(battle, scratch, u)
+        else:
             attack(battle, scratch, u)
+    if battle.rules.has_explosions:
+        explode_dead(battle)
+    if battle.rules.has_recovery:
+        recover(battle, scratch)
     move_units(battle, scratch)
 
 

@@ -1,8 +1,7 @@
-from collections.abc import Mapping
-
 import numpy as np
 
 from seed_matrace.skirmish.layout import FeatureLayout
+from seed_matrace.skirmish.rules import BattleRules
 
 class Skirmish:
     num_envs: int
@@ -12,9 +11,8 @@ class Skirmish:
         *,
         layout: FeatureLayout,
         stats: np.ndarray,
-        separation: np.ndarray,
         spawn: np.ndarray,
-        rules: Mapping[str, float],
+        rules: BattleRules,
         reward_divisor: float,
         autoreset: bool,
         seed: int,

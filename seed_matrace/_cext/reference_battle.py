@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from seed_matrace.skirmish.maps import SkirmishMap
-from seed_matrace.skirmish.units import UnitType, load_engine
+from seed_matrace.skirmish.rules import battle_rules
+from seed_matrace.skirmish.units import MOVERS, UnitType
 
 F = np.float32
 IDLE, MOVE, ATTACK, ATTACK_MOVE = range(4)
@@ -22,6 +23,7 @@ LOOK_AHEAD = F(4)
 PUSH_ROUNDS = 2
 MASK = (1 << 64) - 1
 BATTLE_STREAM = 1
+UNTOUCHED, LANDED = 0, 1  # what a lance did to somebody; above LANDED: loops until the hit, plus LANDED
 # Turns of a side step, as (cosine, sine): 30, 60, 90 and 120 degrees.
 TURNS = ((F(0.8660254), F(0.5)), (F(0.5), F(0.8660254)), (F(0), F(1)), (F(-0.5), F(0.8660254)))
 
@@ -48,26 +50,45 @@ class RandomStream:
 
 
 @dataclass
+class Shot:
+    """A hit that comes later: a second blow, a missile at (x, y), or lances sweeping a line across (x, y)."""
+
+    target: Unit
+    x: F
+    y: F
+    direction: tuple[F, F] = (F(1), F(0))
+    age: int = 0
+    marks: tuple[dict[int, int], dict[int, int]] = ({}, {})  # of both lances, by slot of the victim
+
+
+@dataclass
 class Unit:
     """One unit and what it is doing."""
 
     type: UnitType
     ally: bool
+    slot: int
     x: F
     y: F
     health: F
     shield: F
+    gauge: F  # cooldown, or energy of a healer
     goal_x: F
     goal_y: F
     order: int
-    cooldown: F = F(0)
+    scan_range: float
+    velocity: tuple[F, F] = (F(0), F(0))
     target: Unit | None = None
     windup: int = 0
     backswing: int = 0
     help_wait: int = 0
+    shield_wait: int = 0
+    exploded: bool = False
+    shot: Shot | None = None  # under way
     # Of the current loop only:
     alive: bool = True
     in_reach: bool = False
+    healed: bool = False
     stance: int = STANDING
     to: tuple[F, F] = (F(0), F(0))
     next: tuple[F, F] = (F(0), F(0))
@@ -79,8 +100,19 @@ class Unit:
 
     def within(self, other: Unit, weapon_range: float) -> bool:
         """Edge to edge."""
-        limit = F(weapon_range + self.type.radius) + F(other.type.radius)
+        return self.edge_within(other, F(weapon_range + self.type.radius))
+
+    def edge_within(self, other: Unit, reach: F) -> bool:
+        """Whether the edge of the other is at most ``reach`` from here."""
+        limit = reach + F(other.type.radius)
         return bool(self.distance2(other) <= limit * limit)
+
+    def can_hit(self, other: Unit) -> bool:
+        return bool(self.type.weapon.targets & other.type.planes)
+
+    def can_heal(self, other: Unit) -> bool:
+        fits = self.type.weapon.bonus_attributes & other.type.attributes
+        return other is not self and bool(fits) and bool(0 < other.health < F(other.type.health))
 
 
 def snap(v: F) -> F:
@@ -93,22 +125,27 @@ class ReferenceBattle:
 
     def __init__(self, battle_map: SkirmishMap, seed: int, env: int) -> None:
         self.map = battle_map
-        self.engine = load_engine()
+        self.rules = battle_rules(battle_map)
         self.random = RandomStream(seed, env, BATTLE_STREAM)
         self.start()
 
     def start(self) -> None:
         """A new episode; the random stream goes on."""
-        goal_x, goal_y = map(F, self.map.attack_point)
         self.units = []
         for slot, (unit_type, (x, y)) in enumerate(zip(self.map.units, self.map.spawn, strict=True)):
+            gauge = F(unit_type.energy_start)
+            health, shield = F(unit_type.health), F(unit_type.shield)
             ally = slot < self.map.n_agents
-            order = IDLE if ally else ATTACK_MOVE
-            unit = Unit(unit_type, ally, x, y, F(unit_type.health), F(unit_type.shield), goal_x, goal_y, order)
+            scan = self.map.stats["scan"][slot]
+            unit = Unit(unit_type, ally, slot, x, y, health, shield, gauge, x, y, IDLE, scan)
             self.units.append(unit)
         self.allies, self.enemies = self.units[: self.map.n_agents], self.units[self.map.n_agents :]
-        enemy_area = sum(unit.type.separation_radius**2 for unit in self.enemies)
-        self.arrival_radius = F(1.1 * float(np.sqrt(enemy_area)))
+        point, span = self.rules.attack_point, self.rules.attack_span
+        along = self.random.unit() if any(span) else F(0)
+        for unit in self.enemies:
+            unit.order = ATTACK_MOVE
+            if not self.rules.attack_own_place:
+                unit.goal_x, unit.goal_y = (F(start) + along * F(way) for start, way in zip(point, span, strict=True))
 
     def step(self, actions: Sequence[int]) -> tuple[float, int | None]:
         """One env step; returns SMAC's scaled reward and its end code (1 won, -1 lost, 0 drawn, None goes on)."""
@@ -140,11 +177,16 @@ class ReferenceBattle:
     def give_order(self, unit: Unit, action: int) -> None:
         if action == 0:
             return
-        target = self.enemies[action - 6] if action >= 6 else None
-        if target is not None and unit.order == ATTACK and unit.target is target:
-            return
+        heals = unit.type.heals
+        target = (self.allies if heals else self.enemies)[action - 6] if action >= 6 else None
+        if target is not None:
+            same = unit.order == ATTACK and unit.target is target
+            if same or not (unit.can_heal(target) if heals else unit.can_hit(target)):
+                return
         unit.windup = unit.backswing = 0
         unit.target = target
+        if unit.type.weapon.effect == "burst":
+            unit.shot = None
         unit.order = IDLE if action == 1 else ATTACK if target is not None else MOVE
         if unit.order == MOVE:
             dx, dy = {2: (0, 2), 3: (0, -2), 4: (2, 0), 5: (-2, 0)}[action]
@@ -152,23 +194,26 @@ class ReferenceBattle:
 
     def game_loop(self) -> None:
         for unit in self.units:
-            unit.alive = bool(unit.health > 0)
+            unit.alive, unit.healed = bool(unit.health > 0), False
         living = [unit for unit in self.units if unit.alive]
         for unit in living:
-            self.choose_target(unit)
+            (self.choose_patient if unit.type.heals else self.choose_target)(unit)
+        for unit in self.units:
+            if unit.shot is not None:
+                self.carry_shot(unit, unit.shot)
         for unit in living:
-            self.attack(unit)
+            unit.help_wait = max(unit.help_wait - 1, 0)
+            (self.heal if unit.type.heals else self.attack)(unit)
+        self.explode_dead()
         for unit in living:
-            self.plan(unit)
-        anchored = [unit for unit in living if unit.stance == ANCHORED]
-        for unit in living:
-            unit.next = (unit.x, unit.y)
-            if unit.stance == MOVING:
-                self.walk(unit, anchored)
-        for _ in range(PUSH_ROUNDS):
-            push_apart(living)
-        for unit in living:
-            self.settle(unit)
+            self.recover(unit)
+        self.move_units(living)
+
+    def foes(self, unit: Unit) -> list[Unit]:
+        return self.enemies if unit.ally else self.allies
+
+    def friends(self, unit: Unit) -> list[Unit]:
+        return self.allies if unit.ally else self.enemies
 
     # Combat
 
@@ -181,26 +226,25 @@ class ReferenceBattle:
         slop = weapon.range_slop if unit.windup > 0 else 0.0
         held = unit.target is not None and unit.within(unit.target, weapon.range + slop)
         if unit.order == ATTACK_MOVE and not held:
-            foes = self.enemies if unit.ally else self.allies
-            seen = [foe for foe in foes if foe.health > 0 and unit.within(foe, weapon.scan_range)]
+            seen = [foe for foe in self.foes(unit) if foe.health > 0 and unit.edge_within(foe, unit.scan_range)]
+            seen = [foe for foe in seen if unit.can_hit(foe)]
             if seen:
-                nearest = min(seen, key=unit.distance2)
-                if nearest is not unit.target:
-                    unit.target, unit.windup = nearest, 0
-                    held = unit.within(nearest, weapon.range)
+                best = min(seen, key=lambda foe: (not threatens(foe, unit), unit.distance2(foe)))
+                if best is not unit.target:
+                    unit.target, unit.windup = best, 0
+                    held = unit.within(best, weapon.range)
         if not held:
             unit.windup = 0
         unit.in_reach = held
 
     def attack(self, unit: Unit) -> None:
-        unit.cooldown = max(unit.cooldown - F(1), F(0))
+        unit.gauge = max(unit.gauge - F(1), F(0))
         unit.backswing = max(unit.backswing - 1, 0)
-        unit.help_wait = max(unit.help_wait - 1, 0)
         if not unit.in_reach:
             return
         if unit.windup > 0:
             unit.windup -= 1
-        elif unit.cooldown < 0.5:
+        elif unit.gauge < 0.5:
             unit.windup = unit.type.weapon.damage_point
         else:
             return
@@ -212,14 +256,18 @@ class ReferenceBattle:
         assert target is not None
         if target.health <= 0:
             return
-        self.hit(unit, target)
-        low, high = self.engine.attack_delay_loops
-        delay = F(low) + F(high - low) * self.random.unit()
-        unit.cooldown = F(weapon.period) - F(weapon.damage_point) + delay
+        if weapon.effect == "explosion":
+            unit.health = F(0)
+            return
+        if weapon.effect in ("direct", "burst"):
+            self.strike(unit, target)
+        if weapon.effect != "direct":
+            self.launch(unit, target)
+        delay = F(self.rules.delay_low) + F(self.rules.delay_span) * self.random.unit()
+        unit.gauge = F(weapon.period) - F(weapon.damage_point) + delay
         unit.backswing = weapon.backswing
-        self.call_for_help(target, unit)
 
-    def hit(self, unit: Unit, target: Unit) -> None:
+    def strike(self, unit: Unit, target: Unit) -> None:
         damage = F(unit.type.weapon.damage)
         if unit.type.weapon.bonus_attributes & target.type.attributes:
             damage += F(unit.type.weapon.bonus_damage)
@@ -227,32 +275,182 @@ class ReferenceBattle:
         target.shield -= absorbed
         damage -= absorbed
         if damage > 0:
-            damage = max(damage - F(target.type.armor), F(self.engine.minimum_damage))
+            armor = F(0 if unit.type.weapon.ignores_armor else target.type.armor)
+            damage = max(damage - armor, F(self.rules.minimum_damage))
             target.health = max(target.health - damage, F(0))
+        target.shield_wait = target.type.shield_wait
+        self.call_for_help(target, unit)
 
     def call_for_help(self, victim: Unit, attacker: Unit) -> None:
         if victim.order != ATTACK_MOVE or victim.help_wait > 0:
             return
-        victim.help_wait = self.engine.help_period_loops
-        radius = F(self.engine.help_radius)
-        for friend in self.allies if victim.ally else self.enemies:
+        victim.help_wait = self.rules.help_period
+        radius = F(self.rules.help_radius)
+        for friend in self.friends(victim):
             free = friend.order == ATTACK_MOVE and friend.target is None and friend.health > 0
-            if free and victim.distance2(friend) <= radius * radius:
+            if free and friend.can_hit(attacker) and victim.distance2(friend) <= radius * radius:
                 friend.target = attacker
+
+    # Shots under way
+
+    def launch(self, unit: Unit, target: Unit) -> None:
+        unit.shot = Shot(target, unit.x, unit.y)
+        if unit.type.weapon.effect == "sweep":
+            dx, dy = target.x - unit.x, target.y - unit.y
+            distance = np.sqrt(dx * dx + dy * dy)
+            direction = (dx / distance, dy / distance) if distance > 0 else (F(1), F(0))
+            unit.shot = Shot(target, target.x, target.y, direction, marks=({}, {}))
+
+    def carry_shot(self, unit: Unit, shot: Shot) -> None:
+        carry = {"burst": self.second_blow, "missile": self.fly_missile, "sweep": self.sweep}
+        shot.age += 1
+        carry[unit.type.weapon.effect](unit, shot)
+
+    def second_blow(self, unit: Unit, shot: Shot) -> None:
+        weapon = unit.type.weapon
+        if not unit.alive or shot.target.health <= 0:
+            unit.shot = None
+        elif shot.age >= weapon.hit_wait:
+            unit.shot = None
+            if unit.within(shot.target, weapon.range + weapon.range_slop):
+                self.strike(unit, shot.target)
+
+    def fly_missile(self, unit: Unit, shot: Shot) -> None:
+        dx, dy = shot.target.x - shot.x, shot.target.y - shot.y
+        distance = np.sqrt(dx * dx + dy * dy)
+        speed = F(unit.type.weapon.missile_speed)
+        if shot.target.health <= 0:
+            unit.shot = None
+        elif distance <= speed + F(shot.target.type.radius):
+            unit.shot = None
+            self.strike(unit, shot.target)
+        else:
+            scale = speed / distance
+            shot.x, shot.y = shot.x + dx * scale, shot.y + dy * scale
+
+    def sweep(self, unit: Unit, shot: Shot) -> None:
+        for side, marks in zip((-1, 1), shot.marks, strict=True):
+            self.sweep_lance(unit, shot, side, marks)
+        if shot.age < unit.type.weapon.main_wait:
+            return
+        unit.shot = None
+        for _ in range(2):
+            if shot.target.health > 0:
+                self.strike(unit, shot.target)
+
+    def sweep_lance(self, unit: Unit, shot: Shot, side: int, marks: dict[int, int]) -> None:
+        weapon = unit.type.weapon
+        reach = F(weapon.sweep_reach)
+        start = F(weapon.sweep_speed) * F(shot.age - 1) - reach
+        end = min(start + F(weapon.sweep_speed), reach)
+        low, high = (start, end) if side < 0 else (-end, -start)
+        for foe in self.foes(unit):
+            if foe.health <= 0 or foe is shot.target or not unit.can_hit(foe):
+                continue
+            mark = marks.get(foe.slot, UNTOUCHED)
+            if mark > LANDED:
+                marks[foe.slot] = mark - 1
+                if mark - 1 == LANDED:
+                    self.strike(unit, foe)
+            elif mark == UNTOUCHED and start < reach and touches(unit, shot, foe, low, high):
+                marks[foe.slot] = LANDED + weapon.hit_wait
+
+    def explode_dead(self) -> None:
+        fresh = True
+        while fresh:
+            fresh = False
+            for unit in self.units:
+                if unit.type.weapon.effect == "explosion" and unit.health <= 0 and not unit.exploded:
+                    unit.exploded = fresh = True
+                    for foe in self.foes(unit):
+                        near = unit.edge_within(foe, F(unit.type.weapon.splash_radius))
+                        if foe.health > 0 and unit.can_hit(foe) and near:
+                            self.strike(unit, foe)
+
+    # Recovery
+
+    def choose_patient(self, unit: Unit) -> None:
+        weapon, target = unit.type.weapon, unit.target
+        if target is not None and not unit.can_heal(target):
+            target = None
+        slop = weapon.range_slop if unit.windup > 0 else 0.0
+        held = target is not None and unit.within(target, weapon.range + slop)
+        if unit.order == ATTACK and target is None:
+            unit.order = IDLE
+        if unit.order == ATTACK_MOVE and not held:
+            needy = [friend for friend in self.friends(unit) if unit.can_heal(friend)]
+            needy = [friend for friend in needy if unit.edge_within(friend, unit.scan_range)]
+            target = None
+            if needy and unit.gauge >= F(weapon.heal_energy):
+                target = min(needy, key=lambda friend: (friend.health / F(friend.type.health), unit.distance2(friend)))
+            held = target is not None and unit.within(target, weapon.range)
+        unit.target, unit.windup, unit.in_reach = target, int(held), held
+
+    def heal(self, unit: Unit) -> None:
+        weapon, target = unit.type.weapon, unit.target
+        unit.gauge = min(unit.gauge + F(unit.type.energy_regen), F(unit.type.energy_max))
+        if not unit.in_reach or target is None or target.healed or target.health <= 0:
+            return
+        restored = min(F(weapon.damage), F(target.type.health) - target.health)
+        if unit.gauge < restored * F(weapon.heal_cost):
+            return
+        target.healed = True
+        unit.gauge -= restored * F(weapon.heal_cost)
+        target.health += restored
+
+    def recover(self, unit: Unit) -> None:
+        if unit.health <= 0:
+            return
+        unit.health = min(unit.health + F(unit.type.health_regen), F(unit.type.health))
+        if unit.shield_wait > 0:
+            unit.shield_wait -= 1
+        else:
+            unit.shield = min(unit.shield + F(unit.type.shield_regen), F(unit.type.shield))
 
     # Movement
 
+    def move_units(self, living: list[Unit]) -> None:
+        for unit in living:
+            unit.next = (unit.x, unit.y)
+            self.plan(unit)
+        anchored = [unit for unit in living if unit.stance == ANCHORED]
+        for unit in living:
+            if unit.type.acceleration > 0:
+                fly(unit)
+            elif unit.stance == MOVING:
+                self.turn_corner(unit)
+                self.walk(unit, anchored)
+        for above in (False, True):
+            for _ in range(PUSH_ROUNDS):
+                push_apart([unit for unit in living if unit.type.above_ground == above])
+        for unit in living:
+            self.settle(unit)
+
     def plan(self, unit: Unit) -> None:
         unit.stance = STANDING
-        if unit.in_reach or unit.backswing > 0:
+        if unit.in_reach or unit.backswing > 0 or unit.type.speed <= 0:
             unit.stance = ANCHORED
         elif unit.target is not None:
             unit.stance, unit.to = MOVING, (unit.target.x, unit.target.y)
         elif unit.order != IDLE:
             unit.to = (unit.goal_x, unit.goal_y)
             dx, dy = unit.goal_x - unit.x, unit.goal_y - unit.y
-            if unit.order == MOVE or dx * dx + dy * dy > self.arrival_radius * self.arrival_radius:
+            arrival = F(self.rules.arrival_radius)
+            if unit.order == MOVE or dx * dx + dy * dy > arrival * arrival:
                 unit.stance = MOVING
+
+    def turn_corner(self, unit: Unit) -> None:
+        paths = self.rules.paths
+        if paths is None or unit.type.mover != "ground":
+            return
+        width, height = self.map.walkable.shape
+        here, there = (
+            paths.cell_of[min(max(int(x), 0), width - 1), min(max(int(y), 0), height - 1)]
+            for x, y in ((unit.x, unit.y), unit.to)
+        )
+        corner = paths.corner[here, there]
+        if corner >= 0:
+            unit.to = (paths.cell_center[corner, 0], paths.cell_center[corner, 1])
 
     def walk(self, unit: Unit, anchored: list[Unit]) -> None:
         dx, dy = unit.to[0] - unit.x, unit.to[1] - unit.y
@@ -264,26 +462,62 @@ class ReferenceBattle:
         elif unit.order == MOVE:
             unit.order = IDLE
         side = shorter_side(unit, dx, dy, [other for other in anchored if other.ally == unit.ally])
+        line = [other for other in anchored if other.type.above_ground == unit.type.above_ground]
         turns = [(F(1), F(0))]
         turns += [(cosine, side * sine) for cosine, sine in TURNS]
         turns += [(cosine, -side * sine) for cosine, sine in TURNS]
         for cosine, sine in turns:
             step_x, step_y = cosine * dx - sine * dy, sine * dx + cosine * dy
             probe = unit.x + step_x * LOOK_AHEAD, unit.y + step_y * LOOK_AHEAD
-            if not any(in_the_way(unit, other, *probe) for other in anchored):
+            if not any(in_the_way(unit, other, *probe) for other in line):
                 unit.next = (unit.x + step_x, unit.y + step_y)
                 return
 
     def settle(self, unit: Unit) -> None:
         x, y = snap(unit.next[0]), snap(unit.next[1])
         for place in ((x, y), (x, unit.y), (unit.x, y)):
-            if self.stands(*place):
+            if self.stands(unit, *place):
                 unit.x, unit.y = place
                 return
 
-    def stands(self, x: F, y: F) -> bool:
-        width, height = self.map.walkable.shape
-        return bool(0 <= x < width and 0 <= y < height and self.map.walkable[int(x), int(y)])
+    def stands(self, unit: Unit, x: F, y: F) -> bool:
+        ground = self.rules.ground[MOVERS.index(unit.type.mover)]
+        width, height = ground.shape
+        return bool(0 <= x < width and 0 <= y < height and ground[int(x), int(y)])
+
+
+def threatens(foe: Unit, unit: Unit) -> bool:
+    return foe.can_hit(unit) or foe.type.always_threatens
+
+
+def touches(unit: Unit, shot: Shot, foe: Unit, low: F, high: F) -> bool:
+    """Whether ``foe`` is on the stretch [low, high] of the line that a lance goes over in this loop."""
+    dx, dy = foe.x - shot.x, foe.y - shot.y
+    along = shot.direction[0] * dy - shot.direction[1] * dx
+    across = shot.direction[0] * dx + shot.direction[1] * dy
+    reach = F(unit.type.weapon.splash_radius) + F(foe.type.radius)
+    beyond = max(low - along, along - high, F(0))
+    return bool(beyond * beyond + across * across <= reach * reach)
+
+
+def fly(unit: Unit) -> None:
+    """One loop of a unit that needs time to speed up and to brake."""
+    acceleration, speed = F(unit.type.acceleration), F(unit.type.speed)
+    change_x, change_y = -unit.velocity[0], -unit.velocity[1]
+    if unit.stance == MOVING:
+        dx, dy = unit.to[0] - unit.x, unit.to[1] - unit.y
+        distance = np.sqrt(dx * dx + dy * dy)
+        if distance <= speed and unit.order == MOVE:
+            unit.order = IDLE
+        if distance > 0:
+            scale = min(speed, np.sqrt(F(2) * acceleration * distance)) / distance
+            change_x, change_y = change_x + dx * scale, change_y + dy * scale
+    change = np.sqrt(change_x * change_x + change_y * change_y)
+    if change > acceleration:
+        scale = acceleration / change
+        change_x, change_y = change_x * scale, change_y * scale
+    unit.velocity = (unit.velocity[0] + change_x, unit.velocity[1] + change_y)
+    unit.next = (unit.x + unit.velocity[0], unit.y + unit.velocity[1])
 
 
 def shorter_side(unit: Unit, dx: F, dy: F, line: list[Unit]) -> F:

@@ -12,9 +12,13 @@ from typing import Any
 import numpy as np
 
 from seed_matrace.skirmish.layout import FeatureLayout
+from seed_matrace.skirmish.paths import Paths, find_paths
 from seed_matrace.skirmish.placement import pack
-from seed_matrace.skirmish.units import UnitType, load_unit_type
+from seed_matrace.skirmish.units import UNIT_STATS_DTYPE, UnitType, load_unit_type
 from seed_matrace.specs import EnvSpec
+
+WALKABLE, CLIMBABLE = ".", ".^"  # symbols of the terrain files
+EVERYWHERE = 1000.0  # cells
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,15 @@ class UnitGroup:
     unit: UnitType
     count: int
     at: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class EnemyOrder:
+    """What the enemy is told when it is created."""
+
+    kind: str  # "attack_move" to a point; "hunt" allies wherever they are; "none": stay and fight what comes
+    target: tuple[float, float] = (0.0, 0.0)
+    to: tuple[float, float] = (0.0, 0.0)  # the point is drawn between target and this, for every episode
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +51,11 @@ class SkirmishMap:
     unit_type_bits: int
     allies: tuple[UnitGroup, ...]  # in the order of creation
     enemies: tuple[UnitGroup, ...]
-    attack_point: tuple[float, float]  # where the enemy's opening attack-move goes
+    enemy_order: EnemyOrder
     playable_area: tuple[float, float, float, float]  # x0, y0, x1, y1
     walkable: np.ndarray  # uint8 [width, height], indexed [x, y]
+    climbable: np.ndarray  # the same for units that walk cliffs
+    type_order: tuple[tuple[str, ...], tuple[str, ...]]  # own, enemy: unit types by their number in SMAC's one-hot
 
     @property
     def n_agents(self) -> int:
@@ -65,13 +80,30 @@ class SkirmishMap:
         """float32 [U, 2]: where the unit of every slot stands at the start of an episode."""
         return np.array([place for _, place in self._slots], np.float32)
 
+    @property
+    def possible_units(self) -> tuple[UnitType, ...]:
+        """Every unit type that can take part, once."""
+        return tuple(dict.fromkeys(self.units))
+
     @cached_property
     def _slots(self) -> list[tuple[UnitType, tuple[float, float]]]:
-        allies = _place(self.allies, self.walkable)
-        # SMAC numbers its agents by (unit type id, x, y); ids of the allied types follow the order of the file.
-        rank = {group.unit.name: index for index, group in reversed(list(enumerate(self.allies)))}
-        allies.sort(key=lambda slot: (rank[slot[0].name], *slot[1]))
+        # SMAC numbers its agents by (unit type id, x, y); ids of the allied types follow their order.
+        own = self.type_order[0]
+        allies = sorted(_place(self.allies, self.walkable), key=lambda slot: (own.index(slot[0].name), *slot[1]))
         return allies + _place(self.enemies, self.walkable)
+
+    @cached_property
+    def paths(self) -> Paths | None:
+        """Ways round the obstacles of the terrain; None where there are none."""
+        return find_paths(self.walkable)
+
+    @cached_property
+    def stats(self) -> np.ndarray:
+        """UNIT_STATS_DTYPE [U]."""
+        stats = np.array([unit.stats_row() for unit in self.units], UNIT_STATS_DTYPE)
+        if self.enemy_order.kind == "hunt":
+            stats["scan"][self.n_agents :] = EVERYWHERE
+        return stats
 
     @cached_property
     def layout(self) -> FeatureLayout:
@@ -89,15 +121,19 @@ class SkirmishMap:
             health_max=np.array([unit.health for unit in units], np.float64),
             shield_norm=np.array([unit.smac_max_shield for unit in units], np.float64),
             gauge_norm=np.array([unit.smac_max_cooldown for unit in units], np.float64),
-            type_number=np.zeros(len(units), np.int32),
-            healer=np.zeros(len(units), np.uint8),
+            type_number=np.array([self._type_number(slot) for slot in range(len(units))], np.int32),
+            healer=np.array([unit.heals for unit in units], np.uint8),
         )
+
+    def _type_number(self, slot: int) -> int:
+        return self.type_order[slot >= self.n_agents].index(self.units[slot].name) if self.unit_type_bits else 0
 
 
 def _place(groups: tuple[UnitGroup, ...], walkable: np.ndarray) -> list[tuple[UnitType, tuple[float, float]]]:
     slots: list[tuple[UnitType, tuple[float, float]]] = []
     for group in groups:
-        taken = [(x, y, unit.separation_radius) for unit, (x, y) in slots]
+        layer = group.unit.above_ground
+        taken = [(x, y, unit.separation_radius) for unit, (x, y) in slots if unit.above_ground == layer]
         places = pack(group.at, group.unit.separation_radius, group.count, walkable.astype(bool), taken)
         slots += [(group.unit, place) for place in places]
     return slots
@@ -114,14 +150,24 @@ def _read(folder: str, name: str) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _walkable(terrain: str) -> np.ndarray:
+def _ground(terrain: str, symbols: str) -> np.ndarray:
+    """uint8 [width, height]: where the terrain has one of ``symbols``."""
     rows = _read("terrains", terrain)["rows"]
-    top_down = np.array([[cell == "." for cell in row] for row in rows], np.uint8)
+    top_down = np.array([[cell in symbols for cell in row] for row in rows], np.uint8)
     return np.ascontiguousarray(top_down[::-1].T)
 
 
 def _groups(entries: list[dict[str, Any]]) -> tuple[UnitGroup, ...]:
     return tuple(UnitGroup(load_unit_type(e["unit"]), e["count"], (e["at"][0], e["at"][1])) for e in entries)
+
+
+def _types(groups: tuple[UnitGroup, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(group.unit.name for group in groups))
+
+
+def _enemy_order(entry: dict[str, Any]) -> EnemyOrder:
+    target = entry.get("target", (0.0, 0.0))
+    return EnemyOrder(entry["kind"], tuple(target), tuple(entry.get("to", target)))
 
 
 @cache
@@ -137,6 +183,7 @@ def load_map(name: str) -> SkirmishMap:
         hint = f"did you mean {' or '.join(near)}?" if near else f"known maps: {', '.join(names)}"
         raise ValueError(f"unknown map {name!r}; {hint}")
     document = _read("maps", name)
+    allies, enemies = _groups(document["allies"]), _groups(document["enemies"])
     return SkirmishMap(
         name=document["name"],
         source=document["source"],
@@ -144,9 +191,14 @@ def load_map(name: str) -> SkirmishMap:
         map_type=document["map_type"],
         races=(document["races"][0], document["races"][1]),
         unit_type_bits=document["unit_type_bits"],
-        allies=_groups(document["allies"]),
-        enemies=_groups(document["enemies"]),
-        attack_point=tuple(document["enemy_order"]["target"]),
+        allies=allies,
+        enemies=enemies,
+        enemy_order=_enemy_order(document["enemy_order"]),
         playable_area=tuple(document["playable_area"]),
-        walkable=_walkable(document["terrain"]),
+        walkable=_ground(document["terrain"], WALKABLE),
+        climbable=_ground(document["terrain"], CLIMBABLE),
+        type_order=(
+            tuple(document.get("ally_types", _types(allies))),
+            tuple(document.get("enemy_types", _types(enemies))),
+        ),
     )

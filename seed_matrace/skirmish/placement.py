@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 ROW_PITCH = 7 / 8  # of the width of a unit; a little more than the sqrt(3)/2 of the densest packing, and exact
+GRID = 4096  # positions of the engine per cell
 
 
 def pack(
@@ -19,7 +20,7 @@ def pack(
     """Places equal discs as densely as discs go, in rows, each on the free place nearest to ``center``.
 
     Args:
-      center: spawn point (x, y) in map cells.
+      center: spawn point (x, y) in map cells; rounded to the engine's grid.
       radius: collision radius of each unit.
       count: number of units.
       walkable: bool [width, height], indexed [x, y].
@@ -31,6 +32,7 @@ def pack(
     Raises:
       ValueError: no room on walkable ground.
     """
+    center = (round(center[0] * GRID) / GRID, round(center[1] * GRID) / GRID)
     places = _rows(center, 2 * radius, walkable)
     for x, y, other in taken:
         gap = radius + other

@@ -11,27 +11,21 @@ from typing import Any
 import numpy as np
 
 ATTRIBUTES = ("Light", "Armored", "Biological", "Mechanical", "Massive", "Structure")
+PLANES = ("Ground", "Air")
+EFFECTS = ("direct", "burst", "missile", "sweep", "explosion", "heal")  # the C enum Effect of cext/battle.pxd
+MOVERS = ("ground", "cliffs", "air")  # the C enum Mover
 
+_FLOATS = """
+    health_max shield_max armor radius separation speed acceleration health_regen shield_regen
+    energy_start energy_max energy_regen damage bonus_damage armor_factor reach reach_slop scan period
+    missile_speed splash_radius sweep_reach sweep_speed heal_cost heal_energy
+"""
+_INTS = """
+    effect damage_point backswing hit_wait main_wait shield_wait attributes bonus_attributes planes targets
+    always_threatens layer mover
+"""
 # The C struct UnitStats of cext/battle.pxd, field by field. Distances in map cells, times in game loops.
-UNIT_STATS_DTYPE = np.dtype(
-    [
-        ("health_max", np.float32),
-        ("shield_max", np.float32),
-        ("armor", np.float32),
-        ("radius", np.float32),
-        ("speed", np.float32),
-        ("damage", np.float32),
-        ("bonus_damage", np.float32),
-        ("reach", np.float32),
-        ("reach_slop", np.float32),
-        ("scan", np.float32),
-        ("period", np.float32),
-        ("damage_point", np.int32),
-        ("backswing", np.int32),
-        ("attributes", np.int32),
-        ("bonus_attributes", np.int32),
-    ]
-)
+UNIT_STATS_DTYPE = np.dtype([(name, np.float32) for name in _FLOATS.split()] + [(n, np.int32) for n in _INTS.split()])
 
 
 @dataclass(frozen=True)
@@ -47,17 +41,28 @@ class Engine:
 
 @dataclass(frozen=True)
 class Weapon:
-    """One weapon; distances edge to edge in map cells, times in game loops."""
+    """One weapon, or a healer's beam; distances edge to edge in map cells, times in game loops."""
 
-    damage: float
-    bonus_damage: float
-    bonus_attributes: frozenset[str]
+    effect: str  # one of EFFECTS
     range: float
     range_slop: float
     scan_range: float
-    period: float
-    damage_point: int
-    backswing: int
+    damage: float = 0.0  # of one hit; of a beam: health per loop
+    bonus_damage: float = 0.0
+    bonus_attributes: frozenset[str] = frozenset()  # of a beam: what it can heal
+    targets: frozenset[str] = frozenset()  # planes
+    ignores_armor: bool = False
+    period: float = 0.0
+    damage_point: int = 0
+    backswing: int = 0
+    hit_wait: int = 0  # loops to the second hit, or of a sweep to the hits on the side
+    main_wait: int = 0  # of a sweep: loops to the hits on the target
+    missile_speed: float = 0.0  # cells per loop
+    splash_radius: float = 0.0
+    sweep_reach: float = 0.0
+    sweep_speed: float = 0.0  # cells per loop
+    heal_cost: float = 0.0  # energy per health
+    heal_energy: float = 0.0  # least energy to begin without an order
 
 
 @dataclass(frozen=True)
@@ -69,38 +74,62 @@ class UnitType:
     shield: float
     armor: float
     speed: float  # cells per game loop
+    acceleration: float  # cells per loop per loop; 0: full speed at once
     radius: float  # of ranges
     separation_radius: float  # of collisions
     attributes: frozenset[str]
+    planes: frozenset[str]  # in which it can be hit
+    mover: str  # one of MOVERS
     stock_type_id: int
-    smac_max_cooldown: float  # what SMAC divides a cooldown by
+    smac_max_cooldown: float  # what SMAC divides a cooldown (of a healer: its energy) by
     smac_max_shield: float  # what SMAC divides a shield by; 1 for units without one
     weapon: Weapon
+    always_threatens: bool = False
+    health_regen: float = 0.0  # per loop
+    shield_regen: float = 0.0
+    shield_wait: int = 0  # loops without damage until the shield recovers
+    energy_start: float = 0.0
+    energy_max: float = 0.0
+    energy_regen: float = 0.0
+
+    @property
+    def heals(self) -> bool:
+        """Whether it has a beam in the place of a weapon."""
+        return self.weapon.effect == "heal"
+
+    @property
+    def above_ground(self) -> bool:
+        """Whether it collides with what flies and not with what walks."""
+        return self.mover != "ground"
 
     def stats_row(self) -> tuple[float, ...]:
         """The unit as a row of ``UNIT_STATS_DTYPE``; reaches are from the own centre to the target's edge."""
         weapon = self.weapon
-        return (
-            self.health,
-            self.shield,
-            self.armor,
-            self.radius,
-            self.speed,
-            weapon.damage,
-            weapon.bonus_damage,
-            weapon.range + self.radius,
-            weapon.range + weapon.range_slop + self.radius,
-            weapon.scan_range + self.radius,
-            weapon.period,
-            weapon.damage_point,
-            weapon.backswing,
-            _attribute_bits(self.attributes),
-            _attribute_bits(weapon.bonus_attributes),
-        )
+        values = {
+            **{name: getattr(weapon, name, 0) for name in UNIT_STATS_DTYPE.names or ()},
+            **{name: getattr(self, name) for name in ("armor", "radius", "speed", "acceleration", "shield_wait")},
+            **{name: getattr(self, name) for name in ("health_regen", "shield_regen", "always_threatens")},
+            **{name: getattr(self, name) for name in ("energy_start", "energy_max", "energy_regen")},
+            "health_max": self.health,
+            "shield_max": self.shield,
+            "separation": self.separation_radius,
+            "armor_factor": not weapon.ignores_armor,
+            "reach": weapon.range + self.radius,
+            "reach_slop": weapon.range + weapon.range_slop + self.radius,
+            "scan": weapon.scan_range + self.radius,
+            "effect": EFFECTS.index(weapon.effect),
+            "attributes": _bits(ATTRIBUTES, self.attributes),
+            "bonus_attributes": _bits(ATTRIBUTES, weapon.bonus_attributes),
+            "planes": _bits(PLANES, self.planes),
+            "targets": _bits(PLANES, weapon.targets),
+            "layer": self.above_ground,
+            "mover": MOVERS.index(self.mover),
+        }
+        return tuple(values[name] for name in UNIT_STATS_DTYPE.names or ())
 
 
-def _attribute_bits(names: frozenset[str]) -> int:
-    return sum(1 << ATTRIBUTES.index(name) for name in names)
+def _bits(names: tuple[str, ...], chosen: frozenset[str]) -> int:
+    return sum(1 << names.index(name) for name in chosen)
 
 
 @cache
@@ -134,17 +163,46 @@ def _load_weapon(table: dict[str, Any], loops: float) -> Weapon:
     bonus = facts["bonus_damage"]
     if len(set(bonus.values())) > 1:
         raise ValueError(f"units.json: bonus_damage {bonus}: one amount for all its attributes expected")
+    wait_s = facts.get("hit_interval_s", facts.get("splash_delay_s", 0.0))
     return Weapon(
+        effect=facts["effect"],
         damage=facts["damage"],
         bonus_damage=max(bonus.values(), default=0.0),
         bonus_attributes=frozenset(bonus),
+        targets=frozenset(facts["targets"]),
+        ignores_armor=facts.get("ignores_armor", False),
         range=facts["range"],
         range_slop=facts["range_slop"],
         scan_range=max(facts["minimum_scan_range"], facts["range"]),
         period=facts["period_s"] * loops,
         damage_point=round(facts["damage_point_s"] * loops),
         backswing=round(facts["backswing_s"] * loops),
+        hit_wait=round(wait_s * loops),
+        main_wait=round(facts.get("main_delay_s", 0.0) * loops),
+        missile_speed=facts.get("missile_speed_per_s", 0.0) / loops,
+        splash_radius=facts.get("splash_radius", 0.0),
+        sweep_reach=facts.get("sweep_reach", 0.0),
+        sweep_speed=facts.get("sweep_speed_per_s", 0.0) / loops,
     )
+
+
+def _load_beam(table: dict[str, Any], loops: float) -> Weapon:
+    facts = _values(table)
+    return Weapon(
+        effect="heal",
+        damage=facts["health_per_s"] / loops,
+        bonus_attributes=frozenset(facts["attributes"]),
+        range=facts["range"],
+        range_slop=facts["range_slop"],
+        scan_range=facts["autocast_scan_range"],
+        heal_cost=facts["energy_per_health"],
+        heal_energy=facts["autocast_min_energy"],
+    )
+
+
+def unit_type_names() -> list[str]:
+    """Names of all unit types of the data file, in its order."""
+    return list(_document()["units"])
 
 
 @cache
@@ -156,20 +214,37 @@ def load_unit_type(name: str) -> UnitType:
     """
     units = _document()["units"]
     if name not in units:
-        raise ValueError(f"unknown unit type {name!r}; known: {', '.join(sorted(units))}")
+        raise ValueError(f"unknown unit type {name!r}; known: {', '.join(units)}")
     facts = _values(units[name])
     loops = load_engine().loops_per_second
+    armed = "weapon" in units[name]
     return UnitType(
         name=name,
         health=facts["health"],
+        health_regen=facts.get("health_regen_per_s", 0.0) / loops,
         shield=facts["shield"],
+        shield_regen=facts.get("shield_regen_per_s", 0.0) / loops,
+        shield_wait=round(facts.get("shield_regen_delay_s", 0.0) * loops),
         armor=facts["armor"],
+        energy_start=facts.get("energy_start", 0.0),
+        energy_max=facts.get("energy_max", 0.0),
+        energy_regen=facts.get("energy_regen_per_s", 0.0) / loops,
         speed=facts["speed_per_s"] / loops,
+        acceleration=_acceleration(facts, loops),
         radius=facts["radius"],
         separation_radius=facts["separation_radius"],
         attributes=frozenset(facts["attributes"]),
+        planes=frozenset(facts["planes"]),
+        mover=facts["mover"],
+        always_threatens=facts.get("always_threatens", False),
         stock_type_id=facts["stock_type_id"],
         smac_max_cooldown=facts["smac_max_cooldown"],
         smac_max_shield=facts["smac_max_shield"] or 1.0,
-        weapon=_load_weapon(units[name]["weapon"], loops),
+        weapon=_load_weapon(units[name]["weapon"], loops) if armed else _load_beam(units[name]["heal"], loops),
     )
+
+
+def _acceleration(facts: dict[str, Any], loops: float) -> float:
+    """Per loop per loop; 0 for units that reach their speed within a loop, as all that walk do."""
+    acceleration = facts.get("acceleration_per_s2", 0.0) / loops**2
+    return acceleration if acceleration < facts["speed_per_s"] / loops else 0.0

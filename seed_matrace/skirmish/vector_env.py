@@ -7,7 +7,7 @@ import numpy as np
 from seed_matrace._cext._skirmish import Skirmish
 from seed_matrace.skirmish.layout import DEFAULT_OPTIONS, FeatureLayout
 from seed_matrace.skirmish.maps import SkirmishMap, load_map
-from seed_matrace.skirmish.units import UNIT_STATS_DTYPE, load_engine
+from seed_matrace.skirmish.rules import battle_rules
 from seed_matrace.smac_options import SmacOptions
 from seed_matrace.specs import EnvSpec, empty_env_output, env_output_spec
 from seed_matrace.types import EnvOutput, flatten
@@ -135,7 +135,10 @@ class SkirmishVectorEnv:
         return actions
 
     def units(self) -> np.ndarray:
-        """Every unit now: float32 [E, 5, U] of x, y, health, shield, cooldown (loops); U is allies, then enemies."""
+        """Every unit now: float32 [E, 5, U] of x, y, health, shield, gauge; U is allies, then enemies.
+
+        The gauge is the weapon cooldown in game loops, or the energy of a healer.
+        """
         return self._open().units()
 
     def get_state_bytes(self) -> bytes:
@@ -237,28 +240,12 @@ def build_battles(
     autoreset: bool = True,
 ) -> Skirmish:
     """``num_envs`` compiled battles on the map, seen through ``layout``."""
-    units = battle_map.units
-    engine = load_engine()
-    low, high = engine.attack_delay_loops
-    enemies = units[battle_map.n_agents :]
-    rules = {
-        "delay_low": low,
-        "delay_span": high - low,
-        "minimum_damage": engine.minimum_damage,
-        "help_radius": engine.help_radius,
-        "help_period": engine.help_period_loops,
-        "attack_x": battle_map.attack_point[0],
-        "attack_y": battle_map.attack_point[1],
-        # The group has arrived when it fills the disc that its units, packed like oranges, would fill.
-        "arrival_radius": 1.1 * float(np.sqrt(sum(unit.separation_radius**2 for unit in enemies))),
-    }
     return Skirmish(
         num_envs,
         layout=layout,
-        stats=np.array([unit.stats_row() for unit in units], UNIT_STATS_DTYPE),
-        separation=np.array([unit.separation_radius for unit in units], np.float32),
+        stats=battle_map.stats,
         spawn=battle_map.spawn,
-        rules=rules,
+        rules=battle_rules(battle_map),
         reward_divisor=reward_divisor,
         autoreset=autoreset,
         seed=seed,

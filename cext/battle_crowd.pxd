@@ -1,0 +1,101 @@
+"""Units that overlap push each other apart, layer by layer."""
+
+from libc.math cimport sqrtf
+
+from battle cimport ANCHORED, MOVING, Battle, Crowd, Scratch
+
+
+cdef inline void gather(const Battle* battle, Scratch* scratch, int layer) noexcept nogil:
+    """Collects the living units of a layer where they want to be."""
+    cdef Crowd* crowd = &scratch.crowd
+    cdef int k, u, n = 0
+    for k in range(scratch.n_living):
+        u = scratch.living[k]
+        if battle.stats[u].layer == layer:
+            crowd.unit[n] = u
+            crowd.stance[n] = scratch.stance[u]
+            crowd.x[n] = scratch.next_x[u]
+            crowd.y[n] = scratch.next_y[u]
+            crowd.separation[n] = battle.stats[u].separation
+            n += 1
+    crowd.count = n
+
+
+cdef inline float yielding(const Battle* battle, const Crowd* crowd, int i, int j) noexcept nogil:
+    """Which part of an overlap with j unit i gives way: whoever shoots, or is met by an enemy, does not."""
+    cdef int mine = crowd.stance[i], other = crowd.stance[j]
+    if mine == other:
+        return 0.5
+    if mine == ANCHORED or other == ANCHORED:
+        return 0.0 if mine == ANCHORED else 1.0
+    if (crowd.unit[i] < battle.n_agents) != (crowd.unit[j] < battle.n_agents):
+        return 1.0 if mine == MOVING else 0.0
+    return 0.5
+
+
+cdef inline void push_pair(const Battle* battle, Crowd* crowd, int i, int j) noexcept nogil:
+    """Moves two overlapping units apart along the line between them (east-west if they coincide)."""
+    cdef float dx = crowd.x[j] - crowd.x[i]
+    cdef float dy = crowd.y[j] - crowd.y[i]
+    cdef float gap = crowd.separation[i] + crowd.separation[j]
+    cdef float distance = sqrtf(dx * dx + dy * dy)
+    cdef float overlap = gap - distance
+    cdef float mine, other
+    if distance > 0:
+        dx = dx / distance
+        dy = dy / distance
+    else:
+        dx = 1.0
+        dy = 0.0
+    mine = overlap * yielding(battle, crowd, i, j)
+    other = overlap * yielding(battle, crowd, j, i)
+    crowd.push_x[i] -= dx * mine
+    crowd.push_y[i] -= dy * mine
+    crowd.push_x[j] += dx * other
+    crowd.push_y[j] += dy * other
+
+
+cdef inline int overlaps(const Crowd* crowd, int i) noexcept nogil:
+    """How many units behind i overlap with it."""
+    cdef int j, count = 0
+    cdef float dx, dy, gap
+    cdef float x = crowd.x[i], y = crowd.y[i], radius = crowd.separation[i]
+    for j in range(i + 1, crowd.count):
+        dx = crowd.x[j] - x
+        dy = crowd.y[j] - y
+        gap = radius + crowd.separation[j]
+        count += dx * dx + dy * dy < gap * gap
+    return count
+
+
+cdef inline void push_round(const Battle* battle, Crowd* crowd) noexcept nogil:
+    """One round of pushes, all from the same positions; a crowd needs more than one to come apart."""
+    cdef int i, j
+    cdef float dx, dy, gap
+    for i in range(crowd.count):
+        crowd.push_x[i] = 0.0
+        crowd.push_y[i] = 0.0
+    for i in range(crowd.count):
+        if overlaps(crowd, i) == 0:
+            continue
+        for j in range(i + 1, crowd.count):
+            dx = crowd.x[j] - crowd.x[i]
+            dy = crowd.y[j] - crowd.y[i]
+            gap = crowd.separation[i] + crowd.separation[j]
+            if dx * dx + dy * dy < gap * gap:
+                push_pair(battle, crowd, i, j)
+    for i in range(crowd.count):
+        crowd.x[i] += crowd.push_x[i]
+        crowd.y[i] += crowd.push_y[i]
+
+
+cdef inline void push_apart(const Battle* battle, Scratch* scratch, int layer, int rounds) noexcept nogil:
+    """Pushes in a layer; next_x and next_y are what comes of it."""
+    cdef Crowd* crowd = &scratch.crowd
+    cdef int i, _round
+    gather(battle, scratch, layer)
+    for _round in range(rounds):
+        push_round(battle, crowd)
+    for i in range(crowd.count):
+        scratch.next_x[crowd.unit[i]] = crowd.x[i]
+        scratch.next_y[crowd.unit[i]] = crowd.y[i]

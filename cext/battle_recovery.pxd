@@ -1,0 +1,82 @@
+"""What comes back: shields, life, energy, and the healers' beams."""
+
+from battle cimport (
+    ATTACK, ATTACK_MOVE, IDLE, Battle, Scratch, UnitStats, distance2, first_friend, last_friend, within
+)
+
+
+cdef inline bint can_heal(const Battle* battle, int u, int v) noexcept nogil:
+    """Whether v lives, is of a kind that u heals, and lacks life."""
+    return (
+        battle.health[v] > 0
+        and battle.health[v] < battle.stats[v].health_max
+        and (battle.stats[u].bonus_attributes & battle.stats[v].attributes) != 0
+        and u != v
+    )
+
+
+cdef inline int worst_in_scan(const Battle* battle, int u) noexcept nogil:
+    """Friend in scan with the least share of its life (ties: nearest, lowest slot), -1 if nobody needs healing."""
+    cdef int v, best = -1
+    cdef float share, d2, best_share = 0, best_d2 = 0
+    for v in range(first_friend(battle, u), last_friend(battle, u)):
+        if not can_heal(battle, u, v) or not within(battle, u, v, battle.stats[u].scan):
+            continue
+        share = battle.health[v] / battle.stats[v].health_max
+        d2 = distance2(battle, u, v)
+        if best < 0 or share < best_share or (share == best_share and d2 < best_d2):
+            best = v
+            best_share = share
+            best_d2 = d2
+    return best
+
+
+cdef inline void choose_patient(Battle* battle, Scratch* scratch, int u) noexcept nogil:
+    """Keeps a patient until it is dead or whole; healers on attack-move look for another."""
+    cdef const UnitStats* stats = &battle.stats[u]
+    cdef int target = battle.target[u]
+    cdef bint held = False
+    if target >= 0 and not can_heal(battle, u, target):
+        target = -1
+    if target >= 0:
+        held = within(battle, u, target, stats.reach_slop if battle.windup[u] > 0 else stats.reach)
+    if battle.order[u] == ATTACK and target < 0:
+        battle.order[u] = IDLE
+    if battle.order[u] == ATTACK_MOVE and not held:
+        target = worst_in_scan(battle, u) if battle.energy[u] >= stats.heal_energy else -1
+        held = target >= 0 and within(battle, u, target, stats.reach)
+    battle.windup[u] = held
+    battle.target[u] = target
+    scratch.in_reach[u] = held
+
+
+cdef inline void heal(Battle* battle, Scratch* scratch, int u) noexcept nogil:
+    """One loop of a beam: one healer per patient, energy in proportion to the life restored."""
+    cdef const UnitStats* stats = &battle.stats[u]
+    cdef int target = battle.target[u]
+    cdef float restored
+    battle.energy[u] = min(battle.energy[u] + stats.energy_regen, stats.energy_max)
+    if not scratch.in_reach[u] or scratch.healed[target] or battle.health[target] <= 0:
+        return
+    restored = min(stats.damage, battle.stats[target].health_max - battle.health[target])
+    if battle.energy[u] < restored * stats.heal_cost:
+        return
+    scratch.healed[target] = True
+    battle.energy[u] -= restored * stats.heal_cost
+    battle.health[target] += restored
+
+
+cdef inline void recover(Battle* battle, Scratch* scratch) noexcept nogil:
+    """One loop of regeneration: life always, shields after some time without damage."""
+    cdef int k, u
+    cdef const UnitStats* stats
+    for k in range(scratch.n_living):
+        u = scratch.living[k]
+        stats = &battle.stats[u]
+        if battle.health[u] <= 0:
+            continue
+        battle.health[u] = min(battle.health[u] + stats.health_regen, stats.health_max)
+        if battle.shield_wait[u] > 0:
+            battle.shield_wait[u] -= 1
+        else:
+            battle.shield[u] = min(battle.shield[u] + stats.shield_regen, stats.shield_max)

@@ -1,0 +1,148 @@
+"""Hits that come later than their shot: second blows, missiles, sweeping lances. A unit has one shot under way.
+
+A missile keeps its position in (shot_x, shot_y); a sweep keeps the middle of its line there and the direction of the
+shot in (shot_dx, shot_dy).
+"""
+
+from libc.math cimport sqrtf
+from libc.stdint cimport uint8_t
+from libc.string cimport memset
+
+from battle cimport (
+    BURST, EXPLOSION, MISSILE, Battle, Scratch, UnitStats, can_hit, first_foe, last_foe, within
+)
+from battle_damage cimport strike
+
+cdef enum Mark:  # of one lance on one opponent; above LANDED: loops until the hit, plus LANDED
+    UNTOUCHED = 0
+    LANDED = 1
+
+
+cdef inline void launch(Battle* battle, int u, int target) noexcept nogil:
+    """Starts the shot of u at ``target``."""
+    cdef float dx = battle.x[target] - battle.x[u]
+    cdef float dy = battle.y[target] - battle.y[u]
+    cdef float distance = sqrtf(dx * dx + dy * dy)
+    battle.shot_target[u] = target
+    battle.shot_age[u] = 0
+    if battle.stats[u].effect == BURST:
+        strike(battle, u, target)
+    elif battle.stats[u].effect == MISSILE:
+        battle.shot_x[u] = battle.x[u]
+        battle.shot_y[u] = battle.y[u]
+    else:
+        battle.shot_x[u] = battle.x[target]
+        battle.shot_y[u] = battle.y[target]
+        battle.shot_dx[u] = dx / distance if distance > 0 else <float>1.0
+        battle.shot_dy[u] = dy / distance if distance > 0 else <float>0.0
+        memset(battle.sweep_marks + 2 * u * battle.n_units, UNTOUCHED, 2 * battle.n_units)
+
+
+cdef inline void second_blow(Battle* battle, Scratch* scratch, int u) noexcept nogil:
+    """Lands ``hit_wait`` after the first if both live and are not apart."""
+    cdef int target = battle.shot_target[u]
+    battle.shot_age[u] += 1
+    if not scratch.alive[u] or battle.health[target] <= 0:
+        battle.shot_target[u] = -1
+    elif battle.shot_age[u] >= battle.stats[u].hit_wait:
+        battle.shot_target[u] = -1
+        if within(battle, u, target, battle.stats[u].reach_slop):
+            strike(battle, u, target)
+
+
+cdef inline void fly_missile(Battle* battle, int u) noexcept nogil:
+    """Follows its target and hits at its edge; lost if the target dies first."""
+    cdef int target = battle.shot_target[u]
+    cdef float dx = battle.x[target] - battle.shot_x[u]
+    cdef float dy = battle.y[target] - battle.shot_y[u]
+    cdef float distance = sqrtf(dx * dx + dy * dy)
+    cdef float speed = battle.stats[u].missile_speed
+    cdef float scale
+    if battle.health[target] <= 0:
+        battle.shot_target[u] = -1
+    elif distance <= speed + battle.stats[target].radius:
+        battle.shot_target[u] = -1
+        strike(battle, u, target)
+    else:
+        scale = speed / distance
+        battle.shot_x[u] += dx * scale
+        battle.shot_y[u] += dy * scale
+
+
+cdef inline bint touches(const Battle* battle, int u, int v, float low, float high) noexcept nogil:
+    """Whether v is on the stretch [low, high] of u's line that a lance goes over in this loop."""
+    cdef float dx = battle.x[v] - battle.shot_x[u]
+    cdef float dy = battle.y[v] - battle.shot_y[u]
+    cdef float along = battle.shot_dx[u] * dy - battle.shot_dy[u] * dx
+    cdef float across = battle.shot_dx[u] * dx + battle.shot_dy[u] * dy
+    cdef float reach = battle.stats[u].splash_radius + battle.stats[v].radius
+    cdef float beyond = max(max(low - along, along - high), <float>0.0)
+    return beyond * beyond + across * across <= reach * reach
+
+
+cdef inline void sweep_lance(Battle* battle, int u, float side, uint8_t* marks) noexcept nogil:
+    """One loop of the lance that begins at ``side`` (-1, 1): touches opponents and hits those touched before."""
+    cdef const UnitStats* stats = &battle.stats[u]
+    cdef int v
+    cdef float start = stats.sweep_speed * <float>(battle.shot_age[u] - 1) - stats.sweep_reach
+    cdef float end = min(start + stats.sweep_speed, stats.sweep_reach)
+    cdef bint sweeps = start < stats.sweep_reach
+    cdef float low = start if side < 0 else -end
+    cdef float high = end if side < 0 else -start
+    for v in range(first_foe(battle, u), last_foe(battle, u)):
+        if battle.health[v] <= 0 or v == battle.shot_target[u] or not can_hit(battle, u, v):
+            continue
+        if marks[v] > LANDED:
+            marks[v] -= 1
+            if marks[v] == LANDED:
+                strike(battle, u, v)
+        elif sweeps and marks[v] == UNTOUCHED and touches(battle, u, v, low, high):
+            marks[v] = <uint8_t>(LANDED + stats.hit_wait)
+
+
+cdef inline void sweep(Battle* battle, int u) noexcept nogil:
+    """Both lances; the target itself is hit by each of them when they expire."""
+    cdef int target = battle.shot_target[u]
+    cdef uint8_t* marks = battle.sweep_marks + 2 * u * battle.n_units
+    cdef int _lance
+    battle.shot_age[u] += 1
+    sweep_lance(battle, u, -1.0, marks)
+    sweep_lance(battle, u, 1.0, marks + battle.n_units)
+    if battle.shot_age[u] < battle.stats[u].main_wait:
+        return
+    battle.shot_target[u] = -1
+    for _lance in range(2):
+        if battle.health[target] > 0:
+            strike(battle, u, target)
+
+
+cdef inline void carry_shots(Battle* battle, Scratch* scratch) noexcept nogil:
+    """One loop of all shots under way; missiles and lances outlive who shot them."""
+    cdef int u
+    for u in range(battle.n_units):
+        if battle.shot_target[u] < 0:
+            continue
+        if battle.stats[u].effect == MISSILE:
+            fly_missile(battle, u)
+        elif battle.stats[u].effect == BURST:
+            second_blow(battle, scratch, u)
+        else:
+            sweep(battle, u)
+
+
+cdef inline void explode_dead(Battle* battle) noexcept nogil:
+    """Whoever explodes does it once when dead, and takes opponents around along; those may explode in turn."""
+    cdef int u, v
+    cdef bint again = True
+    while again:
+        again = False
+        for u in range(battle.n_units):
+            if battle.stats[u].effect != EXPLOSION or battle.health[u] > 0 or battle.exploded[u]:
+                continue
+            battle.exploded[u] = 1
+            again = True
+            for v in range(first_foe(battle, u), last_foe(battle, u)):
+                if battle.health[v] <= 0 or not can_hit(battle, u, v):
+                    continue
+                if within(battle, u, v, battle.stats[u].splash_radius):
+                    strike(battle, u, v)

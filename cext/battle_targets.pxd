@@ -1,0 +1,61 @@
+"""Whom a unit attacks: what it can hit, threats first, then the nearest."""
+
+from battle cimport (
+    ATTACK, ATTACK_MOVE, IDLE, Battle, Scratch, can_hit, distance2, first_foe, last_foe, threatens, within
+)
+
+
+cdef inline int nearest_in_scan(const Battle* battle, int u) noexcept nogil:
+    """Nearest living opponent inside the scan radius (ties: lowest slot), -1 if there is none."""
+    cdef int v, best = -1
+    cdef float d2, best_d2 = 0
+    for v in range(first_foe(battle, u), last_foe(battle, u)):
+        if battle.health[v] <= 0:
+            continue
+        d2 = distance2(battle, u, v)
+        if (best < 0 or d2 < best_d2) and within(battle, u, v, battle.stats[u].scan):
+            best = v
+            best_d2 = d2
+    return best
+
+
+cdef inline int best_in_scan(const Battle* battle, int u) noexcept nogil:
+    """The same where units differ in what they can hit: nearest threat, without one the nearest harmless unit."""
+    cdef int v, best = -1
+    cdef float d2, best_d2 = 0
+    cdef bint threat, best_threat = False
+    for v in range(first_foe(battle, u), last_foe(battle, u)):
+        if battle.health[v] <= 0 or not can_hit(battle, u, v):
+            continue
+        d2 = distance2(battle, u, v)
+        threat = threatens(battle, v, u)
+        if best >= 0 and (threat < best_threat or (threat == best_threat and d2 >= best_d2)):
+            continue
+        if within(battle, u, v, battle.stats[u].scan):
+            best = v
+            best_d2 = d2
+            best_threat = threat
+    return best
+
+
+cdef inline void choose_target(Battle* battle, Scratch* scratch, int u) noexcept nogil:
+    """Drops dead targets; units on attack-move keep one in reach, else take the best in scan, else go on chasing."""
+    cdef int target = battle.target[u], found
+    cdef bint aiming = battle.windup[u] > 0
+    cdef bint held = False
+    if target >= 0 and battle.health[target] <= 0:
+        target = -1
+    if target >= 0:
+        held = within(battle, u, target, battle.stats[u].reach_slop if aiming else battle.stats[u].reach)
+    if battle.order[u] == ATTACK and target < 0:
+        battle.order[u] = IDLE
+    if battle.order[u] == ATTACK_MOVE and not held:
+        found = best_in_scan(battle, u) if battle.rules.mixed_targets else nearest_in_scan(battle, u)
+        if found >= 0 and found != target:
+            target = found
+            battle.windup[u] = 0
+            held = within(battle, u, target, battle.stats[u].reach)
+    if not held:
+        battle.windup[u] = 0
+    battle.target[u] = target
+    scratch.in_reach[u] = held

@@ -1,0 +1,39 @@
+"""From the Python BattleRules to the C Rules."""
+
+from libc.stdint cimport int16_t, uint8_t
+
+from battle cimport Rules
+
+
+cdef inline int fill_rules(Rules* target, object source) except -1:
+    """Copies numbers and borrows array memory: the caller keeps ``source`` alive."""
+    cdef const uint8_t[:, :, ::1] ground = source.ground
+    cdef const int16_t[:, ::1] cell_of
+    cdef const int16_t[:, ::1] corner
+    cdef const float[:, ::1] cell_center
+    cdef int mover
+    target.delay_low, target.delay_span = source.delay_low, source.delay_span
+    target.minimum_damage = source.minimum_damage
+    target.help_radius, target.help_period = source.help_radius, source.help_period
+    target.attack_own_place = source.attack_own_place
+    target.attack_x, target.attack_y = source.attack_point
+    target.attack_span_x, target.attack_span_y = source.attack_span
+    target.arrival_radius = source.arrival_radius
+    target.mixed_targets = source.mixed_targets
+    target.has_shots, target.has_sweeps = source.has_shots, source.has_sweeps
+    target.has_explosions = source.has_explosions
+    target.has_recovery = source.has_recovery
+    target.has_air = source.has_air
+    target.map_x, target.map_y = ground.shape[1], ground.shape[2]
+    for mover in range(3):
+        target.ground[mover] = &ground[mover, 0, 0]
+    target.cells = 0
+    if source.paths is not None:
+        cell_of = source.paths.cell_of
+        corner = source.paths.corner
+        cell_center = source.paths.cell_center
+        target.cells = corner.shape[0]
+        target.cell_of = &cell_of[0, 0]
+        target.corner = &corner[0, 0]
+        target.cell_center = &cell_center[0, 0]
+    return 0

@@ -1,0 +1,3 @@
+import numpy as np
+
+def find_sight(walkable: np.ndarray, cells: np.ndarray, clearance: float, sight: np.ndarray) -> None: ...

@@ -1,0 +1,68 @@
+"""Ways round obstacles: for every two cells of a terrain, the corner to walk to first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seed_matrace._cext._paths import find_sight
+
+CLEARANCE = 0.35  # cells kept from walls, about the radius of a small unit
+
+WORTH_IT = 1.0  # cells that the longest way round must be longer than the straight one; less is sliding along a wall
+
+
+@dataclass(frozen=True, eq=False)
+class Paths:
+    """Shortest ways among C walkable cells, corner by corner."""
+
+    cell_of: np.ndarray  # int16 [width, height]: number of the walkable cell nearest to a cell
+    corner: np.ndarray  # int16 [C, C]: cell to walk to on the way from one to another; -1 straight on
+    cell_center: np.ndarray  # float32 [C, 2]
+
+
+def find_paths(walkable: np.ndarray) -> Paths | None:
+    """Computes the table of a terrain.
+
+    Args:
+      walkable: uint8 [width, height], indexed [x, y].
+
+    Returns:
+      The table, or None if all ways are straight but for the steps of a slanting edge.
+    """
+    cells = np.ascontiguousarray(np.argwhere(walkable), np.int32)
+    corners = _corners(walkable, cells)
+    if not len(corners):
+        return None
+    sight = np.zeros((len(cells), len(cells)), np.uint8)
+    find_sight(walkable, cells, CLEARANCE, sight)
+    apart = np.hypot(*(cells[:, None] - cells[None]).transpose(2, 0, 1))
+    length = np.where(sight == 1, apart, np.inf)
+    corner = np.full(length.shape, -1, np.int16)
+    for via in corners:  # Floyd and Warshall, with nothing but corners on the way
+        round_it = length[:, via, None] + length[None, via, :]
+        better = round_it < length - 1e-9
+        first = np.where(corner[:, via] >= 0, corner[:, via], via)
+        corner = np.where(better, first[:, None], corner).astype(np.int16)
+        length = np.where(better, round_it, length)
+    if (length - apart).max() < WORTH_IT:
+        return None
+    grid = np.argwhere(np.ones_like(walkable))
+    nearest = ((grid[:, None] - cells[None]) ** 2).sum(axis=2).argmin(axis=1)
+    return Paths(
+        cell_of=nearest.reshape(walkable.shape).astype(np.int16),
+        corner=np.ascontiguousarray(corner),
+        cell_center=(cells + 0.5).astype(np.float32),
+    )
+
+
+def _corners(walkable: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """Numbers of the cells that touch a convex corner of an obstacle: the only ones where a shortest way turns."""
+    padded = np.pad(walkable, 1).astype(bool)
+    x, y = cells.T + 1
+    found = np.zeros(len(cells), bool)
+    for dx in (-1, 1):
+        for dy in (-1, 1):
+            found |= ~padded[x + dx, y + dy] & padded[x + dx, y] & padded[x, y + dy]
+    return np.flatnonzero(found)

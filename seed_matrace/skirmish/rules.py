@@ -1,0 +1,76 @@
+"""What of the engine and the map the compiled battle needs besides units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from seed_matrace.skirmish.maps import SkirmishMap
+from seed_matrace.skirmish.paths import Paths
+from seed_matrace.skirmish.units import UnitType, load_engine
+
+PACKING = 1.1  # of the radius of the disc that fills what the units of a group fill, packed like oranges
+
+
+@dataclass(frozen=True, eq=False)
+class BattleRules:
+    """The C struct Rules of cext/battle.pxd; rules that no unit of the map needs are switched off."""
+
+    delay_low: float  # random attack delay, loops
+    delay_span: float
+    minimum_damage: float
+    help_radius: float
+    help_period: int
+    attack_own_place: bool
+    attack_point: tuple[float, float]
+    attack_span: tuple[float, float]
+    arrival_radius: float
+    mixed_targets: bool
+    has_shots: bool
+    has_sweeps: bool
+    has_explosions: bool
+    has_recovery: bool
+    has_air: bool
+    ground: np.ndarray  # uint8 [mover, width, height]
+    paths: Paths | None
+
+
+def battle_rules(battle_map: SkirmishMap) -> BattleRules:
+    """The rules of battles on ``battle_map``."""
+    engine = load_engine()
+    low, high = engine.attack_delay_loops
+    units = battle_map.possible_units
+    effects = {unit.weapon.effect for unit in units}
+    point, end = battle_map.enemy_order.target, battle_map.enemy_order.to
+    return BattleRules(
+        delay_low=low,
+        delay_span=high - low,
+        minimum_damage=engine.minimum_damage,
+        help_radius=engine.help_radius,
+        help_period=engine.help_period_loops,
+        attack_own_place=battle_map.enemy_order.kind != "attack_move",
+        attack_point=point,
+        attack_span=(end[0] - point[0], end[1] - point[1]),
+        arrival_radius=_arrival_radius(battle_map.units[battle_map.n_agents :]),
+        mixed_targets=not all(_fair_target(unit, other) for unit in units for other in units),
+        has_shots=bool(effects & {"burst", "missile", "sweep"}),
+        has_sweeps="sweep" in effects,
+        has_explosions="explosion" in effects,
+        has_recovery=any(unit.health_regen or unit.shield_regen for unit in units),
+        has_air=any(unit.above_ground for unit in units),
+        ground=np.stack([battle_map.walkable, battle_map.climbable, np.ones_like(battle_map.walkable)]),
+        paths=battle_map.paths,
+    )
+
+
+def _arrival_radius(group: Sequence[UnitType]) -> float:
+    """A group has arrived when it fills the disc that its units would fill."""
+    return PACKING * float(np.sqrt(sum(unit.separation_radius**2 for unit in group)))
+
+
+def _fair_target(unit: UnitType, other: UnitType) -> bool:
+    """Whether ``unit`` could attack ``other`` and counts it as a threat."""
+    threat = bool(other.weapon.targets & unit.planes) or other.always_threatens
+    return unit.heals or (bool(unit.weapon.targets & other.planes) and threat)
