@@ -265,5 +265,5 @@ cdef class Skirmish:
         return np.array(self.rewards), np.array(self.orders)
 
     def units(self):
-        """Copies of x, y, health, shield, gauge (cooldown, or a healer's energy): float32 [E, 5, U], for viewers and tests."""
+        """Copies of x, y, health, shield, gauge: float32 [E, 5, U], for viewers and tests."""
         return np.asarray(self.floats)[:, :5, : self.layout.n_units].copy()

@@ -69,7 +69,9 @@ cdef inline void give_order(Battle* battle, int u, int action, float move_amount
         return
     if battle.stats[u].effect != HEAL:
         target += battle.n_agents
-    if action >= FIRST_TARGET and (battle.order[u] == ATTACK and battle.target[u] == target or refused(battle, u, target)):
+    if action >= FIRST_TARGET and battle.order[u] == ATTACK and battle.target[u] == target:
+        return
+    if action >= FIRST_TARGET and refused(battle, u, target):
         return
     battle.windup[u] = 0
     battle.backswing[u] = 0

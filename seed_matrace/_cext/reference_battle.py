@@ -100,11 +100,11 @@ class Unit:
 
     def within(self, other: Unit, weapon_range: float) -> bool:
         """Edge to edge."""
-        return self.edge_within(other, F(weapon_range + self.type.radius))
+        return self.edge_within(other, weapon_range + self.type.radius)
 
-    def edge_within(self, other: Unit, reach: F) -> bool:
+    def edge_within(self, other: Unit, reach: float) -> bool:
         """Whether the edge of the other is at most ``reach`` from here."""
-        limit = reach + F(other.type.radius)
+        limit = F(reach) + F(other.type.radius)
         return bool(self.distance2(other) <= limit * limit)
 
     def can_hit(self, other: Unit) -> bool:
@@ -126,6 +126,7 @@ class ReferenceBattle:
     def __init__(self, battle_map: SkirmishMap, seed: int, env: int) -> None:
         self.map = battle_map
         self.rules = battle_rules(battle_map)
+        self.heals = any(unit.heals for unit in battle_map.units)
         self.random = RandomStream(seed, env, BATTLE_STREAM)
         self.start()
 
@@ -156,6 +157,12 @@ class ReferenceBattle:
             self.game_loop()
         return self.outcome(before)
 
+    def still_fights(self, team: list[Unit]) -> bool:
+        """SMAC counts a team as beaten when nobody lives, or nobody but medivacs (of the enemy: but one)."""
+        living = [unit for unit in team if unit.health > 0]
+        fighters = [unit for unit in living if not unit.type.heals]
+        return bool(fighters) or (team is self.enemies and len(living) > 1)
+
     def outcome(self, before: list[float]) -> tuple[float, int | None]:
         damage = deaths = 0.0
         for unit, previous in zip(self.enemies, before, strict=True):
@@ -165,13 +172,12 @@ class ReferenceBattle:
             elif previous > 0:
                 damage += previous - (float(unit.health) + float(unit.shield))
         reward = abs(damage + deaths)
-        allies = any(unit.health > 0 for unit in self.allies)
-        enemies = any(unit.health > 0 for unit in self.enemies)
+        allies, enemies = self.still_fights(self.allies), self.still_fights(self.enemies)
         if allies and not enemies:
             reward += 200
         full = sum(unit.type.health + unit.type.shield for unit in self.enemies)
         scaled = reward / ((10 * len(self.enemies) + 200 + full) / 20)
-        code = None if allies and enemies else int(allies) - int(enemies)
+        code = None if allies and enemies else 1 if allies else -1 if enemies or self.heals else 0
         return scaled, code
 
     def give_order(self, unit: Unit, action: int) -> None:
@@ -363,7 +369,7 @@ class ReferenceBattle:
                 if unit.type.weapon.effect == "explosion" and unit.health <= 0 and not unit.exploded:
                     unit.exploded = fresh = True
                     for foe in self.foes(unit):
-                        near = unit.edge_within(foe, F(unit.type.weapon.splash_radius))
+                        near = unit.edge_within(foe, unit.type.weapon.splash_radius)
                         if foe.health > 0 and unit.can_hit(foe) and near:
                             self.strike(unit, foe)
 

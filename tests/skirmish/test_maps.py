@@ -41,9 +41,13 @@ def test_units_start_on_free_walkable_ground_in_smac_order(name: str) -> None:
     assert (spawn * 4096 == np.round(spawn * 4096)).all()
     gaps = np.hypot(*(spawn[:, None] - spawn[None]).transpose(2, 0, 1))
     radii = np.array([unit.separation_radius for unit in battle_map.units])
-    apart = gaps >= radii[:, None] + radii[None]
+    layer = np.array([unit.above_ground for unit in battle_map.units])
+    apart = (gaps >= radii[:, None] + radii[None]) | (layer[:, None] != layer[None])
     assert apart[~np.eye(len(spawn), dtype=bool)].all()
-    allies = spawn[: battle_map.n_agents].tolist()
+    n, own = battle_map.n_agents, battle_map.type_order[0]
+    allies = [
+        (own.index(unit.name), *place) for unit, place in zip(battle_map.units[:n], spawn.tolist()[:n], strict=True)
+    ]
     assert allies == sorted(allies)
 
 
