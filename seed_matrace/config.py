@@ -84,7 +84,7 @@ class LearnerConfig(_Checked):
     unroll_length: int = _option(100, "env steps of one unroll (T)", low=1)
     queued_unrolls: int = _option(1, "full unrolls that may wait per group before it has to", low=1)
     intra_op_threads: int = _option(1, "TensorFlow threads inside one operation; 0 lets TensorFlow choose", low=0)
-    inter_op_threads: int = _option(1, "TensorFlow threads across operations; 0 lets TensorFlow choose", low=0)
+    inter_op_threads: int = _option(2, "TensorFlow threads across operations; 0 lets TensorFlow choose", low=0)
 
 
 @dataclass(frozen=True)

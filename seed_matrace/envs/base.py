@@ -40,5 +40,15 @@ class VectorEnv(Protocol):
           ValueError: wrong shape or dtype, or an action that is not available.
         """
 
+    def get_state_bytes(self) -> bytes:
+        """The environments as they stand, random streams included."""
+
+    def set_state_bytes(self, state: bytes) -> None:
+        """Goes on, bit for bit, where ``get_state_bytes`` of an environment with the same arguments stood.
+
+        Raises:
+          ValueError: not such a state.
+        """
+
     def close(self) -> None:
         """Frees what the environments hold; safe to call twice."""

@@ -55,6 +55,18 @@ class CountingVectorEnv:
         self._show(out)
         return out
 
+    def get_state_bytes(self) -> bytes:
+        """See ``VectorEnv``."""
+        return np.stack([self._number, self._episode, self._step]).tobytes()
+
+    def set_state_bytes(self, state: bytes) -> None:
+        """See ``VectorEnv``."""
+        numbers = np.frombuffer(state, np.int64)
+        if numbers.size != 3 * self.num_envs or (numbers[: self.num_envs] != self._number).any():
+            raise ValueError("not a state of these environments")
+        self._episode[:], self._step[:] = numbers.reshape(3, -1)[1:]
+        self._remember_available()
+
     def close(self) -> None:
         """See ``VectorEnv``."""
 
@@ -68,9 +80,14 @@ class CountingVectorEnv:
         out.state[:] = np.stack([self._number, self._episode, self._step], axis=-1)
         out.obs[..., :3] = out.state[:, None, :]
         out.obs[..., 3] = np.arange(self.spec.n_agents)
-        out.avail_actions[...] = 1
-        np.put_along_axis(out.avail_actions, (self._step % self.spec.n_actions)[:, None, None], 0, axis=-1)
-        self._avail_actions = out.avail_actions.copy()
+        out.avail_actions[...] = self._remember_available()
+
+    def _remember_available(self) -> np.ndarray:
+        """All actions but the one of the step's number may be chosen."""
+        avail_actions = np.ones((self.num_envs, self.spec.n_agents, self.spec.n_actions), np.uint8)
+        np.put_along_axis(avail_actions, (self._step % self.spec.n_actions)[:, None, None], 0, axis=-1)
+        self._avail_actions = avail_actions
+        return avail_actions
 
     def _check(self, actions: np.ndarray) -> None:
         if self._avail_actions is None:

@@ -76,4 +76,4 @@ def load_policy(run_dir: str | os.PathLike[str], checkpoint: str = "best") -> Tr
     )
     if restored is None:
         raise CheckpointError(f"{run_dir} has no {checkpoint} checkpoint yet")
-    return TrainedPolicy(learner, config, spec, restored[0]["env_steps"])
+    return TrainedPolicy(learner, config, spec, restored.state["env_steps"])

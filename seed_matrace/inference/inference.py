@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -60,6 +61,21 @@ class ActingStatistics:
             counts, self._counts = self._counts, ActingCounts()
         return counts
 
+    def state(self) -> np.ndarray:
+        """The counts since the last ``take``."""
+        with self._lock:
+            return np.array(dataclasses.astuple(self._counts), np.float64)
+
+    def set_state(self, counts: np.ndarray) -> None:
+        """Puts back what ``state`` returned."""
+        names = [item.name for item in dataclasses.fields(ActingCounts)]
+        values = dict(zip(names, counts.tolist(), strict=True))
+        episode_return = values.pop("episode_return")
+        with self._lock:
+            self._counts = ActingCounts(
+                **{name: int(value) for name, value in values.items()}, episode_return=episode_return
+            )
+
     def _add_episodes(self, episode: EpisodeStats, ended: np.ndarray) -> None:
         counts = self._counts
         counts.episodes += int(ended.sum())
@@ -99,6 +115,15 @@ class Inference:
             self._unrolls.append(group, _select(self._staging, own), action[own], log_prob[own], version)
             slot.action[...] = action[own]
         self.statistics.add(_select(self._staging, slice(0, rows)), batches=1)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Where the sampling of actions stands, and what is counted but not yet reported."""
+        return {"seed": self._seed.copy(), "counts": self.statistics.state()}
+
+    def set_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Goes on where ``state`` left another one."""
+        self._seed[:] = arrays["seed"]
+        self.statistics.set_state(arrays["counts"])
 
     def _rows(self, index: int) -> slice:
         return slice(index * self._group_size, (index + 1) * self._group_size)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -37,6 +37,16 @@ class UnrollSizes:
         """Bytes of all unrolls together."""
         arrays = unroll_spec(spec, self.unroll_length, self.group_size, with_state=self.with_state)
         return sum(array.nbytes for array in arrays) * self.num_groups * (1 + self.queued)
+
+
+def _named(prefix: str, unroll: Unroll, steps: int | None = None) -> dict[str, np.ndarray]:
+    return {f"{prefix}/{name}": array[:steps] for name, array in zip(Unroll._fields, unroll, strict=True)}
+
+
+def _fill(unroll: Unroll, arrays: Mapping[str, np.ndarray], prefix: str) -> None:
+    for name, array in zip(Unroll._fields, unroll, strict=True):
+        stored = arrays[f"{prefix}/{name}"]
+        array[: len(stored)] = stored
 
 
 class Unrolls:
@@ -95,6 +105,30 @@ class Unrolls:
         with self._changed:
             self._free[full.group].append(full.unroll)
         self._on_release()
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything unfinished or untaken, as arrays (views, not copies)."""
+        arrays = {"step": np.array(self._step), "queue": np.array([full.group for full in self._queue], np.int64)}
+        for group, unroll in enumerate(self._current):
+            arrays |= _named(f"current/{group}", unroll, self._step[group])
+        for index, full in enumerate(self._queue):
+            arrays |= _named(f"queue/{index}", full.unroll)
+        return arrays
+
+    def set_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Puts fresh unrolls where ``state`` left others of the same sizes."""
+        self._step = arrays["step"].tolist()
+        for group, unroll in enumerate(self._current):
+            _fill(unroll, arrays, f"current/{group}")
+        for index, group in enumerate(arrays["queue"].tolist()):
+            full = self.borrow(group)
+            _fill(full.unroll, arrays, f"queue/{index}")
+            self._queue.append(full)
+
+    def borrow(self, group: int) -> FullUnroll:
+        """A free buffer of a group, to be given back with ``release``."""
+        with self._changed:
+            return FullUnroll(group, self._free[group].pop())
 
     def _write(self, group: int, env: EnvOutput, action: np.ndarray, log_prob: np.ndarray, version: int) -> None:
         unroll, step = self._current[group], self._step[group]

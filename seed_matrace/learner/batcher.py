@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Mapping
+
+import numpy as np
 
 from seed_matrace.inference.unrolls import FullUnroll, Unrolls, UnrollSizes
 from seed_matrace.specs import EnvSpec, empty_unroll
@@ -42,6 +45,21 @@ class Batcher:
             self._copy_columns(self._open, batch)
         self._filled = 0
         return True
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What ``set_state`` needs; to be called between two batches."""
+        if self._open is None:
+            return {"open": np.array([-1, 0])}
+        fields = zip(Unroll._fields, self._open.unroll, strict=True)
+        return {"open": np.array([self._open.group, self._used]), **{f"open/{name}": array for name, array in fields}}
+
+    def set_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Goes on where ``state`` left another batcher; its unrolls must have been restored."""
+        group, self._used = arrays["open"].tolist()
+        self._open = self._unrolls.borrow(group) if group >= 0 else None
+        if self._open is not None:
+            for name, array in zip(Unroll._fields, self._open.unroll, strict=True):
+                array[...] = arrays[f"open/{name}"]
 
     def _copy_columns(self, full: FullUnroll, batch: Unroll) -> None:
         columns = full.unroll.reward.shape[1]

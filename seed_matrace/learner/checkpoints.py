@@ -1,7 +1,7 @@
 """Checkpoints that are whole or not there: written aside, committed by one rename, checked before use.
 
-A checkpoint is a folder: TensorFlow's variables plus state.json, which holds the run's counters and the size and
-CRC-32 of every other file. Nothing in it is ever unpickled.
+A checkpoint is a folder: TensorFlow's variables, NumPy arrays (environments and unfinished unrolls), and state.json,
+which holds the run's counters and the size and CRC-32 of every other file. Nothing in it is ever unpickled.
 """
 
 from __future__ import annotations
@@ -12,16 +12,26 @@ import shutil
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 _VARIABLES = "variables"
 _STATE = "state.json"
+_ARRAYS = "arrays.npz"
 
 
 class CheckpointError(RuntimeError):
     """A checkpoint that cannot be used; the message says why."""
+
+
+class Restored(NamedTuple):
+    """A checkpoint that was restored."""
+
+    folder: Path
+    state: dict[str, Any]
+    problems: list[str]  # one sentence for each newer checkpoint that was damaged and passed over
 
 
 class Checkpoints:
@@ -31,13 +41,21 @@ class Checkpoints:
         self._folder = folder
         self._keep = {"step": keep, "best": 1}
 
-    def save(self, kind: str, env_steps: int, trackables: Mapping[str, Any], state: Mapping[str, Any]) -> Path:
+    def save(
+        self,
+        kind: str,
+        env_steps: int,
+        trackables: Mapping[str, Any],
+        state: Mapping[str, Any],
+        arrays: Mapping[str, np.ndarray] | None = None,
+    ) -> Path:
         """Commits a checkpoint, then removes the oldest of its kind.
 
         Args:
           kind: "step" or "best".
           trackables: what ``tf.train.Checkpoint`` takes.
           state: JSON values, returned by ``restore``.
+          arrays: NumPy arrays, returned by ``load_arrays``.
 
         Raises:
           OSError: not enough space or rights; the checkpoints before are untouched.
@@ -49,6 +67,7 @@ class Checkpoints:
         aside.mkdir()
         try:
             tf.train.Checkpoint(**trackables).write(str(aside / _VARIABLES))
+            np.savez(aside / _ARRAYS, **(arrays or {}))  # type: ignore[arg-type]
             files = {file.name: [file.stat().st_size, _crc(file)] for file in sorted(aside.iterdir())}
             (aside / _STATE).write_text(json.dumps({**state, "files": files}, indent=1))
             for file in (*aside.iterdir(), aside):
@@ -62,19 +81,21 @@ class Checkpoints:
             shutil.rmtree(final)
         os.rename(aside, final)
         _sync(self._folder)
-        for old in self.find(kind)[self._keep[kind] :]:
-            shutil.rmtree(old, ignore_errors=True)
+        self._prune(kind, final)
         return final
+
+    def _prune(self, kind: str, newest: Path) -> None:
+        """Keeps ``newest`` and those just before it; what bears a later number is of a future that was lost."""
+        up_to_newest = [folder for folder in self.find(kind) if folder.name <= newest.name]
+        for folder in set(self.find(kind)) - set(up_to_newest[: self._keep[kind]]):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def find(self, kind: str) -> list[Path]:
         """Committed checkpoints of one kind, newest first."""
         return sorted(self._folder.glob(f"{kind}-*"), reverse=True)
 
-    def restore_newest(self, kind: str, trackables: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]] | None:
+    def restore_newest(self, kind: str, trackables: Mapping[str, Any]) -> Restored | None:
         """Restores the newest intact checkpoint of a kind; None if there is none at all.
-
-        Returns:
-          Its state, and one sentence for each newer checkpoint that was damaged and passed over.
 
         Raises:
           CheckpointError: checkpoints exist, but none can be used.
@@ -82,12 +103,23 @@ class Checkpoints:
         problems: list[str] = []
         for folder in self.find(kind):
             try:
-                return restore(folder, trackables), problems
+                return Restored(folder, restore(folder, trackables), problems)
             except CheckpointError as error:
                 problems.append(str(error))
         if problems:
             raise CheckpointError("no checkpoint can be used: " + "; ".join(problems))
         return None
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """The state saved with a checkpoint; CheckpointError if it is damaged."""
+    return _verified_state(folder)
+
+
+def load_arrays(folder: Path) -> dict[str, np.ndarray]:
+    """The arrays saved with a checkpoint that ``restore`` has found intact."""
+    with np.load(folder / _ARRAYS, allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
 def restore(folder: Path, trackables: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
 from seed_matrace.evaluation.episodes import evaluate, summarise
 from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.inference.groups import GroupPlan
-from seed_matrace.learner.checkpoints import Checkpoints
+from seed_matrace.learner.checkpoints import Checkpoints, load_arrays
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.metrics import MetricsWriter, ScalarMeans
 from seed_matrace.learner.sources import Acting, BatchSource, unroll_sizes
@@ -56,6 +56,7 @@ class Progress:
     metrics_bytes: int = 0
     best: tuple[float, float] = (-1.0, 0.0)  # win rate, return
     newest_outcomes: list[bool] = field(default_factory=list)
+    means: dict[str, list[float]] = field(default_factory=dict)  # of the scalars not yet reported
     finished: str = ""  # why the run is over
 
 
@@ -69,6 +70,8 @@ class TrainingRun:
         self._seed = seed
         self._reporter = reporter
         self._checkpoints = Checkpoints(run_dir / "checkpoints", config.run.keep_checkpoints)
+        self._means = ScalarMeans()
+        self._source_arrays: dict[str, np.ndarray] = {}
         self.resumed = self._restore()
         self._writer = MetricsWriter(run_dir, self.progress.metrics_bytes if self.resumed else None)
         self._results = ResultsWriter(
@@ -78,7 +81,6 @@ class TrainingRun:
             seed=seed,
             resume_env_steps=self.progress.env_steps if self.resumed else None,
         )
-        self._means = ScalarMeans()
         self._rates = _Rates(self.progress)
 
     @property
@@ -90,6 +92,7 @@ class TrainingRun:
             policy_version=lambda: self.progress.learner_steps,
             seed=self._seed,
             session=self.progress.session,
+            resume=self._source_arrays,
         )
 
     def start_from(self, run_dir: Path) -> str:
@@ -107,7 +110,7 @@ class TrainingRun:
             self._train_step(batch)
             source.release(batch)
             self._do_what_is_due(source)
-        self._save("step")
+        self._save("step", source)
         self._writer.close()
         return self.progress
 
@@ -145,7 +148,7 @@ class TrainingRun:
         if budget_used and not self.progress.finished:
             self.progress.finished = "budget"
         if due(run.checkpoint_fraction):
-            self._save("step")
+            self._save("step", source)
 
     def _report(self, source: BatchSource) -> None:
         counts = source.take_counts()
@@ -200,22 +203,28 @@ class TrainingRun:
         self._writer.write(self.progress.env_steps, self.progress.wall_s, self.progress.learner_steps, scalars)
         self._reporter.update({"env_steps": self.progress.env_steps, **scalars})
 
-    def _save(self, kind: str) -> None:
+    def _save(self, kind: str, source: BatchSource | None = None) -> None:
         self.progress.metrics_bytes = self._writer.position
         self.progress.wall_s = self._rates.wall_s()
+        self.progress.means = self._means.state()
         self._checkpoints.save(
-            kind, self.progress.env_steps, self.learner.trackables, dataclasses.asdict(self.progress)
+            kind,
+            self.progress.env_steps,
+            self.learner.trackables,
+            dataclasses.asdict(self.progress),
+            source.state() if source else None,
         )
 
     def _restore(self) -> bool:
         restored = self._checkpoints.restore_newest("step", self.learner.trackables)
         if restored is None:
             return False
-        state, problems = restored
-        for problem in problems:
+        for problem in restored.problems:
             self._reporter.note(f"passed over a checkpoint: {problem}")
-        self.progress = Progress(**state)
+        self.progress = Progress(**restored.state)
         self.progress.session += 1
+        self._means.set_state(self.progress.means)
+        self._source_arrays = load_arrays(restored.folder)
         budget_left = self.progress.env_steps < self.config.run.total_env_steps
         if (self.progress.finished == "budget" and budget_left) or not self._target_reached():
             self.progress.finished = ""  # the budget or the target was raised

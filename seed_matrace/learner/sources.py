@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+import numpy as np
 
 from seed_matrace.config import Config
 from seed_matrace.envs.base import VectorEnv
@@ -17,7 +19,7 @@ from seed_matrace.inference.unrolls import Unrolls, UnrollSizes
 from seed_matrace.learner.batcher import Batcher, BatcherThread
 from seed_matrace.transport.messages import Schema, empty_slot
 from seed_matrace.transport.shared_memory import SharedMemoryServer
-from seed_matrace.types import Unroll
+from seed_matrace.types import Unroll, flatten
 
 _BATCH_TIMEOUT_S = 0.5
 
@@ -33,6 +35,9 @@ class BatchSource(Protocol):
 
     def take_counts(self) -> ActingCounts:
         """What the environments did since the last call."""
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What a checkpoint must keep so that a new source goes on exactly here; empty if it could not."""
 
     @property
     def actors_alive(self) -> int: ...
@@ -63,6 +68,7 @@ class Acting:
     policy_version: Callable[[], int]  # learner steps done so far
     seed: int
     session: int  # how often the run was resumed
+    resume: Mapping[str, np.ndarray]  # what a checkpoint kept of its source
 
     def make_parts(self, plan: GroupPlan) -> tuple[Unrolls, Batcher, Inference]:
         """The parts that every source is made of."""
@@ -72,9 +78,6 @@ class Acting:
         policy = VersionedPolicy(self.policy_step, self.policy_version)
         return unrolls, batcher, Inference(policy, unrolls, spec, plan, seed=self.seed + self.session)
 
-    def group_table(self, plan: GroupPlan) -> GroupTable:
-        return GroupTable(plan, seed=self.seed, session=self.session)
-
 
 class LockstepSource:
     """One process, one thread: the same parts as with actors, in an order that only the seed decides."""
@@ -83,16 +86,19 @@ class LockstepSource:
     dropped_env_steps = 0
 
     def __init__(self, acting: Acting, plan: GroupPlan) -> None:
-        _, self._batcher, self._inference = acting.make_parts(plan)
+        self._unrolls, self._batcher, self._inference = acting.make_parts(plan)
         self._batch = self._batcher.new_batch()
+        self._session = int(acting.resume.get("session", acting.session))
         env = acting.config.env
-        _, welcome = acting.group_table(plan).assign(0)
+        _, welcome = GroupTable(plan, seed=acting.seed, session=self._session).assign(0)
         self._envs: list[VectorEnv] = [
             make_vector_env(env, plan.group_size, acting.seed, first_env) for first_env in welcome.first_envs
         ]
         self._slots = [empty_slot(env_spec(env), plan.group_size) for _ in self._envs]
         for vector_env, slot in zip(self._envs, self._slots, strict=True):
             vector_env.reset(out=slot.env)
+        if acting.resume:
+            self._set_state(acting.resume)
 
     def next_batch(self) -> Unroll | None:
         while not self._batcher.fill(self._batch):
@@ -107,6 +113,26 @@ class LockstepSource:
     def take_counts(self) -> ActingCounts:
         return self._inference.statistics.take()
 
+    def state(self) -> dict[str, np.ndarray]:
+        arrays = {"session": np.array(self._session)}
+        for name, part in self._parts().items():
+            arrays |= {f"{name}/{key}": array for key, array in part.state().items()}
+        for index, (env, slot) in enumerate(zip(self._envs, self._slots, strict=True)):
+            arrays[f"env/{index}"] = np.frombuffer(env.get_state_bytes(), np.uint8)
+            arrays |= {f"slot/{index}/{number}": array for number, array in enumerate(flatten(slot.env))}
+        return arrays
+
+    def _set_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+        for name, part in self._parts().items():
+            part.set_state({key.removeprefix(f"{name}/"): array for key, array in arrays.items()})
+        for index, (env, slot) in enumerate(zip(self._envs, self._slots, strict=True)):
+            env.set_state_bytes(arrays[f"env/{index}"].tobytes())
+            for number, array in enumerate(flatten(slot.env)):
+                array[...] = arrays[f"slot/{index}/{number}"]
+
+    def _parts(self) -> dict[str, Unrolls | Batcher | Inference]:
+        return {"unrolls": self._unrolls, "batcher": self._batcher, "inference": self._inference}
+
     def close(self) -> None:
         for env in self._envs:
             env.close()
@@ -120,7 +146,8 @@ class ActorSource:
         unrolls, batcher, self._inference = acting.make_parts(plan)
         env = acting.config.env
         schema = Schema(backend_name(env), env.map_name, env_spec(env))
-        transport = SharedMemoryServer(socket_path, schema, plan.group_size, acting.group_table(plan).assign)
+        table = GroupTable(plan, seed=acting.seed, session=acting.session)
+        transport = SharedMemoryServer(socket_path, schema, plan.group_size, table.assign)
         self._server = InferenceServer(transport, self._inference, unrolls, acting.config.inference.max_wait_ms)
         self._batcher = BatcherThread(batcher)
         self._server.start()
@@ -137,6 +164,9 @@ class ActorSource:
 
     def take_counts(self) -> ActingCounts:
         return self._inference.statistics.take()
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {}  # environments in other processes are not restored: groups begin fresh unrolls
 
     @property
     def actors_alive(self) -> int:

@@ -38,7 +38,7 @@ def collect(num_envs, groups, batch_size, batches, with_state=True):
         ],
     )
     policy = SpellingPolicy()
-    acting = Acting(config, policy.step, lambda: policy.version, seed=0, session=0)
+    acting = Acting(config, policy.step, lambda: policy.version, seed=0, session=0, resume={})
     source = LockstepSource(acting, GroupPlan(groups, num_envs // groups, num_actors=1))
     taken = [Unroll(*(array.copy() for array in source.next_batch())) for _ in range(batches)]
     counts = source.take_counts()

@@ -24,7 +24,7 @@ def save(checkpoints, env_steps, value, kind="step"):
 
 def restored_value(checkpoints):
     net = Net(value=-1.0)
-    state, problems = checkpoints.restore_newest("step", {"net": net})
+    _, state, problems = checkpoints.restore_newest("step", {"net": net})
     return float(net.weight[0]), state, problems
 
 

@@ -1,0 +1,98 @@
+"""A one-process run that is killed anywhere and resumed is the run that was never killed, bit for bit."""
+
+import json
+import re
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from processes import TINY, untimed_metrics
+
+from seed_matrace.config import load_config
+from seed_matrace.inference.groups import plan_groups
+from seed_matrace.learner import checkpoints
+from seed_matrace.learner.run import TrainingRun
+from seed_matrace.learner.sources import LockstepSource
+
+TOTAL = 600  # env steps: 30 learner steps
+KILL_POINTS = np.random.default_rng(0).integers(0, 130, size=20)
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing of the program gets to tidy up."""
+
+
+class Silent:
+    def update(self, metrics):
+        pass
+
+    def note(self, text):
+        pass
+
+
+class Countdown:
+    """Kills the run at the n-th of the points where it is asked."""
+
+    def __init__(self, points):
+        self.left = points
+
+    def __call__(self):
+        self.left -= 1
+        if self.left < 0:
+            raise Killed
+
+
+def config(backend):
+    params = [*TINY, f"run.total_env_steps={TOTAL}", "run.report_fraction=0.1", "run.checkpoint_fraction=0.1"]
+    sizes = ["run.num_envs=6", "evaluation.every_fraction=0.2"]  # B = 4 of 6 columns: unrolls are half used at a save
+    return load_config([], [*params, *sizes, f"env.backend='{backend}'"])[0]
+
+
+def train(run_dir, backend, at_every_point=lambda: None, monkeypatch=None):
+    settings = config(backend)
+    run = TrainingRun(settings, Path(run_dir), 3, Silent())
+    source = LockstepSource(run.acting, plan_groups(settings.run.num_envs, 0, 1))
+    if monkeypatch:
+        for owner, name in ((run.learner, "train_step"), (run._writer, "write"), (run._results, "append")):
+            monkeypatch.setattr(owner, name, _interrupted(getattr(owner, name), at_every_point))
+        for owner, name in ((checkpoints.os, "rename"), (checkpoints.np, "savez")):
+            monkeypatch.setattr(owner, name, _interrupted(getattr(owner, name), at_every_point))
+    run.train(source, threading.Event())
+    return [variable.numpy() for variable in [*run.learner.optimizer.variables, *run.learner.policy.variables]]
+
+
+def _interrupted(function, at_every_point):
+    def call(*args, **kwargs):
+        at_every_point()
+        result = function(*args, **kwargs)
+        at_every_point()
+        return result
+
+    return call
+
+
+@pytest.fixture(scope="module", params=["counting", "skirmish"])
+def never_killed(request, tmp_path_factory):
+    run_dir = tmp_path_factory.mktemp("never-killed")
+    return request.param, train(run_dir, request.param), run_dir
+
+
+@pytest.mark.parametrize("point", KILL_POINTS)
+def test_killed_and_resumed_is_never_killed(never_killed, point, tmp_path):
+    backend, weights, reference = never_killed
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        train(tmp_path, backend, Countdown(point), patch)
+    resumed = train(tmp_path, backend)
+    assert untimed_metrics(tmp_path) == untimed_metrics(reference)
+    for array, expected in zip(resumed, weights, strict=True):
+        np.testing.assert_array_equal(array, expected)
+    assert _results(tmp_path) == _results(reference)
+    best = [path.name for path in (tmp_path / "checkpoints").glob("best-*")]
+    assert best == [path.name for path in (reference / "checkpoints").glob("best-*")]
+
+
+def _results(run_dir):
+    return re.sub(
+        r'"elapsed_time": [\d.]+', "", json.dumps(json.loads((run_dir / "eval" / "results.json").read_text()))
+    )
