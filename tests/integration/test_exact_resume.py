@@ -16,7 +16,8 @@ from seed_matrace.learner.run import TrainingRun
 from seed_matrace.learner.sources import LockstepSource
 
 TOTAL = 600  # env steps: 30 learner steps
-KILL_POINTS = np.random.default_rng(0).integers(0, 130, size=20)
+POINTS = np.random.default_rng(0).choice(130, size=20, replace=False).tolist()
+KILLS = [("counting" if index % 2 else "skirmish", point) for index, point in enumerate(sorted(POINTS))]
 
 
 class Killed(BaseException):
@@ -72,15 +73,16 @@ def _interrupted(function, at_every_point):
     return call
 
 
-@pytest.fixture(scope="module", params=["counting", "skirmish"])
-def never_killed(request, tmp_path_factory):
-    run_dir = tmp_path_factory.mktemp("never-killed")
-    return request.param, train(run_dir, request.param), run_dir
+@pytest.fixture(scope="module")
+def never_killed(tmp_path_factory):
+    """Weights and run directory of an undisturbed run, by backend."""
+    run_dirs = {backend: tmp_path_factory.mktemp(backend) for backend in ("counting", "skirmish")}
+    return {backend: (train(run_dir, backend), run_dir) for backend, run_dir in run_dirs.items()}
 
 
-@pytest.mark.parametrize("point", KILL_POINTS)
-def test_killed_and_resumed_is_never_killed(never_killed, point, tmp_path):
-    backend, weights, reference = never_killed
+@pytest.mark.parametrize(("backend", "point"), KILLS)
+def test_killed_and_resumed_is_never_killed(never_killed, backend, point, tmp_path):
+    weights, reference = never_killed[backend]
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
         train(tmp_path, backend, Countdown(point), patch)
     resumed = train(tmp_path, backend)
