@@ -61,8 +61,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, RuntimeError, ArithmeticError, ImportError) as error:
         if values.is_parsed() and values.traceback:
             traceback.print_exc()
-        return _fail(str(error))
+        return _fail(_explained(error))
     return 0
+
+
+def _explained(error: Exception) -> str:
+    if isinstance(error, ImportError) and (error.name or "").startswith("seed_matrace._cext"):
+        return f"{error}; the compiled extensions are missing or old: run ./run_local.sh or pip install ."
+    return str(error)
 
 
 def _fail(message: str) -> int:

@@ -67,6 +67,16 @@ def test_map_that_does_not_exist_leaves_no_directory(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_missing_extension_says_how_to_build_it():
+    program = (
+        "import sys; sys.modules['seed_matrace._cext._skirmish'] = None\n"
+        "import seed_matrace.cli; sys.exit(seed_matrace.cli.main(['train']))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert result.returncode == 2
+    assert "run ./run_local.sh" in result.stderr
+
+
 def test_help_does_not_load_tensorflow():
     program = "import sys, seed_matrace.cli as c; c.main(['train', '--help']); print('tensorflow' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
