@@ -6,26 +6,47 @@ Importing this package is light: TensorFlow is loaded only by what needs it.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seed_matrace.envs.base import VectorEnv
     from seed_matrace.evaluation.policy import TrainedPolicy
+    from seed_matrace.skirmish.smac_env import SmacEnv
 
 __version__ = "0.1.0"
-__all__ = ["load_policy", "make_vector_env"]
+__all__ = ["load_policy", "make_env", "make_vector_env"]
 
 
-def make_vector_env(map_name: str, num_envs: int, seed: int = 0) -> VectorEnv:
-    """``num_envs`` battles on ``map_name`` that step together, with ``.spec``, ``.reset()`` and ``.step(actions)``.
+def make_env(map_name: str = "8m", seed: int | None = None, **smac_options: Any) -> SmacEnv:
+    """One battle with the methods of ``smac.env.StarCraft2Env``, for code written for SMAC (docs/smac_interface.md).
+
+    Args:
+      seed: at least 0; drawn if None.
+      smac_options: SMAC's options by name, as ``obs_last_action=True``.
 
     Raises:
+      TypeError: unknown option; the message names the near ones.
+      ValueError: unknown map, likewise; a value of the wrong type or out of range.
+    """
+    from seed_matrace.skirmish.smac_env import SmacEnv
+
+    return SmacEnv(map_name, seed, **smac_options)
+
+
+def make_vector_env(map_name: str, num_envs: int, seed: int = 0, **smac_options: Any) -> VectorEnv:
+    """``num_envs`` battles on ``map_name`` that step together, with ``.spec``, ``.reset()`` and ``.step(actions)``.
+
+    Args:
+      smac_options: SMAC's options by name, as ``obs_last_action=True``.
+
+    Raises:
+      TypeError: unknown option; the message names the near ones.
       ValueError: unknown map; the message names the near ones.
     """
-    from seed_matrace.config import EnvConfig
-    from seed_matrace.envs.registry import make_vector_env as make
+    from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
+    from seed_matrace.smac_options import SmacOptions
 
-    return make(EnvConfig(map_name=map_name), num_envs, seed)
+    return SkirmishVectorEnv(map_name, num_envs, seed, options=SmacOptions.from_dict(smac_options))
 
 
 def load_policy(run_dir: str | os.PathLike[str], checkpoint: str = "best") -> TrainedPolicy:
