@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import MutableSequence, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +99,9 @@ class SmacEnv(SmacInfo):
         given = self._checked(actions)
         reward, won, ended = self._play(given)
         played = self._battles.last_step()[1][0].tolist()
-        if self.options.heuristic_ai and isinstance(actions, (MutableSequence, np.ndarray)):
-            actions[:] = played
+        if self.options.heuristic_ai and hasattr(actions, "__setitem__"):
+            for agent, action in enumerate(played):
+                actions[agent] = action
         units = self._battles.units()[0]
         dead = units[HEALTH_ROW] <= 0
         self.death_tracker_ally = dead[: self.n_agents].astype(np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from seed_matrace._cext import reference
 from seed_matrace.skirmish.features import smac_features
 from seed_matrace.skirmish.layout import FeatureLayout
+from seed_matrace.smac_options import SmacOptions
 
 MAPS: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "smac_maps.json").read_text())["maps"]
 HEALTH = {"Marine": 45, "Marauder": 125, "Medivac": 150, "Stalker": 80, "Zealot": 100, "Colossus": 200, "Colosus": 200,
@@ -64,6 +66,15 @@ def random_units(layout: FeatureLayout, tables: int, rng: np.random.Generator, s
     return units
 
 
+def random_options(rng: np.random.Generator) -> SmacOptions:
+    """A fair coin for every option that features depend on."""
+    names = ("obs_all_health", "obs_own_health", "obs_last_action", "obs_pathing_grid", "obs_terrain_height",
+             "obs_instead_of_state", "obs_timestep_number", "state_last_action", "state_timestep_number")  # fmt: skip
+    options = {name: bool(rng.integers(2)) for name in names}
+    whole = options["obs_pathing_grid"] or options["obs_terrain_height"]
+    return SmacOptions(**options, move_amount=float(rng.choice([1, 2, 3] if whole else [0.5, 2, 2.5])))
+
+
 @pytest.mark.parametrize("name", sorted(MAPS))
 def test_sizes_are_the_published_ones(name: str) -> None:
     facts = MAPS[name]
@@ -88,6 +99,37 @@ def test_kernel_equals_naive_twin(name: str, step: float) -> None:
             assert array.dtype == twin.dtype
             np.testing.assert_array_equal(array[table], twin)
             assert array[table].tobytes() == twin.tobytes()
+
+
+@pytest.mark.parametrize("name", sorted(MAPS))
+def test_kernel_equals_naive_twin_with_any_options(name: str) -> None:
+    rng = np.random.default_rng([len(name), 7])
+    for _ in range(16):
+        plain = make_layout(MAPS[name], rng)
+        height = rng.integers(0, 256, (32, 32)) / 255
+        layout = dataclasses.replace(
+            plain.with_options(random_options(rng), MAPS[name]["episode_limit"]), height=height
+        )
+        units = random_units(layout, 2, rng, 1 / 4096)
+        last_action = rng.integers(-1, layout.n_actions, (2, layout.n_agents)).astype(np.int32)
+        step = rng.integers(0, layout.episode_limit + 1, 2).astype(np.int32)
+        got = smac_features(layout, units, last_action, step)
+        for table in range(2):
+            want = reference.smac_features(layout, units[table], last_action[table].tolist(), int(step[table]))
+            for array, twin in zip(got, want, strict=True):
+                assert array[table].tobytes() == twin.tobytes(), layout.options.changed()
+
+
+def test_terrain_height_is_upside_down() -> None:
+    """SMAC quirk: it turns the heights, but not the walkable grid."""
+    layout = make_layout(MAPS["3m"], np.random.default_rng(0))
+    height = np.zeros((32, 32))
+    height[10, 20] = 0.5
+    layout = dataclasses.replace(layout.with_options(SmacOptions(obs_terrain_height=True), 60), height=height)
+    units = np.zeros((1, 5, 6), np.float32)
+    units[0, 2, 0], units[0, 0], units[0, 1] = 45, 10.5, 11.5  # 11 = 31 - 20
+    features = smac_features(layout, units, np.full((1, 3), -1, np.int32))
+    np.testing.assert_array_equal(features.obs[0, 0, 4:13], [0, 0, 0, 0, 0, 0, 0, 0, 0.5])
 
 
 def test_distance_six_can_be_attacked_and_distance_nine_is_not_seen() -> None:
@@ -126,3 +168,5 @@ def test_wrong_tables_are_refused() -> None:
         smac_features(layout, units, last_action[:1])
     with pytest.raises(ValueError, match="below 9"):
         smac_features(layout, units, last_action + 10)
+    with pytest.raises(ValueError, match="step is int64"):
+        smac_features(layout, units, last_action, np.zeros(2, np.int64))
