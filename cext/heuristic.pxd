@@ -1,7 +1,8 @@
 """SMAC's scripted team: everybody goes for the nearest enemy until it is dead, healers for the nearest wounded.
 
 Source: get_agent_action_heuristic of starcraft2.py, SMAC 1.0.0, and what it does rather than means: marauders do go
-for medivacs, because it looks for the allied medivac's type id among enemies, and the dead choose on.
+for medivacs, because it looks for the allied medivac's type id among enemies. Only the dead, for whom it goes on to
+name actions that nobody carries out, do nothing here.
 """
 
 from libc.math cimport fabs, sqrt
@@ -63,6 +64,8 @@ cdef inline int heuristic_action(
     cdef bint heal = layout.healer[agent]
     cdef int first = 0 if heal else battle.n_agents
     cdef int action
+    if battle.health[agent] <= 0:
+        return NO_OP
     if target[0] < 0 or not wanted(battle, layout, first + target[0], heal):
         target[0] = nearest_wanted(battle, layout, agent, heal)
     if target[0] < 0:

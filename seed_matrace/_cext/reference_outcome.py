@@ -84,6 +84,8 @@ class ScriptedTeam:
         def distance(slot: int) -> float:
             return math.hypot(x[slot] - x[agent], y[slot] - y[agent])
 
+        if units[HEALTH, agent] <= 0:
+            return 0
         target = self.targets[agent]
         if target is None or not wanted(first + target):
             near = [slot for slot in range(first, last) if wanted(slot) and distance(slot) < self._diagonal()]
