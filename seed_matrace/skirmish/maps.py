@@ -56,6 +56,7 @@ class SkirmishMap:
     walkable: np.ndarray  # uint8 [width, height], indexed [x, y]
     climbable: np.ndarray  # the same for units that walk cliffs
     type_order: tuple[tuple[str, ...], tuple[str, ...]]  # own, enemy: unit types by their number in SMAC's one-hot
+    height: np.ndarray | None = None  # float64 [width, height] in 0..1, what the game reports; None: flat
 
     @property
     def n_agents(self) -> int:
@@ -123,6 +124,7 @@ class SkirmishMap:
             gauge_norm=np.array([unit.smac_max_cooldown for unit in units], np.float64),
             type_number=np.array([self._type_number(slot) for slot in range(len(units))], np.int32),
             healer=np.array([unit.heals for unit in units], np.uint8),
+            height=self.height,
         )
 
     def _type_number(self, slot: int) -> int:
@@ -155,6 +157,13 @@ def _ground(terrain: str, symbols: str) -> np.ndarray:
     rows = _read("terrains", terrain)["rows"]
     top_down = np.array([[cell in symbols for cell in row] for row in rows], np.uint8)
     return np.ascontiguousarray(top_down[::-1].T)
+
+
+def _height(terrain: str) -> np.ndarray:
+    """float64 [width, height] in 0..1: terrain height as the game reports it."""
+    heights = _read("terrains", terrain)["heights"]
+    top_down = np.array([[heights["levels"][cell] for cell in row] for row in heights["rows"]], np.float64)
+    return np.ascontiguousarray(top_down[::-1].T) / 255
 
 
 def _groups(entries: list[dict[str, Any]]) -> tuple[UnitGroup, ...]:
@@ -197,6 +206,7 @@ def load_map(name: str) -> SkirmishMap:
         playable_area=tuple(document["playable_area"]),
         walkable=_ground(document["terrain"], WALKABLE),
         climbable=_ground(document["terrain"], CLIMBABLE),
+        height=_height(document["terrain"]),
         type_order=(
             tuple(document.get("ally_types", _types(allies))),
             tuple(document.get("enemy_types", _types(enemies))),

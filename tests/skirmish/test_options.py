@@ -118,6 +118,16 @@ def test_simulator_shows_what_the_twin_makes_of_its_units(name: str) -> None:
             np.testing.assert_array_equal(got[0], twin)
 
 
+def test_heights_of_floor_pit_ledge_and_ramp() -> None:
+    """By the row in which the game has them, before SMAC turns them."""
+    heights = {name: np.rint(255 * load_map(name).layout.smac_height[:, ::-1]) for name in map_names()}
+    for name, height in heights.items():
+        assert set(np.unique(height)) <= {127, 135, 191, 193, 197, 201, 207}
+        assert (height[load_map(name).walkable == 1] >= 191).all(), name
+    assert heights["2c_vs_64zg"][16, 16] == 207 and heights["2c_vs_64zg"][16, 9] == 191
+    assert heights["2c_vs_64zg"][4:7, 16].tolist() == [193, 197, 201]
+
+
 def test_medivacs_alone_have_lost_and_an_enemy_medivac_alone_is_beaten() -> None:
     """On MMM maps; with nobody left at all it is a defeat too, elsewhere a draw."""
     plain = load_map("3m").layout
