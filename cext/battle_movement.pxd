@@ -13,6 +13,7 @@ from battle_paths cimport stands, turn_corner
 cdef enum:
     LOOK_AHEAD = 4  # steps: far enough not to walk into the notch between two neighbours
     PUSH_ROUNDS = 2
+    GAPS = 8  # places on either side of a target that a melee unit considers
 
 
 cdef inline float snap(float v) noexcept nogil:
@@ -120,6 +121,50 @@ cdef inline float shorter_side(const Battle* battle, const Scratch* scratch, int
     return 1.0 if cross >= 0 else -1.0
 
 
+cdef inline bint taken(const Battle* battle, const Line* line, int u, float x, float y) noexcept nogil:
+    """Whether somebody who stands and fights leaves unit u no room at (x, y)."""
+    cdef int v, hits = 0
+    cdef float dx, dy, gap
+    cdef float separation = battle.stats[u].separation
+    for v in range(line.count):
+        dx = line.x[v] - x
+        dy = line.y[v] - y
+        gap = separation + line.separation[v]
+        hits += dx * dx + dy * dy < gap * gap
+    return hits > 0
+
+
+cdef inline float find_gap(const Battle* battle, Scratch* scratch, int u, float side) noexcept nogil:
+    """Puts the nearest free place round a crowded target in the place of u's destination.
+
+    Returns:
+      On which side of the straight way it is: 1 left, -1 right; ``side``, which goes first, if all are taken.
+    """
+    cdef int target = battle.target[u], _k, _turn
+    cdef float reach = <float>0.95 * (battle.stats[u].reach + battle.stats[target].radius)
+    cdef float dx = battle.x[u] - battle.x[target], dy = battle.y[u] - battle.y[target]
+    cdef float distance = sqrtf(dx * dx + dy * dy)
+    cdef float step_cosine = 0.9238795, step_sine = 0.38268343  # 22.5 degrees
+    cdef float cosine = 1.0, sine = 0.0, turned, x, y
+    if not distance > 0:
+        return side
+    dx = dx * reach / distance
+    dy = dy * reach / distance
+    for _k in range(GAPS):
+        turned = cosine * step_cosine - sine * step_sine
+        sine = sine * step_cosine + cosine * step_sine
+        cosine = turned
+        for _turn in range(2):
+            x = battle.x[target] + (cosine * dx + side * sine * dy)
+            y = battle.y[target] + (cosine * dy - side * sine * dx)
+            if not taken(battle, &scratch.lines[battle.stats[u].layer], u, x, y) and stands(battle, u, x, y):
+                scratch.to_x[u] = x
+                scratch.to_y[u] = y
+                return side
+            side = -side
+    return side
+
+
 cdef inline void walk(Battle* battle, Scratch* scratch, int u) noexcept nogil:
     """One loop's step towards the goal, round those who stand in the way; no step if there is no way round."""
     cdef float dx = scratch.to_x[u] - battle.x[u]
@@ -136,6 +181,15 @@ cdef inline void walk(Battle* battle, Scratch* scratch, int u) noexcept nogil:
     if try_turn(battle, scratch, u, dx, dy, 1.0, 0.0):
         return
     side = shorter_side(battle, scratch, u, dx, dy)
+    if battle.stats[u].melee and battle.target[u] >= 0:
+        side = find_gap(battle, scratch, u, side)
+        dx = scratch.to_x[u] - battle.x[u]
+        dy = scratch.to_y[u] - battle.y[u]
+        scale = speed / max(sqrtf(dx * dx + dy * dy), speed)
+        dx = dx * scale
+        dy = dy * scale
+        if try_turn(battle, scratch, u, dx, dy, 1.0, 0.0):
+            return
     if not detour(battle, scratch, u, dx, dy, side):
         detour(battle, scratch, u, dx, dy, -side)
 

@@ -21,6 +21,8 @@ STANDING, ANCHORED, MOVING = range(3)
 LOOPS_PER_STEP = 8
 LOOK_AHEAD = F(4)
 PUSH_ROUNDS = 2
+GAPS = 8
+GAP_TURN = (F(0.9238795), F(0.38268343))
 MASK = (1 << 64) - 1
 BATTLE_STREAM = 1
 UNTOUCHED, LANDED = 0, 1  # what a lance did to somebody; above LANDED: loops until the hit, plus LANDED
@@ -469,15 +471,40 @@ class ReferenceBattle:
             unit.order = IDLE
         side = shorter_side(unit, dx, dy, [other for other in anchored if other.ally == unit.ally])
         line = [other for other in anchored if other.type.above_ground == unit.type.above_ground]
-        turns = [(F(1), F(0))]
-        turns += [(cosine, side * sine) for cosine, sine in TURNS]
-        turns += [(cosine, -side * sine) for cosine, sine in TURNS]
-        for cosine, sine in turns:
-            step_x, step_y = cosine * dx - sine * dy, sine * dx + cosine * dy
-            probe = unit.x + step_x * LOOK_AHEAD, unit.y + step_y * LOOK_AHEAD
-            if not any(in_the_way(unit, other, *probe) for other in line):
-                unit.next = (unit.x + step_x, unit.y + step_y)
-                return
+        if try_turn(unit, line, dx, dy, (F(1), F(0))):
+            return
+        turns = list(TURNS)
+        if unit.type.weapon.melee and unit.target is not None:
+            side = self.find_gap(unit, line, side)
+            dx, dy = unit.to[0] - unit.x, unit.to[1] - unit.y
+            scale = speed / max(np.sqrt(dx * dx + dy * dy), speed)
+            dx, dy = dx * scale, dy * scale
+            turns = [(F(1), F(0)), *TURNS]
+        for way in (side, -side):
+            for cosine, sine in turns:
+                if try_turn(unit, line, dx, dy, (cosine, way * sine)):
+                    return
+
+    def find_gap(self, unit: Unit, line: list[Unit], side: F) -> F:
+        """Nearest free place round a crowded target, 22.5 degrees apart; returns on which side it is."""
+        target = unit.target
+        assert target is not None
+        reach = F(0.95) * (F(unit.type.weapon.range + unit.type.radius) + F(target.type.radius))
+        dx, dy = unit.x - target.x, unit.y - target.y
+        distance = np.sqrt(dx * dx + dy * dy)
+        if not distance > 0:
+            return side
+        dx, dy = dx * reach / distance, dy * reach / distance
+        cosine, sine = F(1), F(0)
+        for _ in range(GAPS):
+            cosine, sine = cosine * GAP_TURN[0] - sine * GAP_TURN[1], sine * GAP_TURN[0] + cosine * GAP_TURN[1]
+            for way in (side, -side):
+                x = target.x + (cosine * dx + way * sine * dy)
+                y = target.y + (cosine * dy - way * sine * dx)
+                if self.stands(unit, x, y) and not any(takes(unit, other, x, y) for other in line):
+                    unit.to = (x, y)
+                    return way
+        return side
 
     def settle(self, unit: Unit) -> None:
         x, y = snap(unit.next[0]), snap(unit.next[1])
@@ -533,6 +560,24 @@ def shorter_side(unit: Unit, dx: F, dy: F, line: list[Unit]) -> F:
         line_x = sum((other.x for other in line), F(0)) / F(len(line))
         line_y = sum((other.y for other in line), F(0)) / F(len(line))
     return F(1) if dx * (unit.y - line_y) - dy * (unit.x - line_x) >= 0 else F(-1)
+
+
+def try_turn(unit: Unit, line: list[Unit], dx: F, dy: F, turn: tuple[F, F]) -> bool:
+    """Takes the step (dx, dy) turned by an angle, if nobody is in the way there."""
+    cosine, sine = turn
+    step_x, step_y = cosine * dx - sine * dy, sine * dx + cosine * dy
+    probe = unit.x + step_x * LOOK_AHEAD, unit.y + step_y * LOOK_AHEAD
+    if any(in_the_way(unit, other, *probe) for other in line):
+        return False
+    unit.next = (unit.x + step_x, unit.y + step_y)
+    return True
+
+
+def takes(unit: Unit, other: Unit, x: F, y: F) -> bool:
+    """Whether ``other`` leaves no room at (x, y)."""
+    dx, dy = other.x - x, other.y - y
+    gap = F(unit.type.separation_radius) + F(other.type.separation_radius)
+    return bool(dx * dx + dy * dy < gap * gap)
 
 
 def in_the_way(unit: Unit, other: Unit, x: F, y: F) -> bool:

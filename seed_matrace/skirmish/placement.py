@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-ROW_PITCH = 7 / 8  # of the width of a unit; a little more than the sqrt(3)/2 of the densest packing, and exact
 GRID = 4096  # positions of the engine per cell
 
 
@@ -17,7 +16,7 @@ def pack(
     walkable: np.ndarray,
     taken: Sequence[tuple[float, float, float]] = (),
 ) -> list[tuple[float, float]]:
-    """Places equal discs as densely as discs go, in rows, each on the free place nearest to ``center``.
+    """Places equal discs in square rows, each on the free place nearest to ``center``, clockwise from the east.
 
     Args:
       center: spawn point (x, y) in map cells; rounded to the engine's grid.
@@ -33,7 +32,7 @@ def pack(
       ValueError: no room on walkable ground.
     """
     center = (round(center[0] * GRID) / GRID, round(center[1] * GRID) / GRID)
-    places = _rows(center, 2 * radius, walkable)
+    places = _squares(center, 2 * radius, walkable)
     for x, y, other in taken:
         gap = radius + other
         places = places[(places[:, 0] - x) ** 2 + (places[:, 1] - y) ** 2 >= gap * gap]
@@ -42,15 +41,13 @@ def pack(
     return [(float(x), float(y)) for x, y in places[:count]]
 
 
-def _rows(center: tuple[float, float], width: float, walkable: np.ndarray) -> np.ndarray:
-    """Walkable places [P, 2] in staggered rows, nearest to ``center`` first, ties from west to east and southmost."""
-    reach = int(max(walkable.shape) / (width * ROW_PITCH)) + 1
-    columns, rows = np.meshgrid(np.arange(-reach, reach + 1), np.arange(-reach, reach + 1), indexing="ij")
-    xs = (center[0] + (columns + rows % 2 / 2) * width).ravel()
-    ys = (center[1] + rows * width * ROW_PITCH).ravel()
+def _squares(center: tuple[float, float], width: float, walkable: np.ndarray) -> np.ndarray:
+    """Walkable places [P, 2] side by side, nearest to ``center`` first, those as near clockwise from the east."""
+    reach = int(max(walkable.shape) / width) + 1
+    columns, rows = (axis.ravel() for axis in np.mgrid[-reach : reach + 1, -reach : reach + 1])
+    xs, ys = center[0] + columns * width, center[1] + rows * width
     inside = (xs >= 0) & (xs < walkable.shape[0]) & (ys >= 0) & (ys < walkable.shape[1])
-    xs, ys = xs[inside], ys[inside]
-    ground = walkable[xs.astype(int), ys.astype(int)]
-    xs, ys = xs[ground], ys[ground]
-    order = np.lexsort((ys, xs, (xs - center[0]) ** 2 + (ys - center[1]) ** 2))
+    inside[inside] = walkable[xs[inside].astype(int), ys[inside].astype(int)]
+    order = np.lexsort((np.arctan2(-rows, columns) % (2 * np.pi), rows**2 + columns**2))
+    order = order[inside[order]]
     return np.stack([xs[order], ys[order]], axis=1)
