@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seed_matrace._cext.reference_outcome import end_code, reward
 from seed_matrace.skirmish.maps import SkirmishMap
 from seed_matrace.skirmish.rules import battle_rules
 from seed_matrace.skirmish.units import MOVERS, UnitType
@@ -128,7 +129,6 @@ class ReferenceBattle:
     def __init__(self, battle_map: SkirmishMap, seed: int, env: int) -> None:
         self.map = battle_map
         self.rules = battle_rules(battle_map)
-        self.heals = any(unit.heals for unit in battle_map.units)
         self.random = RandomStream(seed, env, BATTLE_STREAM)
         self.start()
 
@@ -152,35 +152,21 @@ class ReferenceBattle:
 
     def step(self, actions: Sequence[int]) -> tuple[float, int | None]:
         """One env step; returns SMAC's scaled reward and its end code (1 won, -1 lost, 0 drawn, None goes on)."""
-        before = [float(unit.health) + float(unit.shield) if unit.health > 0 else 0.0 for unit in self.enemies]
+        before = self.table()
         for unit, action in zip(self.allies, actions, strict=True):
             self.give_order(unit, int(action))
         for _ in range(LOOPS_PER_STEP):
             self.game_loop()
-        return self.outcome(before)
+        layout, after = self.map.layout, self.table()
+        divisor = (
+            10 * len(self.enemies) + 200 + sum(unit.type.health + unit.type.shield for unit in self.enemies)
+        ) / 20
+        return reward(layout, divisor, before, after), end_code(layout, after)
 
-    def still_fights(self, team: list[Unit]) -> bool:
-        """SMAC counts a team as beaten when nobody lives, or nobody but medivacs (of the enemy: but one)."""
-        living = [unit for unit in team if unit.health > 0]
-        fighters = [unit for unit in living if not unit.type.heals]
-        return bool(fighters) or (team is self.enemies and len(living) > 1)
-
-    def outcome(self, before: list[float]) -> tuple[float, int | None]:
-        damage = deaths = 0.0
-        for unit, previous in zip(self.enemies, before, strict=True):
-            if previous > 0 and unit.health <= 0:
-                deaths += 10
-                damage += previous
-            elif previous > 0:
-                damage += previous - (float(unit.health) + float(unit.shield))
-        reward = abs(damage + deaths)
-        allies, enemies = self.still_fights(self.allies), self.still_fights(self.enemies)
-        if allies and not enemies:
-            reward += 200
-        full = sum(unit.type.health + unit.type.shield for unit in self.enemies)
-        scaled = reward / ((10 * len(self.enemies) + 200 + full) / 20)
-        code = None if allies and enemies else 1 if allies else -1 if enemies or self.heals else 0
-        return scaled, code
+    def table(self) -> np.ndarray:
+        """The units as float32 [5, U]: x, y, health, shield, gauge."""
+        columns = ("x", "y", "health", "shield", "gauge")
+        return np.array([[getattr(unit, column) for unit in self.units] for column in columns], F)
 
     def give_order(self, unit: Unit, action: int) -> None:
         if action == 0:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+COLUMN_PITCH = 7 / 8  # of the width of a unit; a little more than the sqrt(3)/2 of the densest packing, and exact
 GRID = 4096  # positions of the engine per cell
 
 
@@ -16,7 +17,7 @@ def pack(
     walkable: np.ndarray,
     taken: Sequence[tuple[float, float, float]] = (),
 ) -> list[tuple[float, float]]:
-    """Places equal discs in square rows, each on the free place nearest to ``center``, clockwise from the east.
+    """Places equal discs as densely as discs go, in columns, each on the free place nearest to ``center``.
 
     Args:
       center: spawn point (x, y) in map cells; rounded to the engine's grid.
@@ -32,7 +33,7 @@ def pack(
       ValueError: no room on walkable ground.
     """
     center = (round(center[0] * GRID) / GRID, round(center[1] * GRID) / GRID)
-    places = _squares(center, 2 * radius, walkable)
+    places = _columns(center, 2 * radius, walkable)
     for x, y, other in taken:
         gap = radius + other
         places = places[(places[:, 0] - x) ** 2 + (places[:, 1] - y) ** 2 >= gap * gap]
@@ -41,13 +42,13 @@ def pack(
     return [(float(x), float(y)) for x, y in places[:count]]
 
 
-def _squares(center: tuple[float, float], width: float, walkable: np.ndarray) -> np.ndarray:
-    """Walkable places [P, 2] side by side, nearest to ``center`` first, those as near clockwise from the east."""
-    reach = int(max(walkable.shape) / width) + 1
+def _columns(center: tuple[float, float], width: float, walkable: np.ndarray) -> np.ndarray:
+    """Walkable places [P, 2] in staggered columns, nearest to ``center`` first, ties from the east, then the south."""
+    reach = int(max(walkable.shape) / (width * COLUMN_PITCH)) + 1
     columns, rows = (axis.ravel() for axis in np.mgrid[-reach : reach + 1, -reach : reach + 1])
-    xs, ys = center[0] + columns * width, center[1] + rows * width
+    xs, ys = center[0] + columns * width * COLUMN_PITCH, center[1] + (rows + columns % 2 / 2) * width
     inside = (xs >= 0) & (xs < walkable.shape[0]) & (ys >= 0) & (ys < walkable.shape[1])
     inside[inside] = walkable[xs[inside].astype(int), ys[inside].astype(int)]
-    order = np.lexsort((np.arctan2(-rows, columns) % (2 * np.pi), rows**2 + columns**2))
-    order = order[inside[order]]
+    xs, ys = xs[inside], ys[inside]
+    order = np.lexsort((ys, -xs, np.round((xs - center[0]) ** 2 + (ys - center[1]) ** 2, 5)))
     return np.stack([xs[order], ys[order]], axis=1)

@@ -12,7 +12,7 @@ from seed_matrace.smac_options import SmacOptions
 from seed_matrace.specs import EnvSpec, empty_env_output, env_output_spec
 from seed_matrace.types import EnvOutput, flatten
 
-VERSION = "1"  # of the rules: grows whenever a battle of the same seed and actions can play differently
+VERSION = "2"  # of the rules: grows whenever a battle of the same seed and actions can play differently
 BACKEND = f"skirmish-{VERSION}"
 
 

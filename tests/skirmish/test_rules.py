@@ -93,7 +93,7 @@ def test_cooldown_after_a_shot_is_the_period_less_the_damage_point_plus_the_rand
 
 def test_focus_fire_beats_spread_fire() -> None:
     assert win_rate("3m", "weakest") > 0.95
-    assert win_rate("8m", "weakest") > win_rate("8m", "nearest") + 0.3
+    assert win_rate("MMM", "weakest") > win_rate("MMM", "nearest") + 0.3
 
 
 def test_a_march_of_many_keeps_units_apart() -> None:
