@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import operator
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,9 +50,9 @@ class SmacEnv(SmacInfo):
     def seed(self, seed: int | None = None) -> int:
         """The seed that the battles are played with; a given one counts from the next ``reset``."""
         if seed is not None:
-            if not 0 <= seed < 2**63:
+            self._seed = operator.index(seed)
+            if not 0 <= self._seed < 2**63:
                 raise ValueError(f"seed is {seed}; at least 0 and less than 2**63 expected")
-            self._seed = int(seed)
             self._playing = self._closed = False
             # Rewards are scaled here: SMAC's maximum can grow, see reset.
             self._battles: Skirmish = build_battles(

@@ -8,7 +8,8 @@ from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
 from seed_matrace.specs import empty_env_output, env_output_spec
 from seed_matrace.types import flatten
 
-BACKENDS = [EnvConfig("3m"), EnvConfig("5m_vs_6m"), EnvConfig(backend="counting")]
+OPTIONS = {"obs_last_action": True, "obs_timestep_number": True, "reward_only_positive": False}
+BACKENDS = [EnvConfig("3m"), EnvConfig("5m_vs_6m"), EnvConfig("2s3z", **OPTIONS), EnvConfig(backend="counting")]
 NUM_ENVS = 5
 
 

@@ -213,6 +213,8 @@ def test_bad_input() -> None:
         make_env("3m", obs_last_acton=True)
     with pytest.raises(ValueError, match="seed is -1"):
         make_env("3m", seed=-1)
+    with pytest.raises(TypeError, match="float"):
+        make_env("3m", seed=1.5)
     env = make_env("3m")
     env.reset()
     with pytest.raises(ValueError, match="2 actions given; one for each of 3 agents"):
