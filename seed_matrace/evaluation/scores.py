@@ -1,0 +1,158 @@
+"""The scores of many runs, side by side, as long as they compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seed_matrace.evaluation.results import ABSOLUTE, read_results
+from seed_matrace.evaluation.statistics import Estimate, Measure, Sample, estimate
+
+ENV_STEPS = "env_steps"
+
+
+@dataclass(frozen=True)
+class Score:
+    """What one run achieved.
+
+    Attributes:
+      variant: what was tried, e.g. "entropy_cost=0.1".
+      task: SMAC map.
+      backend: what played the battles, with its version, e.g. "skirmish-1".
+      seed: the run's seed.
+      win_rate: share of battles won.
+      episodes: how many battles that is.
+      steps: how long it was trained, in ``step_unit``.
+      step_unit: "env_steps", or what another tool counted.
+      kind: "final" (the last evaluation) or "absolute" (the best weights replayed over many episodes).
+    """
+
+    variant: str
+    task: str
+    backend: str
+    seed: int
+    win_rate: float
+    episodes: int
+    steps: int
+    step_unit: str = ENV_STEPS
+    kind: str = "final"
+
+
+def read_scores(run_dir: str | Path, variant: str) -> dict[str, Score]:
+    """The final score of a run, and its absolute one if that was played, by kind; none before an evaluation.
+
+    Raises:
+      ValueError: ``eval/results.json`` is not that of one run.
+    """
+    try:
+        results = read_results(run_dir)
+    except FileNotFoundError:
+        return {}
+    environment, task, run_name, run = _only_run(results, Path(run_dir))
+    steps = sorted((entry for name, entry in run.items() if name != ABSOLUTE), key=lambda entry: entry["step_count"])
+    if not steps:
+        return {}
+
+    def score(outcomes: dict[str, Any], kind: str) -> Score:
+        won = outcomes["win_rate"]
+        return Score(
+            variant=variant,
+            task=task,
+            backend=environment.removeprefix("smac-"),
+            seed=int(run_name.removeprefix("seed_")),
+            win_rate=float(np.mean(won)),
+            episodes=len(won),
+            steps=int(steps[-1]["step_count"]),
+            kind=kind,
+        )
+
+    scores = {"final": score(steps[-1], "final")}
+    if ABSOLUTE in run:
+        scores["absolute"] = score(run[ABSOLUTE], "absolute")
+    return scores
+
+
+def _only_run(results: dict[str, Any], run_dir: Path) -> tuple[str, str, str, dict[str, Any]]:
+    """(environment, task, run, its entries) of a results file, which must hold a single run."""
+    path: list[str] = []
+    inner: dict[str, Any] = results
+    for level in ("environment", "task", "algorithm", "run"):
+        if len(inner) != 1:
+            raise ValueError(f"the results of {run_dir} hold {len(inner)} of what should be one {level}")
+        ((name, inner),) = inner.items()
+        path.append(name)
+    return path[0], path[1], path[3], inner
+
+
+class ScoreTable:
+    """Scores of several variants on several tasks that may stand in one table.
+
+    Raises:
+      ValueError: no score; scores of different backends, step units or kinds; one variant, task and seed twice.
+    """
+
+    def __init__(self, scores: Iterable[Score]) -> None:
+        self._scores = list(scores)
+        if not self._scores:
+            raise ValueError("no run has a score yet")
+        for what in ("backend", "step_unit", "kind"):
+            found = sorted({getattr(score, what) for score in self._scores})
+            if len(found) > 1:
+                raise ValueError(f"scores of different {what}s do not compare: {', '.join(found)}")
+        self._refuse_repeats()
+
+    def _refuse_repeats(self) -> None:
+        seen = set()
+        for score in self._scores:
+            key = (score.variant, score.task, score.seed)
+            if key in seen:
+                raise ValueError(f"two runs of {score.variant} on {score.task} have seed {score.seed}")
+            seen.add(key)
+
+    @property
+    def backend(self) -> str:
+        return self._scores[0].backend
+
+    @property
+    def kind(self) -> str:
+        return self._scores[0].kind
+
+    @property
+    def variants(self) -> list[str]:
+        """In the order in which they were given."""
+        return list(dict.fromkeys(score.variant for score in self._scores))
+
+    @property
+    def tasks(self) -> list[str]:
+        """In the order in which they were given."""
+        return list(dict.fromkeys(score.task for score in self._scores))
+
+    def of(self, variant: str, task: str) -> list[Score]:
+        """A variant's scores on a task, one per seed; perhaps none."""
+        return [score for score in self._scores if (score.variant, score.task) == (variant, task)]
+
+    def common_tasks(self, variants: Sequence[str] | None = None) -> list[str]:
+        """Tasks on which each of ``variants`` (all, if None) has a score."""
+        wanted = self.variants if variants is None else variants
+        return [task for task in self.tasks if all(self.of(variant, task) for variant in wanted)]
+
+    def sample(self, variant: str, tasks: Sequence[str]) -> Sample:
+        """Win rates as ``statistics`` takes them: one array per task."""
+        return [np.array([score.win_rate for score in self.of(variant, task)]) for task in tasks]
+
+    def estimate(self, measure: Measure, *variants: str, tasks: Sequence[str] | None = None) -> Estimate:
+        """A measure of one variant, or of two against each other.
+
+        Args:
+          tasks: over which; those that the variants share, if None.
+
+        Raises:
+          ValueError: a variant has no score on one of the tasks, or there is no task.
+        """
+        tasks = self.common_tasks(variants) if tasks is None else tasks
+        episodes = [score.episodes for variant in variants for task in tasks for score in self.of(variant, task)]
+        return estimate(measure, *(self.sample(variant, tasks) for variant in variants), episodes=episodes or [0])
