@@ -54,7 +54,14 @@ class EnvConfig(_Checked, SmacOptions):
 class NetworkConfig(_Checked):
     policy_layers: tuple[int, ...] = _option((64, 64), "hidden layers of the policy, shared by all agents", low=1)
     critic_layers: tuple[int, ...] = _option((64, 64), "hidden layers of the central critic", low=1)
-    critic_input: str = _option("joint_obs", "what the critic sees", choices=("joint_obs", "state"))
+    critic_input: str = _option(
+        "joint_obs", "what the critic sees; own_obs: one value per agent", choices=("joint_obs", "state", "own_obs")
+    )
+
+    @property
+    def one_value_per_agent(self) -> bool:
+        """Whether critics are decentralised."""
+        return self.critic_input == "own_obs"
 
 
 @dataclass(frozen=True)
@@ -64,8 +71,15 @@ class LossConfig(_Checked):
     clip_rho_threshold: float = _option(1.0, "rho-bar of the paper, eq. 2", low=0.0)
     clip_c_threshold: float = _option(1.0, "c-bar of the paper, eq. 2", low=0.0)
     clip_pg_rho_threshold: float = _option(1.0, "clips the ratio in the policy gradient", low=0.0)
-    importance_weights: str = _option("joint", "off-policy correction; none is the ablation", choices=("joint", "none"))
+    importance_weights: str = _option(
+        "joint",
+        "off-policy correction: ratio of the joint action, or of each agent's own; none is the ablation",
+        choices=("joint", "per_agent", "none"),
+    )
+    mean_value: bool = _option(False, "one value per agent: all agents' targets start from the mean of their values")
+    max_abs_reward: float = _option(0.0, "clips rewards to +- this; 0 is off", low=0.0)
     baseline_cost: float = _option(0.5, "weight of the value loss", low=0.0)
+    kl_cost: float = _option(0.0, "weight of the divergence from the behaviour policy; 0 is off", low=0.0)
     target_entropy: float = _option(1e-5, "the entropy cost is trained towards this joint entropy (nats)", low=0.0)
     entropy_cost: float = _option(1.0, "entropy cost at the start", low=1e-8)
     entropy_cost_speed: float = _option(10.0, "how fast the entropy cost adapts; 0 keeps it fixed", low=0.0)
@@ -131,6 +145,19 @@ class Config:
     actor: ActorConfig
     evaluation: EvaluationConfig
     run: RunConfig
+
+    def __post_init__(self) -> None:
+        """Checks what options of several sections mean together."""
+        if not self.network.one_value_per_agent:
+            wanted = {
+                "loss.importance_weights = 'per_agent'": self.loss.importance_weights == "per_agent",
+                "loss.mean_value = True": self.loss.mean_value,
+            }
+            for binding in (binding for binding, is_wanted in wanted.items() if is_wanted):
+                raise ConfigError(
+                    f"{binding} needs one value per agent (network.critic_input = 'own_obs'): what a central critic "
+                    "predicts depends on the joint action, and so does its ratio"
+                )
 
 
 SECTIONS: dict[str, type] = dict(typing.get_type_hints(Config))

@@ -23,6 +23,7 @@ Tensor = Any
 class LossOutput(NamedTuple):
     total: Tensor  # float32 scalar, what the optimizer minimises
     metrics: dict[str, Tensor]  # float32 scalars by tag, "losses/total" among them
+    vs: Tensor  # float32 [T, B] or [T, B, N], the value targets; no gradient
 
 
 class EntropyCost(tf.Module):
@@ -50,48 +51,79 @@ class EntropyCost(tf.Module):
 
 
 def matrace_loss(
-    *, logits: Tensor, values: Tensor, unroll: Unroll, entropy_cost: Tensor, config: LossConfig
+    *,
+    logits: Tensor,
+    values: Tensor,
+    unroll: Unroll,
+    entropy_cost: Tensor,
+    config: LossConfig,
+    value_scale: Tensor | None = None,
 ) -> LossOutput:
     """Loss of MA-Trace on one batch of unrolls (MA-Trace eq. 2-4; constants and signs of the public code).
+
+    One value per environment means a central critic: the loss is that of the joint action. One value per agent means
+    decentralised critics (DecMA-Trace): each agent has targets and a loss of its own, and their mean is taken.
 
     Step t of the unroll holds the action taken at t but the reward and the ends of the transition t-1 -> t, so what
     the action at t led to stands at t+1. Termination and the time limit both end the return.
 
     Args:
       logits: float [T, B, N, A] of the trained policy at steps 0 .. T-1.
-      values: float32 [T+1, B] of the trained critic at all steps; the last one only bootstraps.
+      values: float32 [T+1, B] or [T+1, B, N] of the trained critic at all steps; the last one only bootstraps.
       unroll: the batch, [T+1, B, ...].
       entropy_cost: float32 scalar, alpha of ``EntropyCost``.
       config: discount, thresholds and weights.
+      value_scale: float32 scalar, the unit in which value errors and advantages are measured; 1 unless given.
 
     Returns:
-      The total and its parts, averaged over T and B; the policy loss and the entropy are those of the joint action.
+      The total and its parts, averaged over T and B, and over N with one value per agent.
 
     Raises:
-      ValueError: shapes do not belong together, or T is not known when the graph is built.
+      ValueError: shapes do not belong together, T is not known when the graph is built, or ``config`` asks for what
+        only one value per agent allows.
     """
+    decentralised = values.shape.rank == 3
+    _check_config(config, decentralised)
     policy = MaskedCategorical(logits, unroll.avail_actions[:-1])
-    log_pi = policy.log_prob(unroll.action[:-1])
-    joint_log_pi = tf.reduce_sum(log_pi, axis=-1)
-    log_rhos = tf.stop_gradient(tf.reduce_sum(log_pi - unroll.log_prob[:-1], axis=-1))
+    agents_log_pi, agents_entropy = policy.log_prob(unroll.action[:-1]), policy.entropy()
+
+    def combine(of_agents: Tensor) -> Tensor:
+        """[T, B, N] of the agents' own actions to the joint action's [T, B], where the critic's values are joint."""
+        return of_agents if decentralised else tf.reduce_sum(of_agents, axis=-1)
+
+    def spread(of_envs: Tensor) -> Tensor:
+        """[T, B] of the environments to the shape of one step's values."""
+        return tf.repeat(of_envs[..., tf.newaxis], logits.shape[2], axis=-1) if decentralised else of_envs
+
+    log_pi, log_ratios = combine(agents_log_pi), combine(agents_log_pi - unroll.log_prob[:-1])
+    log_rhos = tf.stop_gradient(log_ratios)
+    if decentralised and config.importance_weights == "joint":
+        log_rhos = spread(tf.reduce_sum(log_rhos, axis=-1))
     ended = tf.logical_or(unroll.terminated[1:], unroll.truncated[1:])  # t+1: what the action at t led to
-    not_ended = 1.0 - tf.cast(ended, tf.float32)
+    not_ended = spread(1.0 - tf.cast(ended, tf.float32))
+    rewards = unroll.reward[1:]
+    if config.max_abs_reward > 0:
+        rewards = tf.clip_by_value(rewards, -config.max_abs_reward, config.max_abs_reward)
+    baseline = spread(tf.reduce_mean(values, axis=-1)) if config.mean_value else values
 
     targets = vtrace(
-        log_rhos=log_rhos if config.importance_weights == "joint" else tf.zeros_like(log_rhos),
+        log_rhos=tf.zeros_like(log_rhos) if config.importance_weights == "none" else log_rhos,
         discounts=config.discount * not_ended,
-        rewards=unroll.reward[1:],
-        values=values[:-1],
-        bootstrap_value=values[-1],
+        rewards=spread(rewards),
+        values=baseline[:-1],
+        bootstrap_value=baseline[-1],
         clip_rho_threshold=config.clip_rho_threshold,
         clip_c_threshold=config.clip_c_threshold,
         clip_pg_rho_threshold=config.clip_pg_rho_threshold,
         lambda_=config.lambda_,
     )
-    errors = targets.vs - values[:-1]
-    entropy = tf.reduce_mean(tf.reduce_sum(policy.entropy(), axis=-1))
+    errors, advantages = targets.vs - values[:-1], targets.pg_advantages
+    if value_scale is not None:
+        errors, advantages = errors / value_scale, advantages / value_scale
+    entropy = tf.reduce_mean(combine(agents_entropy))
+    kl = -tf.reduce_mean(log_ratios)
 
-    policy_loss = -tf.reduce_mean(joint_log_pi * targets.pg_advantages)
+    policy_loss = -tf.reduce_mean(log_pi * advantages)
     value_loss = config.baseline_cost * 0.5 * tf.reduce_mean(tf.square(errors))
     entropy_loss = -tf.stop_gradient(entropy_cost) * entropy
     # Its value is of no interest; its gradient moves alpha down while the entropy is above the target.
@@ -101,19 +133,41 @@ def matrace_loss(
         "losses/policy": policy_loss,
         "losses/V": value_loss,
         "losses/entropy": entropy_loss,
-        "losses/total": total,
         "policy/entropy": entropy,
         "policy/entropy_cost": entropy_cost,
+        "policy/entropy_spread": _spread(agents_entropy),
+        "policy/kl": kl,
         "V/value_mean": tf.reduce_mean(values),
-        "V/explained_variance": _explained_variance(targets.vs, errors),
+        **_critic_metrics(targets.vs, targets.vs - values[:-1]),
         **_ratio_metrics(log_rhos, not_ended, config),
     }
-    return LossOutput(total, {tag: tf.stop_gradient(value) for tag, value in metrics.items()})
+    if config.kl_cost > 0:
+        metrics["losses/kl"] = config.kl_cost * kl
+        total += metrics["losses/kl"]
+    metrics["losses/total"] = total
+    return LossOutput(total, {tag: tf.stop_gradient(value) for tag, value in metrics.items()}, targets.vs)
 
 
-def _explained_variance(targets: Tensor, errors: Tensor) -> Tensor:
-    """1 - var(errors) / var(targets): 1 for a perfect critic, 0 for a constant one."""
-    return 1.0 - tf.math.divide_no_nan(tf.math.reduce_variance(errors), tf.math.reduce_variance(targets))
+def _check_config(config: LossConfig, decentralised: bool) -> None:
+    if not decentralised and (config.importance_weights == "per_agent" or config.mean_value):
+        raise ValueError(
+            "importance_weights = 'per_agent' and mean_value need one value per agent, not a central critic"
+        )
+
+
+def _spread(entropies: Tensor) -> Tensor:
+    """Largest minus smallest of the agents' mean entropies; float32 [T, B, N] to a scalar."""
+    of_agents = tf.reduce_mean(entropies, axis=[0, 1])
+    return tf.reduce_max(of_agents) - tf.reduce_min(of_agents)
+
+
+def _critic_metrics(targets: Tensor, errors: Tensor) -> dict[str, Tensor]:
+    """explained_variance, 1 - var(errors) / var(targets), is 1 for a perfect critic and 0 for a constant one."""
+    variance = tf.math.reduce_variance(targets)
+    return {
+        "V/target_std": tf.sqrt(variance),
+        "V/explained_variance": 1.0 - tf.math.divide_no_nan(tf.math.reduce_variance(errors), variance),
+    }
 
 
 def _ratio_metrics(log_rhos: Tensor, not_ended: Tensor, config: LossConfig) -> dict[str, Tensor]:
@@ -124,11 +178,16 @@ def _ratio_metrics(log_rhos: Tensor, not_ended: Tensor, config: LossConfig) -> d
     of the unroll. On-policy data with c-bar = lambda = 1 reach the most, zero c's make it 1.
     """
     rhos = tf.exp(log_rhos)
+
+    def share_above(threshold: float) -> Tensor:
+        return tf.reduce_mean(tf.cast(rhos > threshold, tf.float32))
+
     cs = config.lambda_ * tf.minimum(rhos, config.clip_c_threshold)
     return {
         "IS/rho_mean": tf.reduce_mean(rhos),
         "IS/rho_max": tf.reduce_max(rhos),
-        "IS/clipped_fraction": tf.reduce_mean(tf.cast(rhos > config.clip_rho_threshold, tf.float32)),
+        "IS/clipped_fraction": share_above(config.clip_rho_threshold),
+        "IS/c_clipped_fraction": share_above(config.clip_c_threshold),
         "IS/c_mean": tf.reduce_mean(cs),
         "IS/trace_length": tf.reduce_mean(discounted_sums(tf.ones_like(cs), cs * not_ended)),
     }

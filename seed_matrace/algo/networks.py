@@ -56,15 +56,15 @@ class Policy(tf.Module):
 
 
 class Critic(tf.Module):
-    """One value per environment, from what all agents see or from the environment's state."""
+    """One value per environment, from what all agents see or from the state, or one per agent from what it sees."""
 
     def __init__(self, spec: EnvSpec, critic_input: str, layers: Sequence[int], rng: np.random.Generator) -> None:
         """Creates the critic.
 
         Args:
           spec: sizes of the environment.
-          critic_input: "joint_obs", all agents' observations one after the other (MA-Trace (obs)), or "state"
-            (MA-Trace (state)).
+          critic_input: "joint_obs", all agents' observations one after the other (MA-Trace (obs)); "state" (MA-Trace
+            (state)); or "own_obs", each agent's own, with the same weights for every agent (DecMA-Trace).
           layers: widths of the hidden layers.
           rng: draws the initial weights.
 
@@ -72,14 +72,24 @@ class Critic(tf.Module):
           ValueError: an unknown critic_input.
         """
         super().__init__(name="critic")
-        input_dims = {"joint_obs": spec.n_agents * spec.obs_dim, "state": spec.state_dim}
+        input_dims = {"joint_obs": spec.n_agents * spec.obs_dim, "state": spec.state_dim, "own_obs": spec.obs_dim}
         if critic_input not in input_dims:
             raise ValueError(f"critic_input must be one of {', '.join(input_dims)}, not {critic_input!r}")
         self._critic_input, self._input_dim = critic_input, input_dims[critic_input]
         self._mlp = Mlp([self._input_dim, *layers, 1], rng)
 
     def __call__(self, obs: Tensor, state: Tensor) -> Tensor:
-        """float32 [..., N, O] and [..., S] (S may be 0 where it is not the critic's input) to values float32 [...]."""
-        x = obs if self._critic_input == "joint_obs" else state
+        """Values of environments, or of agents.
+
+        Args:
+          obs: float32 [..., N, O].
+          state: float32 [..., S]; S may be 0 where it is not the critic's input.
+
+        Returns:
+          float32 [...]; for "own_obs" [..., N].
+        """
+        x = state if self._critic_input == "state" else obs
         values = self._mlp(tf.reshape(x, [-1, self._input_dim]))
+        if self._critic_input == "own_obs":
+            return tf.reshape(values, tf.shape(obs)[:-1])
         return tf.reshape(values, tf.shape(state)[:-1])

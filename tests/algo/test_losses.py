@@ -138,7 +138,9 @@ def test_ratio_metrics():
         "IS/rho_mean": 4 / 3,
         "IS/rho_max": 2.0,
         "IS/clipped_fraction": 2 / 3,
+        "IS/c_clipped_fraction": 2 / 3,
         "IS/c_mean": (1 + 0.5 + 1) / 3,
+        "policy/kl": -np.log(ratios).mean(),
         "IS/trace_length": ((1 + 1 + 0.5) + (1 + 0.5) + 1) / 3,
     }
     for tag, value in expected.items():
@@ -276,8 +278,10 @@ def test_every_metric_is_there():
     unroll, (logits, values) = _random_unroll(), _random_outputs()
     assert set(_loss(unroll, logits, values).metrics) == {
         *("losses/policy", "losses/V", "losses/entropy", "losses/total"),
-        *("policy/entropy", "policy/entropy_cost", "V/value_mean", "V/explained_variance"),
-        *("IS/rho_mean", "IS/rho_max", "IS/clipped_fraction", "IS/c_mean", "IS/trace_length"),
+        *("policy/entropy", "policy/entropy_cost", "policy/entropy_spread", "policy/kl"),
+        *("V/value_mean", "V/target_std", "V/explained_variance"),
+        *("IS/rho_mean", "IS/rho_max", "IS/clipped_fraction"),
+        *("IS/c_mean", "IS/c_clipped_fraction", "IS/trace_length"),
     }
 
 
@@ -294,8 +298,9 @@ def test_config_options_reach_the_loss():
     changes = {
         **{"discount": 0.5, "lambda_": 0.5, "clip_rho_threshold": 0.5, "clip_c_threshold": 0.5},
         **{"clip_pg_rho_threshold": 0.5, "importance_weights": "none", "baseline_cost": 1.0, "target_entropy": 1.0},
+        **{"max_abs_reward": 0.5, "kl_cost": 0.5},
     }
     own = {"entropy_cost", "entropy_cost_speed"}
-    assert {field.name for field in dataclasses.fields(LossConfig)} == {*changes, *own}
+    assert {field.name for field in dataclasses.fields(LossConfig)} == {*changes, *own, "mean_value"}
     for name, value in changes.items():
         assert _loss(unroll, logits, values, **{name: value}).total != base, name

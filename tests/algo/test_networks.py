@@ -42,6 +42,14 @@ def test_critic_sees_its_input_alone(critic_input):
     np.testing.assert_allclose(critic(obs, state), _forward(_weights(critic), x)[..., 0], rtol=1e-4, atol=1e-5)
 
 
+def test_decentralised_critic_values_what_each_agent_sees():
+    critic = Critic(SPEC, "own_obs", (6, 6), np.random.default_rng(0))
+    obs = np.random.default_rng(1).normal(size=(2, 4, 3, 5)).astype(np.float32)
+    values = critic(obs, tf.ones([2, 4, 0]))
+    assert values.shape == (2, 4, 3)
+    np.testing.assert_allclose(values, _forward(_weights(critic), obs)[..., 0], rtol=1e-4, atol=1e-5)
+
+
 def test_critic_on_observations_needs_no_state():
     critic = Critic(SPEC, "joint_obs", (6,), np.random.default_rng(0))
     assert critic(tf.ones([2, 3, 5]), tf.ones([2, 0])).shape == (2,)

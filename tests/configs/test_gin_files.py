@@ -1,5 +1,8 @@
 """Every gin file that comes with the program parses, and every map file names a map that exists."""
 
+import itertools
+import re
+
 import pytest
 
 from seed_matrace.config import gin_dir, load_config
@@ -31,7 +34,15 @@ def test_map_file_is_named_after_its_map(name):
 @pytest.mark.parametrize("map_file", MAPS)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_variants_and_maps_combine_in_any_order(variant, map_file):
-    assert load_config([variant, map_file])[0].env == load_config([map_file, variant])[0].env
+    assert load_config([variant, map_file])[0] == load_config([map_file, variant])[0]
+
+
+@pytest.mark.parametrize(("first", "second"), list(itertools.permutations(VARIANTS, 2)))
+def test_variants_combine_with_one_another(first, second):
+    """Whatever both say, the later file says last."""
+    both, alone = load_config([first, second])[0], load_config([second])[0]
+    for section, name in re.findall(r"^(\w+)\.(\w+) = ", (gin_dir() / second).read_text(), re.MULTILINE):
+        assert getattr(getattr(both, section), name) == getattr(getattr(alone, section), name)
 
 
 @pytest.mark.parametrize("name", FILES)

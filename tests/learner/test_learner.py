@@ -62,7 +62,7 @@ def test_train_step_changes_all_weights_and_reports():
     assert all(np.isfinite(float(value)) for value in metrics.values())
 
 
-@pytest.mark.parametrize("critic_input", ["joint_obs", "state"])
+@pytest.mark.parametrize("critic_input", ["joint_obs", "state", "own_obs"])
 def test_data_of_the_current_policy_have_ratio_one(critic_input):
     learner = Learner(_config(network={"critic_input": critic_input}), SPEC, seed=1)
     unroll = _unroll(with_state=critic_input == "state")
