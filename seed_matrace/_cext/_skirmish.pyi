@@ -1,5 +1,6 @@
 import numpy as np
 
+from seed_matrace.skirmish.draws import DrawTables
 from seed_matrace.skirmish.layout import FeatureLayout
 from seed_matrace.skirmish.rules import BattleRules
 
@@ -13,6 +14,7 @@ class Skirmish:
         stats: np.ndarray,
         spawn: np.ndarray,
         rules: BattleRules,
+        draws: DrawTables | None,
         reward_divisor: float,
         autoreset: bool,
         seed: int,
@@ -39,4 +41,5 @@ class Skirmish:
     def sample_actions(self, actions: np.ndarray) -> None: ...
     def memory(self) -> list[np.ndarray]: ...
     def last_step(self) -> tuple[np.ndarray, np.ndarray]: ...
+    def drawn_types(self) -> np.ndarray: ...
     def units(self) -> np.ndarray: ...

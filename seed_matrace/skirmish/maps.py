@@ -11,23 +11,24 @@ from typing import Any
 
 import numpy as np
 
+from seed_matrace.skirmish.draws import EVERYWHERE, Draws, DrawTables, Start, draw_tables, reflect, surround
 from seed_matrace.skirmish.layout import FeatureLayout
 from seed_matrace.skirmish.paths import Paths, find_paths
-from seed_matrace.skirmish.placement import pack
+from seed_matrace.skirmish.placement import on_grid, pack
+from seed_matrace.skirmish.scenario import read_scenario
+from seed_matrace.skirmish.terrains import load_terrain, terrain_of_rows
 from seed_matrace.skirmish.units import UNIT_STATS_DTYPE, UnitType, load_unit_type
 from seed_matrace.specs import EnvSpec
-
-WALKABLE, CLIMBABLE = ".", ".^"  # symbols of the terrain files
-EVERYWHERE = 1000.0  # cells
 
 
 @dataclass(frozen=True)
 class UnitGroup:
-    """Units of one type created together at one point."""
+    """Units of one type created together at one point, or each at its own."""
 
     unit: UnitType
     count: int
     at: tuple[float, float]
+    places: tuple[tuple[float, float], ...] = ()  # of every unit, if not packed around ``at``
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class SkirmishMap:
     climbable: np.ndarray  # the same for units that walk cliffs
     type_order: tuple[tuple[str, ...], tuple[str, ...]]  # own, enemy: unit types by their number in SMAC's one-hot
     height: np.ndarray | None = None  # float64 [width, height] in 0..1, what the game reports; None: flat
+    draws: Draws | None = None  # then ``units`` and ``spawn`` only stand for what every episode draws
 
     @property
     def n_agents(self) -> int:
@@ -84,7 +86,7 @@ class SkirmishMap:
     @property
     def possible_units(self) -> tuple[UnitType, ...]:
         """Every unit type that can take part, once."""
-        return tuple(dict.fromkeys(self.units))
+        return self.draws.units if self.draws else tuple(dict.fromkeys(self.units))
 
     @cached_property
     def _slots(self) -> list[tuple[UnitType, tuple[float, float]]]:
@@ -105,6 +107,14 @@ class SkirmishMap:
         if self.enemy_order.kind == "hunt":
             stats["scan"][self.n_agents :] = EVERYWHERE
         return stats
+
+    @cached_property
+    def draw_tables(self) -> DrawTables | None:
+        """What the compiled battle draws teams and places from, if it does."""
+        if self.draws is None:
+            return None
+        hunting = self.enemy_order.kind == "hunt"
+        return draw_tables(self.draws, self.walkable, numbered=self.unit_type_bits > 0, hunting=hunting)
 
     @cached_property
     def layout(self) -> FeatureLayout:
@@ -136,7 +146,7 @@ def _place(groups: tuple[UnitGroup, ...], walkable: np.ndarray) -> list[tuple[Un
     for group in groups:
         layer = group.unit.above_ground
         taken = [(x, y, unit.separation_radius) for unit, (x, y) in slots if unit.above_ground == layer]
-        places = pack(group.at, group.unit.separation_radius, group.count, walkable.astype(bool), taken)
+        places = group.places or pack(group.at, group.unit.separation_radius, group.count, walkable.astype(bool), taken)
         slots += [(group.unit, place) for place in places]
     return slots
 
@@ -147,52 +157,55 @@ def map_names() -> list[str]:
     return sorted(entry.name.removesuffix(".json") for entry in folder.iterdir() if entry.name.endswith(".json"))
 
 
-def _read(folder: str, name: str) -> dict[str, Any]:
-    path = resources.files("seed_matrace.skirmish") / "data" / folder / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _ground(terrain: str, symbols: str) -> np.ndarray:
-    """uint8 [width, height]: where the terrain has one of ``symbols``."""
-    rows = _read("terrains", terrain)["rows"]
-    top_down = np.array([[cell in symbols for cell in row] for row in rows], np.uint8)
-    return np.ascontiguousarray(top_down[::-1].T)
-
-
-def _height(terrain: str) -> np.ndarray:
-    """float64 [width, height] in 0..1: terrain height as the game reports it."""
-    heights = _read("terrains", terrain)["heights"]
-    top_down = np.array([[heights["levels"][cell] for cell in row] for row in heights["rows"]], np.float64)
-    return np.ascontiguousarray(top_down[::-1].T) / 255
-
-
-def _groups(entries: list[dict[str, Any]]) -> tuple[UnitGroup, ...]:
-    return tuple(UnitGroup(load_unit_type(e["unit"]), e["count"], (e["at"][0], e["at"][1])) for e in entries)
-
-
-def _types(groups: tuple[UnitGroup, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(group.unit.name for group in groups))
-
-
-def _enemy_order(entry: dict[str, Any]) -> EnemyOrder:
-    target = entry.get("target", (0.0, 0.0))
-    return EnemyOrder(entry["kind"], tuple(target), tuple(entry.get("to", target)))
-
-
 @cache
 def load_map(name: str) -> SkirmishMap:
-    """Loads a map by its SMAC name.
+    """Loads a map by its SMAC name, or a scenario by its path.
+
+    Args:
+      name: of a map, or the path of a scenario file, which ends in ``.json`` (see ``scenario.read_scenario``).
 
     Raises:
-      ValueError: unknown name; the message gives the nearest ones.
+      ValueError: unknown name (the message gives the nearest ones), or a bad scenario file (it names the field).
     """
+    if str(name).endswith(".json"):
+        return _load_scenario(str(name))
     names = map_names()
     if name not in names:
         near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known maps: {', '.join(names)}"
         raise ValueError(f"unknown map {name!r}; {hint}")
-    document = _read("maps", name)
+    path = resources.files("seed_matrace.skirmish") / "data" / "maps" / f"{name}.json"
+    return _from_document(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _load_scenario(path: str) -> SkirmishMap:
+    scenario = _from_document(read_scenario(path))
+    try:
+        if scenario.draws is None:
+            check_places(scenario)
+        else:
+            scenario.draw_tables  # noqa: B018 - boxes without walkable ground
+    except ValueError as error:
+        raise ValueError(f"scenario {path}: {error}") from None
+    return scenario
+
+
+def check_places(scenario: SkirmishMap) -> None:
+    """Raises ValueError if a unit starts off the ground, or if there is no room for one."""
+    width, height = scenario.walkable.shape
+    for side in ("allies", "enemies"):
+        for index, group in enumerate(getattr(scenario, side)):
+            for x, y in group.places:
+                if not (x < width and y < height and scenario.walkable[int(x), int(y)]):
+                    raise ValueError(f"{side}[{index}].places: [{x}, {y}] is not walkable")
+    scenario.spawn  # noqa: B018 - packs what has no places of its own
+
+
+def _from_document(document: dict[str, Any]) -> SkirmishMap:
+    """A map file's contents as a map; scenario files have been completed and checked."""
     allies, enemies = _groups(document["allies"]), _groups(document["enemies"])
+    terrain = document["terrain"]
+    ground = load_terrain(terrain) if isinstance(terrain, str) else terrain_of_rows(terrain)
     return SkirmishMap(
         name=document["name"],
         source=document["source"],
@@ -204,11 +217,45 @@ def load_map(name: str) -> SkirmishMap:
         enemies=enemies,
         enemy_order=_enemy_order(document["enemy_order"]),
         playable_area=tuple(document["playable_area"]),
-        walkable=_ground(document["terrain"], WALKABLE),
-        climbable=_ground(document["terrain"], CLIMBABLE),
-        height=_height(document["terrain"]),
+        walkable=ground.walkable,
+        climbable=ground.climbable,
+        height=ground.height,
         type_order=(
             tuple(document.get("ally_types", _types(allies))),
             tuple(document.get("enemy_types", _types(enemies))),
         ),
+        draws=_draws(document["draw"], ground.walkable) if "draw" in document else None,
     )
+
+
+def _groups(entries: list[dict[str, Any]]) -> tuple[UnitGroup, ...]:
+    return tuple(
+        UnitGroup(
+            load_unit_type(entry["unit"]),
+            entry["count"],
+            (entry["at"][0], entry["at"][1]),
+            tuple(on_grid(place) for place in entry.get("places", ())),
+        )
+        for entry in entries
+    )
+
+
+def _types(groups: tuple[UnitGroup, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(group.unit.name for group in groups))
+
+
+def _enemy_order(entry: dict[str, Any]) -> EnemyOrder:
+    target = entry.get("target", (0.0, 0.0))
+    return EnemyOrder(entry["kind"], tuple(target), tuple(entry.get("to", target)))
+
+
+def _draws(entry: dict[str, Any], walkable: np.ndarray) -> Draws:
+    starts = []
+    for kind, value in entry["start"].items():
+        if kind == "boxes":
+            boxes = {side: tuple(tuple(box) for box in value[side]) for side in ("allies", "enemies")}
+            starts.append(Start(value.get("weight", 1.0), boxes["allies"], boxes["enemies"]))
+        else:
+            starts.append({"surround": surround, "reflect": reflect}[kind](walkable, value))
+    units = tuple(load_unit_type(name) for name in entry["units"])
+    return Draws(units, tuple(entry["units"].values()), tuple(starts))

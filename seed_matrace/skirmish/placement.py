@@ -32,7 +32,7 @@ def pack(
     Raises:
       ValueError: no room on walkable ground.
     """
-    center = (round(center[0] * GRID) / GRID, round(center[1] * GRID) / GRID)
+    center = on_grid(center)
     places = _columns(center, 2 * radius, walkable)
     for x, y, other in taken:
         gap = radius + other
@@ -40,6 +40,11 @@ def pack(
     if len(places) < count:
         raise ValueError(f"no room for {count} units around {center}")
     return [(float(x), float(y)) for x, y in places[:count]]
+
+
+def on_grid(point: Sequence[float]) -> tuple[float, float]:
+    """The nearest point of the engine's grid."""
+    return round(point[0] * GRID) / GRID, round(point[1] * GRID) / GRID
 
 
 def _columns(center: tuple[float, float], width: float, walkable: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ class SkirmishVectorEnv:
     environments or the process they run in.
 
     Args:
-      map_name: one of ``maps.map_names()``.
+      map_name: one of ``maps.map_names()``, or the path of a scenario file (``.json``).
       num_envs: E, at least 1.
       seed: at least 0.
       first_env: number of the first stream, at least 0.
@@ -246,6 +246,7 @@ def build_battles(
         stats=battle_map.stats,
         spawn=battle_map.spawn,
         rules=battle_rules(battle_map),
+        draws=battle_map.draw_tables,
         reward_divisor=reward_divisor,
         autoreset=autoreset,
         seed=seed,

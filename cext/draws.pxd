@@ -1,0 +1,126 @@
+"""Teams and places drawn anew for every episode, from the battle's own random stream."""
+
+from libc.stdint cimport int32_t, uint8_t
+
+from battle cimport MAX_UNITS, Battle, UnitStats
+from random_stream cimport draw_below, draw_unit
+
+cdef enum:
+    MAX_BOXES = 4
+    TRIES = 64  # draws of a place before the box's safe one is taken
+
+cdef struct DrawTables:  # seed_matrace.skirmish.draws.DrawTables; sides: 0 allies, 1 enemies
+    int n_types
+    const float* type_share  # [n_types], cumulative
+    const UnitStats* stats  # [2, n_types]
+    const double* norms  # [3, n_types]: greatest health, and what shield and gauge are divided by
+    const int32_t* type_number  # [2, n_types]
+    const uint8_t* healer  # [n_types]
+    int n_starts
+    const float* start_share  # [n_starts], cumulative
+    const int32_t* mirrored  # [n_starts]: enemies stand opposite to allies
+    const int32_t* n_boxes  # [n_starts, 2]
+    const float* boxes  # [n_starts, 2, MAX_BOXES, 6]: x0, y0, x1, y1 and a walkable point
+
+cdef struct DrawnTeam:  # one environment's, [n_units] each
+    UnitStats* stats
+    float* spawn  # [n_units, 2]
+    double* norms  # [3, n_units]
+    int32_t* type_number
+    uint8_t* healer
+
+
+cdef inline int draw_share(const Battle* battle, const float* cumulative, int count) noexcept nogil:
+    """Number of the share that a uniform draw falls into."""
+    cdef float u = draw_unit(battle.random_key, battle.random_counter)
+    cdef int k
+    for k in range(count - 1):
+        if u < cumulative[k]:
+            return k
+    return count - 1
+
+
+cdef inline void draw_types(const Battle* battle, const DrawTables* tables, int* types) noexcept nogil:
+    """Types of all slots: allies by type, enemies alike as far as they go, the others drawn on."""
+    cdef int agents = battle.n_agents, u, k, moved
+    for u in range(battle.n_units):
+        types[u] = draw_share(battle, tables.type_share, tables.n_types) if u < agents or u >= 2 * agents else 0
+    for u in range(1, agents):  # insertion sort: SMAC numbers agents by type
+        moved = types[u]
+        k = u
+        while k > 0 and types[k - 1] > moved:
+            types[k] = types[k - 1]
+            k -= 1
+        types[k] = moved
+    for u in range(agents, min(2 * agents, battle.n_units)):
+        types[u] = types[u - agents]
+
+
+cdef inline void dress(const Battle* battle, const DrawTables* tables, int u, int type, DrawnTeam* team) noexcept nogil:
+    """Makes slot u a unit of a type."""
+    cdef int k, side = u >= battle.n_agents
+    team.stats[u] = tables.stats[side * tables.n_types + type]
+    team.type_number[u] = tables.type_number[side * tables.n_types + type]
+    team.healer[u] = tables.healer[type]
+    for k in range(3):
+        team.norms[k * battle.n_units + u] = tables.norms[k * tables.n_types + type]
+
+
+cdef inline bint free_place(const Battle* battle, const DrawnTeam* team, int u, float x, float y) noexcept nogil:
+    """Whether u can stand at (x, y) beside the slots before it."""
+    cdef int v
+    cdef float dx, dy, gap
+    if not battle.rules.ground[0][<int>x * battle.rules.map_y + <int>y]:
+        return False
+    for v in range(u):
+        dx = team.spawn[2 * v] - x
+        dy = team.spawn[2 * v + 1] - y
+        gap = team.stats[u].separation + team.stats[v].separation
+        if dx * dx + dy * dy < gap * gap:
+            return False
+    return True
+
+
+cdef inline void draw_place(
+    const Battle* battle, const DrawTables* tables, int start, int u, DrawnTeam* team
+) noexcept nogil:
+    """A uniform point of one of the side's boxes, free and walkable."""
+    cdef int side = u >= battle.n_agents, _try
+    cdef int count = tables.n_boxes[2 * start + side]
+    cdef const float* box = tables.boxes + 6 * MAX_BOXES * (2 * start + side)
+    cdef float x = 0, y = 0
+    box += 6 * <int>draw_below(battle.random_key, battle.random_counter, count)
+    for _try in range(TRIES):
+        x = on_grid(box[0] + (box[2] - box[0]) * draw_unit(battle.random_key, battle.random_counter))
+        y = on_grid(box[1] + (box[3] - box[1]) * draw_unit(battle.random_key, battle.random_counter))
+        if free_place(battle, team, u, x, y):
+            break
+    else:
+        x = box[4]
+        y = box[5]
+    team.spawn[2 * u] = x
+    team.spawn[2 * u + 1] = y
+
+
+cdef inline float on_grid(float v) noexcept nogil:
+    """The engine's grid of 1/4096, downwards: never across the edge of a cell."""
+    return <float>(<int32_t>(v * <float>4096.0)) * <float>0.000244140625
+
+
+cdef inline void draw_team(const Battle* battle, const DrawTables* tables, DrawnTeam* team) noexcept nogil:
+    """Draws everybody's type and place for the next episode."""
+    cdef int types[MAX_UNITS]
+    cdef int u, start
+    cdef float x, y
+    draw_types(battle, tables, types)
+    start = draw_share(battle, tables.start_share, tables.n_starts)
+    for u in range(battle.n_units):
+        dress(battle, tables, u, types[u], team)
+        if u >= battle.n_agents and u < 2 * battle.n_agents and tables.mirrored[start]:
+            x = <float>battle.rules.map_x - team.spawn[2 * (u - battle.n_agents)]
+            y = team.spawn[2 * (u - battle.n_agents) + 1]
+            if free_place(battle, team, u, x, y):
+                team.spawn[2 * u] = x
+                team.spawn[2 * u + 1] = y
+                continue
+        draw_place(battle, tables, start, u, team)
