@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from processes import run
 
 from seed_matrace import cli
 
@@ -83,11 +84,11 @@ def test_help_does_not_load_tensorflow():
     assert result.stdout.splitlines()[-1] == "False"
 
 
-@pytest.mark.parametrize("part", ["env", "inference", "train"])
-def test_bench_prints_one_json_object_last(part, capsys):
-    args = ["bench", part, "--gin_file=maps/3m.gin", "--seconds=0.2", "--gin_param=learner.unroll_length=5"]
-    assert cli.main(args) == 0
-    result = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert result["bench"] == part
-    assert result["map"] == "3m"
-    assert result["env_steps_per_s"] > 0
+@pytest.mark.parametrize("part", ["env", "inference", "train", "end_to_end"])
+def test_bench_prints_one_json_object_last(part):
+    result = run("bench", part, "--gin_file=maps/3m.gin", "--seconds=0.2", "--gin_param=learner.unroll_length=5")
+    assert result.returncode == 0, result.stderr
+    figures = json.loads(result.stdout.splitlines()[-1])
+    assert figures["bench"] == part
+    assert figures["map"] == "3m"
+    assert figures["env_steps_per_s"] > 0

@@ -59,7 +59,7 @@ def train(options: TrainOptions, stop: threading.Event) -> None:
     path = Path(options.run_dir or f"runs/{config.env.map_name}-{time.strftime('%Y%m%d-%H%M%S')}")
     with contextlib.closing(RunDirectory(path)) as directory:
         if resuming:
-            directory.check_same_run(texts[1])
+            directory.check_same_run(config)
         seed = _seed(options, path, resuming)
         directory.write_config(*texts)
         write_run_info(path, backend=backend_name(config.env), map_name=config.env.map_name, seed=seed, argv=sys.argv)

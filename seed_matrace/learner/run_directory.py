@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from seed_matrace.config import Config, ConfigError, load_config
 
@@ -39,18 +40,21 @@ class RunDirectory:
             raise ValueError(f"another learner is at work in {path}; stop it or choose another --run_dir") from None
 
     def write_config(self, config_text: str, operative_text: str) -> None:
-        """Writes down the configuration of a run that begins here or goes on."""
-        (self.path / "config.gin").write_text(config_text)
+        """Writes down the configuration: as it was given when the run began, and every option as it is now."""
+        if not (self.path / "config.gin").exists():
+            (self.path / "config.gin").write_text(config_text)
         (self.path / OPERATIVE_CONFIG).write_text(operative_text)
 
-    def check_same_run(self, operative_text: str) -> None:
-        """Raises ConfigError if the run here was begun with another configuration that matters."""
-        stored = _bindings((self.path / OPERATIVE_CONFIG).read_text())
-        given = _bindings(operative_text)
+    def check_same_run(self, given: Config) -> None:
+        """Raises ConfigError if the run here was begun with another configuration that matters.
+
+        Options that are newer than the run count as left at their defaults.
+        """
+        before, now = _options(load_run_config(self.path)[0]), _options(given)
         differing = [
-            f"{name} was {stored.get(name)}, now {given.get(name)}"
-            for name in sorted(stored.keys() | given.keys())
-            if stored.get(name) != given.get(name) and not _MAY_CHANGE.fullmatch(name)
+            f"{name} was {before[name]!r}, now {now[name]!r}"
+            for name in sorted(now)
+            if before[name] != now[name] and not _MAY_CHANGE.fullmatch(name)
         ]
         if differing:
             raise ConfigError(
@@ -78,5 +82,6 @@ def load_run_config(run_dir: Path, gin_params: Iterable[str] = ()) -> tuple[Conf
     return load_config([run_dir / OPERATIVE_CONFIG], list(gin_params))
 
 
-def _bindings(text: str) -> dict[str, str]:
-    return dict(re.findall(r"^([\w.]+) = (.*)$", text, re.MULTILINE))
+def _options(config: Config) -> dict[str, Any]:
+    sections = dataclasses.asdict(config).items()
+    return {f"{section}.{name}": value for section, options in sections for name, value in options.items()}

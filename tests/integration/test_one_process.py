@@ -23,7 +23,7 @@ def test_run_directory_holds_what_the_documentation_says(tmp_path):
         assert (tmp_path / name).exists(), name
     assert (tmp_path / "learning_curve.png").stat().st_size > 1000
     assert "run.num_envs = 8" in (tmp_path / "config.gin").read_text()
-    assert "optimizer.learning_rate = 0.001" in (tmp_path / "operative_config.gin").read_text()
+    assert "loss.lambda_ = 1.0" in (tmp_path / "operative_config.gin").read_text()
     assert [path.name for path in sorted((tmp_path / "checkpoints").glob("step-*"))][-1] == "step-000000000200"
     lines = metrics(tmp_path)
     assert lines[-1]["env_steps"] == 200
@@ -110,3 +110,14 @@ def test_eval_prints_one_json_object_last(tmp_path):
     assert summary["win_rate"] == 1.0  # every first episode of this environment is won
     assert summary["env_steps"] == 100
     assert summary["backend"] == "counting-1"
+
+
+def test_run_of_an_older_program_resumes_with_defaults_for_newer_options(tmp_path):
+    args = ["train", "--num_actors=0", f"--run_dir={tmp_path}"]
+    assert run(*args, *tiny_run(100)).returncode == 0
+    operative = tmp_path / "operative_config.gin"
+    kept = [line for line in operative.read_text().splitlines() if not line.startswith("optimizer.clip_norm")]
+    operative.write_text("\n".join(kept))
+    result = run(*args, "--gin_param=run.total_env_steps=200")
+    assert result.returncode == 0, result.stderr
+    assert "resumed at 100 env steps" in result.stdout
