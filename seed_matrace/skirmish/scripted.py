@@ -10,6 +10,8 @@ from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 from seed_matrace.types import EnvOutput
 
 NO_OP, STOP, NORTH, SOUTH, EAST, WEST, FIRST_TARGET = range(7)
+LOOPS_TO_TURN = 5.0  # a kiting agent stops running that long before its weapon is ready
+CENTER_PULL = 0.02
 CONTACT = 6.2  # cells between the nearest two opponents at which the team stops waiting
 
 
@@ -44,4 +46,36 @@ def scripted_actions(
     walk = np.where(contact[:, None], walk, STOP)
     walk = np.where(np.take_along_axis(out.avail_actions, walk[:, :, None], 2)[:, :, 0] == 1, walk, STOP)
     actions = np.where(attacks.any(axis=2), FIRST_TARGET + choice, walk)
+    return np.where(out.avail_actions[:, :, NO_OP] == 1, NO_OP, actions).astype(np.int32)
+
+
+def kiting_actions(env: SkirmishVectorEnv, out: EnvOutput, keep: float = 5.0) -> np.ndarray:
+    """Shoots the nearest enemy when the weapon is ready, and walks away from those near by while it is not.
+
+    Args:
+      env: the battles.
+      out: what their last reset or step returned.
+      keep: cells between centres that an agent likes to keep.
+
+    Returns:
+      int32 [E, N], all available.
+    """
+    n = env.spec.n_agents
+    x, y, health, _, cooldown = env.units().transpose(1, 0, 2)
+    dx, dy = x[:, None, n:] - x[:, :n, None], y[:, None, n:] - y[:, :n, None]
+    living = health[:, None, n:] > 0
+    distance = np.where(living, np.hypot(dx, dy), np.inf)
+    attacks = (out.avail_actions[:, :, FIRST_TARGET:] == 1) & ~env.map.layout.healer[:n, None].astype(bool)
+    ready = attacks.any(axis=2) & (cooldown[:, :n] <= LOOPS_TO_TURN)
+    # Enemies push an agent away, and the middle of the map draws it a little: corners are traps.
+    weight = np.where(living, 1 / np.maximum(distance, 0.5) ** 2, 0)
+    away_x = -(weight * dx).sum(axis=2) + CENTER_PULL * (env.map.walkable.shape[0] / 2 - x[:, :n])
+    away_y = -(weight * dy).sum(axis=2) + CENTER_PULL * (env.map.walkable.shape[1] / 2 - y[:, :n])
+    gains = np.stack([away_y, -away_y, away_x, -away_x], axis=2)
+    gains = np.where(out.avail_actions[:, :, NORTH : WEST + 1] == 1, gains, -np.inf)
+    flee = np.where(np.isfinite(gains).any(axis=2), NORTH + gains.argmax(axis=2), STOP)
+    shoot = FIRST_TARGET + np.where(attacks, distance, np.inf).argmin(axis=2)
+    near = distance.min(axis=2) < keep
+    rest = np.where(near, flee, np.where(attacks.any(axis=2), shoot, STOP))
+    actions = np.where(ready, shoot, rest)
     return np.where(out.avail_actions[:, :, NO_OP] == 1, NO_OP, actions).astype(np.int32)
