@@ -55,5 +55,7 @@ def _columns(center: tuple[float, float], width: float, walkable: np.ndarray) ->
     inside = (xs >= 0) & (xs < walkable.shape[0]) & (ys >= 0) & (ys < walkable.shape[1])
     inside[inside] = walkable[xs[inside].astype(int), ys[inside].astype(int)]
     xs, ys = xs[inside], ys[inside]
-    order = np.lexsort((ys, -xs, np.round((xs - center[0]) ** 2 + (ys - center[1]) ** 2, 5)))
+    # Rounded, so that the six places round a unit count as equally near.
+    rings = np.round(((xs - center[0]) ** 2 + (ys - center[1]) ** 2) / width**2, 1)
+    order = np.lexsort((ys, -xs, rings))
     return np.stack([xs[order], ys[order]], axis=1)

@@ -38,9 +38,7 @@ def scripted_actions(
     attacks[:, env.map.layout.healer[:n] == 1] = False  # their slots mean allies
     cost = distance2 if target == "nearest" else np.broadcast_to(health[:, None, n:], distance2.shape)
     choice = np.where(attacks, cost, np.inf).argmin(axis=2)
-    nearest = distance2.argmin(axis=2)[:, :, None]
-    dx, dy = np.take_along_axis(dx, nearest, 2)[:, :, 0], np.take_along_axis(dy, nearest, 2)[:, :, 0]
-    walk = np.where(abs(dx) > abs(dy), np.where(dx > 0, EAST, WEST), np.where(dy > 0, NORTH, SOUTH))
+    walk = _towards(dx, dy, distance2)
     contact = np.where(health[:, :n, None] > 0, distance2, np.inf).min(axis=(1, 2)) < CONTACT**2
     contact |= env.map.enemy_order.kind == "none"  # it would wait for ever
     walk = np.where(contact[:, None], walk, STOP)
@@ -49,8 +47,8 @@ def scripted_actions(
     return np.where(out.avail_actions[:, :, NO_OP] == 1, NO_OP, actions).astype(np.int32)
 
 
-def kiting_actions(env: SkirmishVectorEnv, out: EnvOutput, keep: float = 5.0) -> np.ndarray:
-    """Shoots the nearest enemy when the weapon is ready, and walks away from those near by while it is not.
+def kiting_actions(env: SkirmishVectorEnv, out: EnvOutput, keep: float = 4.0) -> np.ndarray:
+    """Shoots the nearest enemy when the weapon is ready, and keeps away from those near by while it is not.
 
     Args:
       env: the battles.
@@ -75,7 +73,15 @@ def kiting_actions(env: SkirmishVectorEnv, out: EnvOutput, keep: float = 5.0) ->
     gains = np.where(out.avail_actions[:, :, NORTH : WEST + 1] == 1, gains, -np.inf)
     flee = np.where(np.isfinite(gains).any(axis=2), NORTH + gains.argmax(axis=2), STOP)
     shoot = FIRST_TARGET + np.where(attacks, distance, np.inf).argmin(axis=2)
-    near = distance.min(axis=2) < keep
-    rest = np.where(near, flee, np.where(attacks.any(axis=2), shoot, STOP))
+    closer = _towards(dx, dy, distance)
+    closer = np.where(np.take_along_axis(out.avail_actions, closer[:, :, None], 2)[:, :, 0] == 1, closer, STOP)
+    rest = np.where(distance.min(axis=2) < keep, flee, np.where(attacks.any(axis=2), shoot, closer))
     actions = np.where(ready, shoot, rest)
     return np.where(out.avail_actions[:, :, NO_OP] == 1, NO_OP, actions).astype(np.int32)
+
+
+def _towards(dx: np.ndarray, dy: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """The move [E, N] along the longer axis towards the nearest of the units [E, N, targets]."""
+    nearest = distance.argmin(axis=2)[:, :, None]
+    x, y = (np.take_along_axis(offsets, nearest, 2)[:, :, 0] for offsets in (dx, dy))
+    return np.where(abs(x) > abs(y), np.where(x > 0, EAST, WEST), np.where(y > 0, NORTH, SOUTH))

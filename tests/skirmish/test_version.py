@@ -10,12 +10,12 @@ from seed_matrace.skirmish.scripted import scripted_actions
 from seed_matrace.skirmish.vector_env import VERSION, SkirmishVectorEnv
 
 DIGESTS = {
-    "3m": "a2b93b112cfbe652",
-    "27m_vs_30m": "0d97cd2158ce09c0",
-    "1c3s5z": "380da3d8bf39d898",
-    "MMM2": "9bef8b780a1bb968",
-    "bane_vs_bane": "80968686d0f697b8",
-    "corridor": "8b716fd801d6ce49",
+    "3m": "e36e578b67459b11",
+    "27m_vs_30m": "dc1422192c22f750",
+    "1c3s5z": "a497908659a4de50",
+    "MMM2": "9c5763114af656dc",
+    "bane_vs_bane": "3cf9763a8f1ccc72",
+    "corridor": "b936bf7478cfe1bf",
 }
 
 
