@@ -52,11 +52,16 @@ class EnvConfig(_Checked, SmacOptions):
 
 @dataclass(frozen=True)
 class NetworkConfig(_Checked):
-    policy_layers: tuple[int, ...] = _option((64, 64), "hidden layers of the policy, shared by all agents", low=1)
-    critic_layers: tuple[int, ...] = _option((64, 64), "hidden layers of the central critic", low=1)
+    policy_layers: tuple[int, ...] = _option((64, 64), "hidden layers of the policy", low=1)
+    critic_layers: tuple[int, ...] = _option((64, 64), "hidden layers of the critic", low=1)
     critic_input: str = _option(
         "joint_obs", "what the critic sees; own_obs: one value per agent", choices=("joint_obs", "state", "own_obs")
     )
+    share_policy: bool = _option(True, "one policy network for all agents, or one for each")
+    agent_id: bool = _option(False, "networks of one agent also see its number, one-hot")
+    layer_norm: bool = _option(False, "normalises the units of each hidden layer before its ReLU")
+    normalise_obs: bool = _option(False, "normalises what networks see by its running mean and standard deviation")
+    normalise_values: bool = _option(False, "the critic predicts in units of the value targets' standard deviation")
 
     @property
     def one_value_per_agent(self) -> bool:
@@ -89,6 +94,9 @@ class LossConfig(_Checked):
 class OptimizerConfig(_Checked):
     learning_rate: float = _option(1e-3, "Adam's step size", low=0.0)
     epsilon: float = _option(1e-7, "Adam's epsilon", low=0.0)
+    warmup_steps: int = _option(0, "learner steps over which the step size rises to learning_rate", low=0)
+    decay_env_steps: int = _option(0, "env steps over which it falls to decay_to x learning_rate; 0 is off", low=0)
+    decay_to: float = _option(0.0, "share of learning_rate that is left in the end", low=0.0, high=1.0)
     clip_norm: float = _option(0.0, "clips the global gradient norm; 0 is off", low=0.0)
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from seed_matrace.algo.acting import CompiledPolicy, as_tensor
-from seed_matrace.algo.losses import EntropyCost, matrace_loss
-from seed_matrace.algo.networks import Critic, Policy
+from seed_matrace.algo.losses import EntropyCost, LossOutput, matrace_loss
+from seed_matrace.algo.networks import Networks
+from seed_matrace.learner.schedules import LearningRate
 from seed_matrace.specs import EnvSpec, unroll_spec
 from seed_matrace.types import PolicyOutput, Unroll
 
@@ -36,15 +37,13 @@ class Learner:
           seed: of the initial weights.
         """
         self._config, self._spec = config, spec
-        policy_rng, critic_rng = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
-        network, loss = config.network, config.loss
-        self.policy = Policy(spec, network.policy_layers, policy_rng)
-        self.critic = Critic(spec, network.critic_input, network.critic_layers, critic_rng)
-        self.entropy_cost = EntropyCost(loss.entropy_cost, loss.entropy_cost_speed)
+        self._team = Networks(spec, config.network, seed)
+        self.policy, self.critic = self._team.policy, self._team.critic
+        self.entropy_cost = EntropyCost(config.loss.entropy_cost, config.loss.entropy_cost_speed)
         self.learner_steps = tf.Variable(0, dtype=tf.int64, name="learner_steps")
         self._networks = [*self.policy.trainable_variables, *self.critic.trainable_variables]
         self._variables = [*self._networks, *self.entropy_cost.trainable_variables]
-        self.optimizer = tf.keras.optimizers.Adam(config.optimizer.learning_rate, epsilon=config.optimizer.epsilon)
+        self.optimizer = tf.keras.optimizers.Adam(_learning_rate(config), epsilon=config.optimizer.epsilon)
         self.optimizer.build(self._variables)
 
         self._acting = CompiledPolicy(self.policy, spec)
@@ -97,20 +96,23 @@ class Learner:
         return self._train_functions[steps]
 
     def _train(self, *fields: Tensor) -> dict[str, Tensor]:
-        gradients, metrics = self._gradients(Unroll(*fields))
+        batch = Unroll(*fields)
+        gradients, loss = self._gradients(batch)
         networks = len(self._networks)
         norm = tf.linalg.global_norm(gradients[:networks])
         if self._config.optimizer.clip_norm > 0:
             # The entropy cost's gradient stays out: it is often the largest and would shrink all others.
             clipped, _ = tf.clip_by_global_norm(gradients[:networks], self._config.optimizer.clip_norm, use_norm=norm)
             gradients = [*clipped, *gradients[networks:]]
+        rate = tf.identity(self.optimizer.learning_rate)  # before the step counts itself
         self.optimizer.apply(gradients, self._variables)
         self.entropy_cost.limit()
+        self._team.observe(batch.obs, batch.state, loss.vs)
         self.learner_steps.assign_add(1)
-        return {**metrics, "optimizer/grad_norm": norm}
+        return {**loss.metrics, "optimizer/grad_norm": norm, "optimizer/learning_rate": rate}
 
-    def _gradients(self, batch: Unroll) -> tuple[list[Tensor], dict[str, Tensor]]:
-        """Gradients of the loss in the order of ``_variables``, and the loss' metrics."""
+    def _gradients(self, batch: Unroll) -> tuple[list[Tensor], LossOutput]:
+        """Gradients of the loss in the order of ``_variables``, and the loss."""
         with tf.GradientTape() as tape:
             loss = matrace_loss(
                 logits=self.policy(batch.obs[:-1]),
@@ -118,5 +120,11 @@ class Learner:
                 unroll=batch,
                 entropy_cost=self.entropy_cost(),
                 config=self._config.loss,
+                value_scale=self.critic.value_scale,
             )
-        return tape.gradient(loss.total, self._variables), loss.metrics
+        return tape.gradient(loss.total, self._variables), loss
+
+
+def _learning_rate(config: Config) -> float | LearningRate:
+    changes = config.optimizer.warmup_steps or config.optimizer.decay_env_steps
+    return LearningRate(config) if changes else config.optimizer.learning_rate

@@ -29,10 +29,11 @@ def start_from(learner: Learner, run_dir: Path) -> str:
         raise CheckpointError(f"{run_dir} has no best checkpoint to start from yet")
     copied, totals = {}, {}
     for name, source in networks.items():
-        pairs = list(zip(source.trainable_variables, getattr(learner, name).trainable_variables, strict=False))
-        fitting = [(ours, theirs) for theirs, ours in pairs if ours.shape == theirs.shape]
-        for ours, theirs in fitting:
-            ours.assign(theirs)
+        theirs = {variable.name: variable for variable in source.variables}
+        pairs = [(ours, theirs.get(ours.name)) for ours in getattr(learner, name).variables]
+        fitting = [(ours, value) for ours, value in pairs if value is not None and value.shape == ours.shape]
+        for ours, value in fitting:
+            ours.assign(value)
         copied[name], totals[name] = len(fitting), len(pairs)
     if not any(copied.values()):
         raise ValueError(f"no weights of {run_dir} ({config.env.map_name}) have the shapes this run needs")

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seed_matrace.algo.networks import Critic, Mlp, Policy
+from seed_matrace.algo.layers import Mlp
+from seed_matrace.algo.networks import AgentInputs, Critic, Policy
 from seed_matrace.specs import EnvSpec
 
 SPEC = EnvSpec(n_agents=3, n_actions=4, obs_dim=5, state_dim=7, episode_limit=10)
@@ -69,3 +70,74 @@ def test_weights_are_glorot_uniform_and_follow_the_seed():
     np.testing.assert_array_equal(kernel, again.kernels[0])
     assert (kernel != other.kernels[0].numpy()).all()
     assert not any(bias.numpy().any() for bias in first.biases)
+
+
+def test_separate_policies_are_one_network_per_agent():
+    policy = Policy(SPEC, (6, 6), np.random.default_rng(0), share=False)
+    obs = np.random.default_rng(1).normal(size=(2, 4, 3, 5)).astype(np.float32)
+    logits = policy(obs)
+    assert logits.shape == (2, 4, 3, 4)
+    for agent in range(3):
+        weights = [weight[agent] for weight in _weights(policy)]
+        np.testing.assert_allclose(logits[:, :, agent], _forward(weights, obs[:, :, agent]), rtol=1e-4, atol=1e-5)
+    assert (policy.trainable_variables[-1][0] != policy.trainable_variables[-1][1]).numpy().any()
+
+
+@pytest.mark.parametrize("share", [True, False])
+def test_agents_know_their_number(share):
+    inputs = AgentInputs(SPEC, agent_id=True)
+    policy = Policy(SPEC, (6,), np.random.default_rng(0), inputs=inputs, share=share)
+    critic = Critic(SPEC, "own_obs", (6,), np.random.default_rng(0), inputs=inputs)
+    same = np.ones((2, 3, 5), np.float32)
+    np.testing.assert_array_equal(inputs(same)[1], np.concatenate([same[1], np.eye(3)], axis=-1))
+    for outputs in (policy(same), critic(same, tf.ones([2, 0]))[..., None]):
+        assert (outputs[:, 0] != outputs[:, 1]).numpy().any()
+
+
+def test_layer_norm_makes_hidden_units_independent_of_the_inputs_scale():
+    mlp = Mlp([5, 8, 8, 2], np.random.default_rng(0), layer_norm=True)
+    x = 50 * np.random.default_rng(1).normal(size=(7, 5)).astype(np.float32)
+    np.testing.assert_allclose(mlp(10 * x), mlp(x), rtol=1e-3, atol=1e-4)
+    hidden = x @ mlp.kernels[0].numpy()
+    hidden = (hidden - hidden.mean(-1, keepdims=True)) / np.sqrt(hidden.var(-1, keepdims=True) + 1e-3)
+    rest = Mlp([8, 8, 2], np.random.default_rng(0), layer_norm=True)
+    for ours, theirs in zip(rest.kernels, mlp.kernels[1:], strict=True):
+        ours.assign(theirs)
+    np.testing.assert_allclose(rest(tf.nn.relu(hidden)), mlp(x), rtol=1e-3, atol=1e-4)
+
+
+def test_layer_norm_of_copies_normalises_each():
+    copies = Mlp([5, 8, 2], np.random.default_rng(0), copies=3, layer_norm=True)
+    x = np.random.default_rng(1).normal(size=(3, 7, 5)).astype(np.float32)
+    alone = Mlp([5, 8, 2], np.random.default_rng(0), layer_norm=True)
+    for agent in range(3):
+        for ours, theirs in zip(alone.kernels, copies.kernels, strict=True):
+            ours.assign(theirs[agent])
+        np.testing.assert_allclose(copies(x)[agent], alone(x[agent]), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("critic_input", ["joint_obs", "state", "own_obs"])
+def test_normalised_values_stay_what_they_were_when_their_statistics_change(critic_input):
+    critic = Critic(SPEC, critic_input, (6,), np.random.default_rng(0), normalise_values=True)
+    obs, state = tf.random.stateless_normal([4, 3, 5], [1, 2]), tf.random.stateless_normal([4, 7], [3, 4])
+    before = critic(obs, state)
+    for targets in ([2.0, 10.0], [-7.0, 30.0], [5.0, 5.5]):
+        critic.observe(state, tf.constant([targets]))
+        np.testing.assert_allclose(critic(obs, state), before, rtol=1e-4, atol=1e-4)
+    assert critic.value_scale > 5
+
+
+def test_observations_and_states_are_normalised_by_what_was_seen():
+    inputs = AgentInputs(SPEC, normalise=True)
+    rng = np.random.default_rng(0)
+    obs, state = (3 + 2 * rng.normal(size=shape).astype(np.float32) for shape in ((50, 9, 3, 5), (50, 9, 7)))
+    np.testing.assert_array_equal(inputs(obs), np.clip(obs, -10, 10))  # nothing seen yet
+    inputs.observe(tf.constant(obs))
+    seen = inputs(obs).numpy()
+    np.testing.assert_allclose(seen.mean((0, 1, 2)), 0, atol=1e-4)
+    np.testing.assert_allclose(seen.std((0, 1, 2)), 1, rtol=1e-3)
+    critic = Critic(SPEC, "state", (6,), np.random.default_rng(0), normalise_state=True)
+    critic.observe(tf.constant(state), tf.zeros([1]))
+    plain = Critic(SPEC, "state", (6,), np.random.default_rng(0))
+    normalised = (state - state.mean((0, 1))) / state.std((0, 1))
+    np.testing.assert_allclose(critic(obs, state), plain(obs, normalised), rtol=1e-3, atol=1e-3)

@@ -74,6 +74,37 @@ def test_data_of_the_current_policy_have_ratio_one(critic_input):
     assert abs(learner.train_step(unroll)["IS/rho_max"] - 1) > 1e-5  # the policy has moved on
 
 
+EVERYTHING = {"share_policy": False, "agent_id": True, "layer_norm": True, "normalise_obs": True}
+VARIANTS = [
+    {"critic_input": critic_input, **EVERYTHING, "normalise_values": True}
+    for critic_input in ("joint_obs", "state", "own_obs")
+]
+
+
+@pytest.mark.parametrize("network", VARIANTS, ids=lambda network: network["critic_input"])
+def test_variants_train_and_their_checkpoint_holds_all_that_training_changes(network, tmp_path):
+    loss = {"importance_weights": "per_agent", "mean_value": True} if network["critic_input"] == "own_obs" else {}
+    config = _config(network=network, loss=loss, optimizer={"warmup_steps": 5, "decay_env_steps": 200})
+    unroll = _unroll(with_state=network["critic_input"] == "state")
+    learner, restored = Learner(config, SPEC, seed=1), Learner(config, SPEC, seed=2)
+    for _ in range(3):
+        learner.train_step(unroll)
+    path = tf.train.Checkpoint(**learner.trackables).write(str(tmp_path / "weights"))
+    tf.train.Checkpoint(**restored.trackables).read(path).assert_consumed()
+    for _ in range(3):
+        metrics, again = learner.train_step(unroll), restored.train_step(unroll)
+        for tag, value in metrics.items():
+            np.testing.assert_allclose(again[tag], value, rtol=1e-5, err_msg=tag)
+    _act(learner, unroll)
+    np.testing.assert_allclose(learner.train_step(unroll)["IS/rho_max"], 1, rtol=1e-4)
+
+
+def test_learning_rate_follows_its_schedule():
+    learner = Learner(_config(optimizer={"warmup_steps": 4, "learning_rate": 0.008}), SPEC, seed=1)
+    rates = [float(learner.train_step(_unroll())["optimizer/learning_rate"]) for _ in range(5)]
+    np.testing.assert_allclose(rates, [0.002, 0.004, 0.006, 0.008, 0.008], rtol=1e-5)
+
+
 def test_any_number_of_columns_and_any_unroll_length():
     learner = Learner(_config(), SPEC, seed=1)
     for steps, columns in ((STEPS, 1), (STEPS, 7), (3, 2), (1, 2)):

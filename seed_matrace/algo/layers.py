@@ -1,0 +1,73 @@
+"""ReLU multilayer perceptrons.
+
+Weights are drawn with NumPy from a generator the caller seeds, so that a seed means the same weights on every device.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+Tensor = Any
+
+_LAYER_NORM_EPSILON = 1e-3  # that of Keras, as in the public code
+
+
+class Mlp(tf.Module):
+    """Dense layers with ReLU between them; initialised as Keras' Dense: Glorot uniform kernels, zero biases."""
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        rng: np.random.Generator,
+        *,
+        copies: int | None = None,
+        layer_norm: bool = False,
+        name: str = "mlp",
+    ) -> None:
+        """Creates the weights.
+
+        Args:
+          sizes: widths from input to output, at least two.
+          rng: draws the kernels.
+          copies: makes this many networks of different weights that are evaluated together.
+          layer_norm: normalises the units of each hidden layer before its ReLU (Ba, Kiros and Hinton 2016).
+          name: of the module.
+        """
+        super().__init__(name=name)
+        stack, row = ((), ()) if copies is None else ((copies,), (copies, 1))
+        self.kernels, self.biases = [], []
+        for i, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
+            limit = np.sqrt(6.0 / (fan_in + fan_out))
+            kernel = rng.uniform(-limit, limit, (*stack, fan_in, fan_out)).astype(np.float32)
+            self.kernels.append(tf.Variable(kernel, name=f"kernel_{i}"))
+            self.biases.append(tf.Variable(tf.zeros((*row, fan_out)), name=f"bias_{i}"))
+        self._layer_norm = layer_norm
+        if layer_norm:
+            hidden = list(enumerate(sizes[1:-1]))
+            self.gains = [tf.Variable(tf.ones((*row, width)), name=f"gain_{i}") for i, width in hidden]
+            self.offsets = [tf.Variable(tf.zeros((*row, width)), name=f"offset_{i}") for i, width in hidden]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """float32 [M, inputs] to [M, outputs]; of copies [copies, M, inputs] to [copies, M, outputs]."""
+        last = len(self.kernels) - 1
+        for i, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):
+            x = tf.matmul(x, kernel)
+            x = tf.nn.bias_add(x, bias) if bias.shape.rank == 1 else x + bias
+            if i < last:
+                x = tf.nn.relu(self._normalise(x, i) if self._layer_norm else x)
+        return x
+
+    def _normalise(self, x: Tensor, layer: int) -> Tensor:
+        mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
+        offset, gain = self.offsets[layer], self.gains[layer]
+        return tf.nn.batch_normalization(x, mean, variance, offset, gain, _LAYER_NORM_EPSILON)
+
+    def rescale_outputs(self, *, factor: Tensor, shift: Tensor) -> None:
+        """Changes the last layer so that every output y becomes factor * y + shift."""
+        self.kernels[-1].assign(factor * self.kernels[-1])
+        self.biases[-1].assign(factor * self.biases[-1] + shift)
