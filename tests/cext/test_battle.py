@@ -7,6 +7,7 @@ import pytest
 
 from seed_matrace._cext.reference_battle import ReferenceBattle
 from seed_matrace.skirmish.maps import load_map, map_names
+from seed_matrace.skirmish.scripted import scripted_actions
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 from seed_matrace.types import EnvOutput
 
@@ -15,15 +16,15 @@ FIRST_ENV = 5
 
 
 def eager_actions(env: SkirmishVectorEnv, out: EnvOutput, rng: np.random.Generator) -> np.ndarray:
-    """Mostly attacks the first available enemy, walks east or draws at random otherwise: both sides get hit."""
+    """Mostly attacks the first available target or walks to the nearest enemy, draws at random otherwise."""
     actions = env.sample_actions()
-    attacks = out.avail_actions[:, :, 6:]
     eager = rng.random(actions.shape) < 0.8
+    attacks = out.avail_actions[:, :, 6:]
     fights = attacks.any(axis=2) & eager
     actions[fights] = 6 + attacks.argmax(axis=2)[fights]
-    walks = ~attacks.any(axis=2) & eager & (out.avail_actions[:, :, 4] == 1) & (rng.random(actions.shape) < 0.3)
-    actions[walks] = 4
-    return actions
+    walks = scripted_actions(env, out, "nearest")
+    walks = np.where(fights | ~eager | (walks >= 6), actions, walks)
+    return walks.astype(np.int32)
 
 
 @pytest.mark.parametrize("play", ["random", "eager"])
@@ -34,6 +35,8 @@ def test_compiled_battle_equals_naive_twin(map_name: str, play: str) -> None:
     rng = np.random.default_rng(3)
     steps = max(1200 // len(env.map.units), 36)  # the twin is slow
     out = env.reset()
+    full = np.stack([env.map.stats["health_max"], env.map.stats["shield_max"]])
+    fought = False
     for _ in range(steps):
         actions = env.sample_actions() if play == "random" else eager_actions(env, out, rng)
         out = env.step(actions)
@@ -45,3 +48,5 @@ def test_compiled_battle_equals_naive_twin(map_name: str, play: str) -> None:
             if out.terminated[index] or out.truncated[index]:
                 twin.start()
             np.testing.assert_array_equal(env.units()[index], twin.table())
+            fought |= bool((env.units()[index, 2:4] < full).any())
+    assert fought or play == "random"
