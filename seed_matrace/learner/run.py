@@ -24,6 +24,7 @@ from seed_matrace.evaluation.episodes import evaluate, summarise
 from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.inference.groups import GroupPlan
 from seed_matrace.learner.checkpoints import Checkpoints, load_arrays
+from seed_matrace.learner.divergence import check_loss
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.metrics import MetricsWriter, ScalarMeans
 from seed_matrace.learner.sources import Acting, BatchSource, unroll_sizes
@@ -67,6 +68,7 @@ class TrainingRun:
         self.config = config
         self.learner = Learner(config, env_spec(config.env), seed)
         self.progress = Progress()
+        self._run_dir = run_dir
         self._seed = seed
         self._reporter = reporter
         self._checkpoints = Checkpoints(run_dir / "checkpoints", config.run.keep_checkpoints)
@@ -123,11 +125,13 @@ class TrainingRun:
     def _train_step(self, batch: Unroll) -> None:
         lag = self.progress.learner_steps - batch.policy_version[:-1]
         scalars = {name: float(value) for name, value in self.learner.train_step(batch).items()}
-        if not np.isfinite(scalars["losses/total"]):
-            raise FloatingPointError(
-                f"the loss is {scalars['losses/total']} at learner step {self.progress.learner_steps}; "
-                "lower optimizer.learning_rate or set optimizer.clip_norm"
-            )
+        check_loss(
+            scalars,
+            batch,
+            learner_step=self.progress.learner_steps,
+            stop_loss=self.config.run.stop_loss,
+            run_dir=self._run_dir,
+        )
         self._means.add({**scalars, "perf/policy_lag_mean": float(lag.mean()), "perf/policy_lag_max": float(lag.max())})
         self.progress.env_steps += lag.size
         self.progress.learner_steps += 1
