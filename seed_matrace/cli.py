@@ -29,7 +29,7 @@ class Command:
     summary: str
     example: str
     define_flags: Callable[[flags.FlagValues], None]
-    run: Callable[[flags.FlagValues, list[str]], None]
+    run: Callable[[flags.FlagValues, list[str]], int | None]  # None is exit code 0
     arguments: str = ""
 
 
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         positional = values([f"seed-matrace {name}", *rest])[1:]
         if positional and not command.arguments:
             raise flags.Error(f"unexpected argument {positional[0]!r}; see seed-matrace {name} --help")
-        command.run(values, positional)
+        return command.run(values, positional) or 0
     except flags.Error as error:
         return _fail(str(error))
     except KeyboardInterrupt:
@@ -62,7 +62,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         if values.is_parsed() and values.traceback:
             traceback.print_exc()
         return _fail(_explained(error))
-    return 0
 
 
 def _explained(error: Exception) -> str:
@@ -151,6 +150,33 @@ def _define_plot_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string("output", None, "PNG file (default: RUN/learning_curve.png)", flag_values=values)
 
 
+def _define_sweep_flags(values: flags.FlagValues) -> None:
+    _define_gin_flags(values)
+    flags.DEFINE_string(
+        "sweep_dir", None, "holds a run directory per run; a sweep begun there goes on", flag_values=values
+    )
+    flags.DEFINE_multi_string(
+        "gin_axis",
+        [],
+        "gin files, separated by commas, of which each run loads one; may be repeated",
+        flag_values=values,
+    )
+    flags.DEFINE_multi_string(
+        "grid",
+        [],
+        "values of which each run takes one: 'loss.discount=[0.98, 0.99]'; may be repeated",
+        flag_values=values,
+    )
+    flags.DEFINE_integer("seeds", None, "runs of each combination (default: 1)", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("first_seed", 0, "seed of the first of them", lower_bound=0, flag_values=values)
+    flags.DEFINE_integer(
+        "num_actors", 0, "actor processes of each run; 0 is reproducible", lower_bound=0, flag_values=values
+    )
+    flags.DEFINE_integer(
+        "parallel", None, "runs at a time (default: one per core, less with actors)", lower_bound=1, flag_values=values
+    )
+
+
 def _define_bench_flags(values: flags.FlagValues) -> None:
     _define_gin_flags(values)
     flags.DEFINE_float("seconds", 10.0, "how long to measure", lower_bound=0.1, flag_values=values)
@@ -225,6 +251,25 @@ def _eval(values: flags.FlagValues, _: list[str]) -> None:
     )
     result: dict[str, Any] = {"map": env.map_name, "backend": backend_name(env), "env_steps": policy.env_steps}
     _print_json({**result, **summarise(stats)})
+
+
+def _sweep(values: flags.FlagValues, _: list[str]) -> int:
+    from seed_matrace.launch.sweep import SweepOptions, sweep
+
+    options = SweepOptions(
+        sweep_dir=Path(_required(values, "sweep_dir")),
+        gin_files=values.gin_file,
+        gin_params=values.gin_param,
+        gin_axes=values.gin_axis,
+        grids=values.grid,
+        seeds=values.seeds,
+        first_seed=values.first_seed,
+        num_actors=values.num_actors,
+        parallel=values.parallel,
+    )
+    outcome = sweep(options, _stop_on_signals())
+    print(outcome)
+    return outcome.exit_code
 
 
 def _plot(values: flags.FlagValues, run_dirs: list[str]) -> None:
@@ -323,6 +368,13 @@ COMMANDS = {
         "seed-matrace eval --run_dir=runs/8m --episodes=400",
         _define_eval_flags,
         _eval,
+    ),
+    "sweep": Command(
+        "Trains every combination of maps, variants and seeds; the same command goes on where it stopped.",
+        "seed-matrace sweep --sweep_dir=sweeps/entropy --gin_axis=maps/3m.gin,maps/8m.gin "
+        "--grid='loss.entropy_cost=[0.1,1.0]' --seeds=5",
+        _define_sweep_flags,
+        _sweep,
     ),
     "plot": Command(
         "Draws the learning curves of one or several runs.",

@@ -19,7 +19,7 @@ from seed_matrace.envs.registry import backend_name, env_spec
 from seed_matrace.inference.groups import GroupPlan, plan_groups
 from seed_matrace.launch.display import Display, duration
 from seed_matrace.launch.local import LocalActors
-from seed_matrace.learner.metrics import read_run_info, write_run_info
+from seed_matrace.learner.metrics import read_run_info, write_finished, write_run_info
 from seed_matrace.learner.run_directory import (
     OPERATIVE_CONFIG,
     RunDirectory,
@@ -65,6 +65,8 @@ def train(options: TrainOptions, stop: threading.Event) -> None:
         write_run_info(path, backend=backend_name(config.env), map_name=config.env.map_name, seed=seed, argv=sys.argv)
         print(_introduction(config, path, seed, options.num_actors), flush=True)
         progress = _run(config, directory, seed, plan, options, stop)
+        if progress.finished:
+            write_finished(path, progress.finished)
     print(_conclusion(path, progress), flush=True)
 
 

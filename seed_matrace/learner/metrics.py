@@ -211,9 +211,19 @@ def write_run_info(run_dir: str | Path, *, backend: str, map_name: str, seed: in
     }
     if path.exists():
         info = read_run_info(run_dir)
+        info.pop("finished", None)
         info["resumed"] = [*info.get("resumed", []), start]
     else:
         info = {"map": map_name, "backend": backend, "seed": int(seed), **start}
+    _write_run_file(path, info)
+
+
+def write_finished(run_dir: str | Path, why: str) -> None:
+    """Notes in run.json that the run is over, and why: its budget or its target was reached."""
+    _write_run_file(Path(run_dir) / RUN_FILE, {**read_run_info(run_dir), "finished": why})
+
+
+def _write_run_file(path: Path, info: Mapping[str, Any]) -> None:
     aside = path.with_suffix(".json.tmp")
     aside.write_text(json.dumps(info, indent=2) + "\n")
     os.replace(aside, path)

@@ -229,8 +229,9 @@ class TrainingRun:
         self.progress.session += 1
         self._means.set_state(self.progress.means)
         self._source_arrays = load_arrays(restored.folder)
-        budget_left = self.progress.env_steps < self.config.run.total_env_steps
-        if (self.progress.finished == "budget" and budget_left) or not self._target_reached():
+        budget_used = self.progress.env_steps >= self.config.run.total_env_steps
+        still_over = {"budget": budget_used, "target": self._target_reached(), "": False}
+        if not still_over[self.progress.finished]:
             self.progress.finished = ""  # the budget or the target was raised
         self._reporter.note(f"resumed at {self.progress.env_steps:,} env steps")
         return True

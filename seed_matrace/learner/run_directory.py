@@ -46,16 +46,8 @@ class RunDirectory:
         (self.path / OPERATIVE_CONFIG).write_text(operative_text)
 
     def check_same_run(self, given: Config) -> None:
-        """Raises ConfigError if the run here was begun with another configuration that matters.
-
-        Options that are newer than the run count as left at their defaults.
-        """
-        before, now = _options(load_run_config(self.path)[0]), _options(given)
-        differing = [
-            f"{name} was {before[name]!r}, now {now[name]!r}"
-            for name in sorted(now)
-            if before[name] != now[name] and not _MAY_CHANGE.fullmatch(name)
-        ]
+        """Raises ConfigError if the run here was begun with another configuration that matters."""
+        differing = differences(self.path, given)
         if differing:
             raise ConfigError(
                 f"{self.path} holds a run of another configuration ({'; '.join(differing)}); "
@@ -82,6 +74,20 @@ def load_run_config(run_dir: Path, gin_params: Iterable[str] = ()) -> tuple[Conf
     return load_config([run_dir / OPERATIVE_CONFIG], list(gin_params))
 
 
-def _options(config: Config) -> dict[str, Any]:
+def differences(run_dir: Path, given: Config) -> list[str]:
+    """How the run begun in ``run_dir`` differs from ``given`` in what decides what is learnt; [] if it may go on.
+
+    Options that are newer than the run count as left at their defaults.
+    """
+    before, now = options(load_run_config(run_dir)[0]), options(given)
+    return [
+        f"{name} was {before[name]!r}, now {now[name]!r}"
+        for name in sorted(now)
+        if before[name] != now[name] and not _MAY_CHANGE.fullmatch(name)
+    ]
+
+
+def options(config: Config) -> dict[str, Any]:
+    """Every option by its gin name, as "loss.discount"."""
     sections = dataclasses.asdict(config).items()
-    return {f"{section}.{name}": value for section, options in sections for name, value in options.items()}
+    return {f"{section}.{name}": value for section, chosen in sections for name, value in chosen.items()}

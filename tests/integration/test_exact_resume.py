@@ -94,6 +94,15 @@ def test_killed_and_resumed_is_never_killed(never_killed, backend, point, tmp_pa
     assert best == [path.name for path in (reference / "checkpoints").glob("best-*")]
 
 
+def test_finished_run_that_is_started_again_stays_as_it_is(tmp_path):
+    weights = train(tmp_path, "counting")
+    before = untimed_metrics(tmp_path), _results(tmp_path)
+    again = train(tmp_path, "counting")
+    assert (untimed_metrics(tmp_path), _results(tmp_path)) == before
+    for array, expected in zip(again, weights, strict=True):
+        np.testing.assert_array_equal(array, expected)
+
+
 def _results(run_dir):
     return re.sub(
         r'"elapsed_time": [\d.]+', "", json.dumps(json.loads((run_dir / "eval" / "results.json").read_text()))

@@ -18,6 +18,7 @@ from seed_matrace.learner.metrics import (
     ScalarMeans,
     read_metrics,
     read_run_info,
+    write_finished,
     write_run_info,
 )
 
@@ -184,6 +185,15 @@ def test_resumed_run_keeps_how_it_was_started(tmp_path):
     info = read_run_info(tmp_path)
     assert info["argv"] == ["first"]
     assert [start["argv"] for start in info["resumed"]] == [["second"], ["third"]]
+
+
+def test_run_that_is_over_says_why_until_it_goes_on(tmp_path):
+    write_run_info(tmp_path, **RUN, argv=["first"])
+    assert "finished" not in read_run_info(tmp_path)
+    write_finished(tmp_path, "budget")
+    assert (read_run_info(tmp_path)["finished"], read_run_info(tmp_path)["argv"]) == ("budget", ["first"])
+    write_run_info(tmp_path, **RUN, argv=["second"])
+    assert "finished" not in read_run_info(tmp_path)
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError("git"), subprocess.TimeoutExpired("git", 10)])

@@ -1,0 +1,68 @@
+"""``sweep.json``: which runs a sweep consists of. Written before the first of them begins."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SWEEP_FILE = "sweep.json"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class SweepRun:
+    """One run of a sweep: a map, a variant of the settings, a seed, and the flags that make it so."""
+
+    map_name: str
+    variant: str
+    seed: int
+    gin_files: tuple[str, ...]
+    gin_params: tuple[str, ...]
+
+    @property
+    def combination(self) -> tuple[str, str]:
+        """What the seeds of one experiment share."""
+        return self.map_name, self.variant
+
+    @property
+    def name(self) -> str:
+        """Its run directory within the sweep's, e.g. "3m/entropy_cost=0.1/seed_0"."""
+        return f"{self.map_name}/{self.variant}/seed_{self.seed}"
+
+
+def write_sweep(sweep_dir: str | Path, runs: Iterable[SweepRun]) -> None:
+    """Writes ``sweep.json`` as a whole."""
+    path = Path(sweep_dir) / SWEEP_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {"format": _FORMAT, "runs": [dataclasses.asdict(run) for run in runs]}
+    aside = path.with_suffix(".json.tmp")
+    aside.write_text(json.dumps(content, indent=1) + "\n")
+    os.replace(aside, path)
+
+
+def read_sweep(sweep_dir: str | Path) -> list[SweepRun]:
+    """The runs of a sweep, in the order in which they are to be run.
+
+    Raises:
+      ValueError: no sweep was begun there, or its file is not what ``write_sweep`` writes.
+    """
+    path = Path(sweep_dir) / SWEEP_FILE
+    try:
+        content = json.loads(path.read_text())
+        if content["format"] != _FORMAT:
+            raise ValueError(f"format {content['format']}, this program knows {_FORMAT}")
+        return [_run(entry) for entry in content["runs"]]
+    except FileNotFoundError:
+        raise ValueError(f"{sweep_dir} is not the directory of a sweep: it has no {SWEEP_FILE}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} cannot be used: {error}") from None
+
+
+def _run(entry: dict[str, Any]) -> SweepRun:
+    lists = {name: tuple(entry[name]) for name in ("gin_files", "gin_params")}
+    return SweepRun(**{**entry, **lists})

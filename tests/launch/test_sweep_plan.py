@@ -1,0 +1,126 @@
+"""From flags to runs: every combination once, in an order that shows all of them early, under names that stay."""
+
+import pytest
+
+from seed_matrace.config import ConfigError
+from seed_matrace.evaluation.sweep_record import SWEEP_FILE, SweepRun, read_sweep, write_sweep
+from seed_matrace.launch.sweep_plan import load_planned, plan_sweep
+
+
+def names(**flags):
+    return [run.name for run in plan_sweep(**flags)]
+
+
+def test_every_combination_has_its_first_seed_before_any_has_its_second():
+    runs = plan_sweep(
+        gin_files=["paper.gin"],
+        gin_params=["run.total_env_steps = 5000"],
+        gin_axes=["maps/3m.gin, maps/8m.gin"],
+        grids=["loss.entropy_cost=[0.1, 1.0]"],
+        seeds=range(2),
+    )
+    assert [run.name for run in runs[:5]] == [
+        "3m/entropy_cost=0.1/seed_0",
+        "3m/entropy_cost=1.0/seed_0",
+        "8m/entropy_cost=0.1/seed_0",
+        "8m/entropy_cost=1.0/seed_0",
+        "3m/entropy_cost=0.1/seed_1",
+    ]
+    assert len(runs) == 8
+    assert runs[3].gin_files == ("paper.gin", "maps/8m.gin")
+    assert runs[3].gin_params == ("run.total_env_steps = 5000", "loss.entropy_cost = 1.0")
+
+
+def test_names_do_not_depend_on_the_order_of_values_or_on_further_ones():
+    few = names(gin_axes=["maps/3m.gin,maps/8m.gin"], grids=["loss.discount=[0.9]"])
+    many = names(gin_axes=["maps/8m.gin,maps/25m.gin,maps/3m.gin"], grids=["loss.discount=[0.99, 0.9]"], seeds=[0, 1])
+    assert set(few) < set(many)
+
+
+def test_the_file_of_the_map_names_the_map_and_other_files_the_variant():
+    assert names(gin_axes=["maps/3m.gin", "matrace_obs.gin,matrace_state.gin"]) == [
+        "3m/matrace_obs/seed_0",
+        "3m/matrace_state/seed_0",
+    ]
+    assert names(grids=["env.map_name=['3m', '8m']"]) == ["3m/matrace/seed_0", "8m/matrace/seed_0"]
+    assert names(gin_files=["maps/8m.gin"], seeds=[3]) == ["8m/matrace/seed_3"]
+
+
+@pytest.mark.parametrize(
+    ("grids", "variants"),
+    [
+        (["network.policy_layers=[(64, 64), (128,)]"], ["policy_layers=64x64", "policy_layers=128"]),
+        (["network.critic_input=['state']"], ["critic_input=state"]),
+        (["optimizer.learning_rate=[1e-3, 5e-4]"], ["learning_rate=0.001", "learning_rate=0.0005"]),
+        (["loss.discount=[0.9]", "loss.lambda_=[1]"], ["discount=0.9,lambda_=1"]),
+    ],
+)
+def test_values_are_readable_in_names(grids, variants):
+    assert [run.variant for run in plan_sweep(grids=grids)] == variants
+
+
+def test_gin_files_of_one_name_keep_their_folders_apart(tmp_path):
+    files = [tmp_path / folder / "variant.gin" for folder in ("a", "b")]
+    for file, discount in zip(files, (0.9, 0.8), strict=True):
+        file.parent.mkdir()
+        file.write_text(f"loss.discount = {discount}\n")
+    variants = [run.variant for run in plan_sweep(gin_axes=[",".join(map(str, files))])]
+    assert [variant[-10:] for variant in variants] == ["-a-variant", "-b-variant"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"grids": ["loss.discount=0.9"]}, "is not a name with a list of values"),
+        ({"grids": ["loss.discount=[]"]}, "is not a name with a list of values"),
+        ({"grids": ["loss.discount=[0.9"]}, "is not a name with a list of values"),
+        ({"grids": ["[0.9]"]}, "is not a name with a list of values"),
+        ({"grids": ["loss.discount=[0.9, 0.9]"]}, "2 runs of this sweep would be called 3m/discount=0.9/seed_0"),
+        ({"gin_axes": [" , "]}, "names no gin file"),
+    ],
+)
+def test_axes_that_cannot_be_read_are_refused(flags, said):
+    with pytest.raises(ValueError, match=said):
+        plan_sweep(**flags)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"grids": ["los.discount=[0.9]"]}, "near: loss.discount"),
+        ({"grids": ["loss.discount=[0.9, 2.0]"]}, "at most 1"),
+        ({"gin_axes": ["maps/3m.gin,maps/4m.gin"]}, "no gin file"),
+    ],
+)
+def test_combinations_that_do_not_load_are_refused_before_anything_runs(flags, said):
+    with pytest.raises(ConfigError, match=said):
+        plan_sweep(**flags)
+
+
+def test_planned_run_has_its_configuration():
+    (run,) = plan_sweep(gin_axes=["maps/8m.gin"], grids=["network.policy_layers=[(8, 4)]"])
+    planned = load_planned(run)
+    assert (planned.config.env.map_name, planned.config.network.policy_layers) == ("8m", (8, 4))
+
+
+def test_record_of_a_sweep_reads_back(tmp_path):
+    runs = plan_sweep(gin_axes=["maps/3m.gin,maps/8m.gin"], grids=["loss.discount=[0.9]"], seeds=range(2))
+    write_sweep(tmp_path / "new", runs)
+    assert read_sweep(tmp_path / "new") == runs
+    assert isinstance(read_sweep(tmp_path / "new")[0], SweepRun)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "is not the directory of a sweep"),
+        ("{", "cannot be used"),
+        ('{"format": 2, "runs": []}', "this program knows 1"),
+        ('{"format": 1, "runs": [{"seed": 1}]}', "cannot be used"),
+    ],
+)
+def test_record_that_is_none_is_refused(tmp_path, text, said):
+    if text is not None:
+        (tmp_path / SWEEP_FILE).write_text(text)
+    with pytest.raises(ValueError, match=said):
+        read_sweep(tmp_path)
