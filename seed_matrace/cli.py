@@ -13,7 +13,7 @@ import textwrap
 import threading
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +144,9 @@ def _define_eval_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("episodes", 320, "battles to play", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("seed", 1, "seed of the battles", lower_bound=0, flag_values=values)
     flags.DEFINE_enum("checkpoint", "best", ["best", "latest"], "which weights to play with", flag_values=values)
+    flags.DEFINE_string(
+        "backend", None, "what plays the battles (default: what the team was trained on)", flag_values=values
+    )
 
 
 def _define_plot_flags(values: flags.FlagValues) -> None:
@@ -236,19 +239,15 @@ def _actor(values: flags.FlagValues, _: list[str]) -> None:
 
 
 def _eval(values: flags.FlagValues, _: list[str]) -> None:
-    from seed_matrace.envs.registry import backend_name, make_vector_env
-    from seed_matrace.evaluation.episodes import evaluate, summarise
+    from seed_matrace.envs.registry import backend_name
+    from seed_matrace.evaluation.episodes import summarise
 
     _import_tensorflow()
-    from seed_matrace.evaluation.policy import load_policy
+    from seed_matrace.evaluation.policy import load_policy, play
 
     policy = load_policy(_required(values, "run_dir"), values.checkpoint)
-    env = policy.config.env
-    stats = evaluate(
-        lambda num_envs, first_env: make_vector_env(env, num_envs, (2 << 32) + values.seed, first_env),
-        policy.act,
-        values.episodes,
-    )
+    env = replace(policy.config.env, backend=values.backend or policy.config.env.backend)
+    stats = play(policy, values.episodes, seed=(2 << 32) + values.seed, env=env)
     result: dict[str, Any] = {"map": env.map_name, "backend": backend_name(env), "env_steps": policy.env_steps}
     _print_json({**result, **summarise(stats)})
 

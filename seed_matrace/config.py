@@ -122,7 +122,9 @@ class ActorConfig(_Checked):
 @dataclass(frozen=True)
 class EvaluationConfig(_Checked):
     every_fraction: float = _option(0.02, "evaluate each time this share of the budget is used", low=1e-4, high=1.0)
+    every_env_steps: int = _option(0, "evaluate every so many env steps instead; 0 goes by every_fraction", low=0)
     episodes: int = _option(32, "episodes of one evaluation", low=1)
+    absolute_episodes: int = _option(0, "at the end, episodes to play with the best weights; 0 plays none", low=0)
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
 
-from seed_matrace.config import Config
-from seed_matrace.envs.registry import env_spec
+from seed_matrace.config import Config, EnvConfig
+from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
+from seed_matrace.evaluation.episodes import evaluate
+from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.run_directory import load_run_config
 from seed_matrace.specs import EnvSpec
+from seed_matrace.types import EpisodeStats
+
+_ABSOLUTE_SEED = 3 << 32  # added to the run's seed: battles apart from those of training and evaluation
 
 
 class TrainedPolicy:
@@ -53,6 +59,46 @@ class TrainedPolicy:
             if np.shape(array) != (len(obs), *shape):
                 raise ValueError(f"{name} must have shape {(len(obs), *shape)}, not {np.shape(array)}")
         return np.asarray(self._learner.greedy_step(np.asarray(obs, np.float32), np.asarray(avail_actions, np.uint8)))
+
+
+def play(policy: TrainedPolicy, episodes: int, *, seed: int, env: EnvConfig | None = None) -> EpisodeStats:
+    """Plays battles with a trained team, by default in the environment it was trained in.
+
+    Args:
+      seed: of the battles.
+      env: another environment, such as another backend, in which it is to play.
+
+    Raises:
+      ValueError: the environment's observations and actions are not those that the team knows.
+    """
+    env = env or policy.config.env
+    if env_spec(env) != policy.spec:
+        raise ValueError(
+            f"{env.map_name} on {backend_name(env)} has {env_spec(env)}, this team was trained for {policy.spec}"
+        )
+    return evaluate(
+        lambda num_envs, first_env: make_vector_env(env, num_envs, seed, first_env),
+        policy.act,
+        episodes,
+    )
+
+
+def play_absolute(run_dir: Path, seed: int) -> EpisodeStats:
+    """The absolute metric of Gorsane et al. 2022: a run's best weights, ``evaluation.absolute_episodes`` times.
+
+    The battles are none of those that chose the weights: what wins by luck there does not win here.
+
+    Raises:
+      CheckpointError: the run has no usable checkpoint yet.
+    """
+    policy = load_policy(run_dir, "best")
+    stats = play(policy, policy.config.evaluation.absolute_episodes, seed=_ABSOLUTE_SEED + seed)
+    env = policy.config.env
+    results = ResultsWriter(
+        run_dir, backend=backend_name(env), map_name=env.map_name, seed=seed, resume_env_steps=sys.maxsize
+    )
+    results.set_absolute(stats)
+    return stats
 
 
 def load_policy(run_dir: str | os.PathLike[str], checkpoint: str = "best") -> TrainedPolicy:

@@ -209,7 +209,8 @@ def _is_finished(run_dir: Path, given: Config) -> bool:
     """Whether the run is over; one that is may go on if its budget or its target has been raised since."""
     if not is_run_directory(run_dir) or not read_run_info(run_dir).get("finished"):
         return False
-    return load_run_config(run_dir)[0].run == given.run
+    stored = load_run_config(run_dir)[0]
+    return (stored.run, stored.evaluation) == (given.run, given.evaluation)
 
 
 def _start(run: SweepRun, run_dir: Path, num_actors: int) -> subprocess.Popen[bytes]:

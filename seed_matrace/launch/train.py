@@ -66,6 +66,7 @@ def train(options: TrainOptions, stop: threading.Event) -> None:
         print(_introduction(config, path, seed, options.num_actors), flush=True)
         progress = _run(config, directory, seed, plan, options, stop)
         if progress.finished:
+            _play_absolute(config, path, seed)
             write_finished(path, progress.finished)
     print(_conclusion(path, progress), flush=True)
 
@@ -111,6 +112,17 @@ def _run(
             )
         )
         return run.train(source, stop)
+
+
+def _play_absolute(config: Config, path: Path, seed: int) -> None:
+    episodes = config.evaluation.absolute_episodes
+    if not episodes:
+        return
+    from seed_matrace.evaluation.policy import play_absolute
+
+    print(f"playing {episodes} battles with the best weights", flush=True)
+    won = int(play_absolute(path, seed).battle_won.sum())
+    print(f"absolute metric: {won} of {episodes} battles won", flush=True)
 
 
 @contextlib.contextmanager

@@ -140,14 +140,14 @@ class TrainingRun:
         run, steps = self.config.run, self.config.learner.batch_size * self.config.learner.unroll_length
         budget_used = self.progress.env_steps >= run.total_env_steps
 
-        def due(fraction: float) -> bool:
-            every = max(int(fraction * run.total_env_steps), 1)
+        def due(fraction: float, every_env_steps: int = 0) -> bool:
+            every = every_env_steps or max(int(fraction * run.total_env_steps), 1)
             now = self.progress.env_steps
             return budget_used or now // every > (now - steps) // every
 
         if due(run.report_fraction):
             self._report(source)
-        if due(self.config.evaluation.every_fraction):
+        if due(self.config.evaluation.every_fraction, self.config.evaluation.every_env_steps):
             self._evaluate()
         if budget_used and not self.progress.finished:
             self.progress.finished = "budget"

@@ -1,5 +1,6 @@
 """Every gin file that comes with the program parses, and every map file names a map that exists."""
 
+import dataclasses
 import itertools
 import re
 
@@ -10,6 +11,7 @@ from seed_matrace.envs.registry import env_spec
 
 FILES = sorted(path.relative_to(gin_dir()).as_posix() for path in gin_dir().rglob("*.gin"))
 MAPS = [name for name in FILES if name.startswith("maps/")]
+PROTOCOLS = [name for name in FILES if name.startswith("protocols/")]
 VARIANTS = [name for name in FILES if "/" not in name and name != "base.gin"]
 
 
@@ -43,6 +45,15 @@ def test_variants_combine_with_one_another(first, second):
     both, alone = load_config([first, second])[0], load_config([second])[0]
     for section, name in re.findall(r"^(\w+)\.(\w+) = ", (gin_dir() / second).read_text(), re.MULTILINE):
         assert getattr(getattr(both, section), name) == getattr(getattr(alone, section), name)
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_protocols_decide_how_it_is_evaluated_and_not_what_is_learnt(name):
+    """And not the budget, which is a matter of the map."""
+    base, config = load_config([])[0], load_config([name])[0]
+    assert config.evaluation.every_env_steps == 10_000
+    assert config.run == dataclasses.replace(base.run, stop_win_rate=0.0)
+    assert dataclasses.replace(config, evaluation=base.evaluation, run=base.run) == base
 
 
 @pytest.mark.parametrize("name", FILES)
