@@ -157,7 +157,6 @@ def map_names() -> list[str]:
     return sorted(entry.name.removesuffix(".json") for entry in folder.iterdir() if entry.name.endswith(".json"))
 
 
-@cache
 def load_map(name: str) -> SkirmishMap:
     """Loads a map by its SMAC name, or a scenario by its path.
 
@@ -174,6 +173,11 @@ def load_map(name: str) -> SkirmishMap:
         near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known maps: {', '.join(names)}"
         raise ValueError(f"unknown map {name!r}; {hint}")
+    return _load_builtin(name)
+
+
+@cache
+def _load_builtin(name: str) -> SkirmishMap:
     path = resources.files("seed_matrace.skirmish") / "data" / "maps" / f"{name}.json"
     return _from_document(json.loads(path.read_text(encoding="utf-8")))
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from seed_matrace.skirmish.maps import load_map
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 from seed_matrace.smac_options import SmacOptions
 
@@ -26,7 +25,6 @@ def arena(tmp_path: Path) -> Callable[..., SkirmishVectorEnv]:
             document[side] = [{"unit": unit, "places": [list(place)]} for unit, place in units]
         path = tmp_path / "arena.json"
         path.write_text(json.dumps(document | fields), encoding="utf-8")
-        load_map.cache_clear()
         return SkirmishVectorEnv(str(path), num_envs, seed=0, options=SmacOptions(step_mul=1))
 
     return make

@@ -38,7 +38,6 @@ DRAWN: dict[str, Any] = {
 def written(folder: Path, document: Any) -> str:
     path = folder / "mine.json"
     path.write_text(document if isinstance(document, str) else json.dumps(document), encoding="utf-8")
-    load_map.cache_clear()
     return str(path)
 
 
