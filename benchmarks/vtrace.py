@@ -1,12 +1,14 @@
-"""Ways to run V-trace's backward recursion on a CPU: python benchmarks/vtrace.py [repeats].
+"""Ways to run V-trace's backward recursion on a CPU, and all of V-trace: python benchmarks/vtrace.py [repeats].
 
-Prints one line per way and shape, minima over the repeats in microseconds, without what an empty call costs; the last
-line is one JSON object.
+Prints one line per shape, minima over the repeats in microseconds. Ways of the recursion come without what an empty
+call costs; all of V-trace (targets and advantages) is what a caller waits for, beside rlax under jit where rlax is
+installed. The last line is one JSON object.
 """
 
 from __future__ import annotations
 
 import functools
+import importlib.util
 import json
 import os
 import sys
@@ -18,7 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import tensorflow as tf
 
-from seed_matrace.algo.vtrace import discounted_sums
+from seed_matrace.algo.vtrace import discounted_sums, vtrace
 
 Tensor = Any
 
@@ -82,11 +84,70 @@ def measure(repeats: int) -> dict[str, dict[str, float]]:
     return results
 
 
-def _compiled(way: Callable[[Tensor, Tensor], Tensor], inputs: list[Tensor]) -> Callable[[], Tensor]:
-    return functools.partial(tf.function(way, autograph=False).get_concrete_function(*inputs), *inputs)
+def measure_whole(repeats: int) -> dict[str, dict[str, float]]:
+    """Microseconds of targets and advantages by shape, from inputs in the memory of the framework."""
+    results: dict[str, dict[str, float]] = {}
+    for shape in SHAPES:
+        inputs = _inputs(shape)
+        arrays = [tf.constant(array) for array in inputs.values()]
+        calls = {"vtrace": _compiled(_whole, arrays)}
+        if importlib.util.find_spec("rlax"):
+            calls["rlax"] = _rlax_call(**inputs)
+            for ours, theirs in zip(calls["vtrace"](), calls["rlax"](), strict=True):
+                np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-4)
+        key = "x".join(map(str, shape))
+        results[key] = {name: round(us, 1) for name, us in _best_us(calls, repeats).items()}
+        print(f"{key:>12}  " + "  ".join(f"{name} {us:.0f} us" for name, us in results[key].items()))
+    return results
+
+
+def _whole(log_rhos: Tensor, discounts: Tensor, rewards: Tensor, values: Tensor, bootstrap_value: Tensor) -> Any:
+    return vtrace(
+        log_rhos=log_rhos, discounts=discounts, rewards=rewards, values=values, bootstrap_value=bootstrap_value
+    )
+
+
+def _inputs(shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """Arguments of ``vtrace`` with ratios on both sides of 1 and episodes that end now and then."""
+    rng = np.random.default_rng(0)
+    inputs = {
+        "log_rhos": 0.5 * rng.normal(size=shape),
+        "discounts": 0.99 * (rng.random(shape) > 0.03),
+        "rewards": rng.normal(size=shape),
+        "values": rng.normal(size=shape),
+        "bootstrap_value": rng.normal(size=shape[1:]),
+    }
+    return {name: array.astype(np.float32) for name, array in inputs.items()}
+
+
+def _rlax_call(
+    *, log_rhos: np.ndarray, discounts: np.ndarray, rewards: np.ndarray, values: np.ndarray, bootstrap_value: np.ndarray
+) -> Callable[[], tuple[Any, Any]]:
+    """The same inputs in rlax: its c-bar is 1, and its lambda means the same as here at 1 only."""
+    import jax
+    import rlax
+
+    one_column = functools.partial(rlax.vtrace_td_error_and_advantage, lambda_=1.0)
+    columns = one_column
+    for axis in range(1, rewards.ndim):
+        columns = jax.vmap(columns, in_axes=axis, out_axes=axis)
+
+    @jax.jit
+    def whole(log_rhos: Any, discounts: Any, rewards: Any, values: Any, bootstrap: Any) -> tuple[Any, Any]:
+        later = jax.numpy.concatenate([values[1:], bootstrap[None]])
+        output = columns(values, later, rewards, discounts, jax.numpy.exp(log_rhos))
+        return output.errors + values, output.pg_advantage
+
+    arrays = [jax.device_put(array) for array in (log_rhos, discounts, rewards, values, bootstrap_value)]
+    return lambda: jax.block_until_ready(whole(*arrays))
+
+
+def _compiled(function: Callable[..., Any], inputs: list[Tensor]) -> Callable[[], Any]:
+    return functools.partial(tf.function(function, autograph=False).get_concrete_function(*inputs), *inputs)
 
 
 if __name__ == "__main__":
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    print(json.dumps(measure(int(sys.argv[1]) if len(sys.argv) > 1 else 30)))
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 30
+    print(json.dumps({"recursion": measure(count), "whole": measure_whole(count)}))
