@@ -45,6 +45,7 @@ setup(
         "seed_matrace": ["py.typed"],
         "seed_matrace._gin": ["**/*.gin"],
         "seed_matrace.skirmish": ["data/**/*.json"],
+        "seed_matrace.viewer": ["data/*.json"],
     },
     include_package_data=False,
 )

@@ -150,7 +150,25 @@ def _define_eval_flags(values: flags.FlagValues) -> None:
 
 
 def _define_plot_flags(values: flags.FlagValues) -> None:
-    flags.DEFINE_string("output", None, "PNG file (default: RUN/learning_curve.png)", flag_values=values)
+    flags.DEFINE_string(
+        "output", None, "a .png, .svg or .pdf file (default: RUN/learning_curve.png)", flag_values=values
+    )
+    flags.DEFINE_enum(
+        "kind",
+        "auto",
+        ["auto", "curves", "maps", "profile"],
+        "curves of one map, a panel for each of several, or a performance profile",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "statistic",
+        "median",
+        ["median", "iqm"],
+        "of seeds: median, quartiles; or IQM, interval",
+        flag_values=values,
+    )
+    flags.DEFINE_bool("published", True, "maps: published StarCraft II results beside the curves", flag_values=values)
+    flags.DEFINE_bool("paper", False, "maps: all 14 of the paper, in its order", flag_values=values)
 
 
 def _define_sweep_flags(values: flags.FlagValues) -> None:
@@ -272,13 +290,20 @@ def _sweep(values: flags.FlagValues, _: list[str]) -> int:
 
 
 def _plot(values: flags.FlagValues, run_dirs: list[str]) -> None:
-    from seed_matrace.viewer.curves import plot_learning_curve
+    from seed_matrace.viewer.plot import PlotOptions, plot
 
     if not run_dirs:
         raise flags.Error("give at least one run directory, as in: seed-matrace plot runs/3m")
-    output = Path(values.output or Path(run_dirs[0]) / "learning_curve.png")
-    plot_learning_curve([Path(run_dir) for run_dir in run_dirs], output)
-    print(output)
+    options = PlotOptions(values.kind, values.statistic, published=values.published, whole_paper=values.paper)
+    print(plot(run_dirs, values.output, options))
+
+
+def _report(_: flags.FlagValues, sweep_dirs: list[str]) -> None:
+    from seed_matrace.viewer.report import write_report
+
+    if len(sweep_dirs) != 1:
+        raise flags.Error("give the directory of one sweep, as in: seed-matrace report sweeps/entropy")
+    print(write_report(sweep_dirs[0]))
 
 
 def _bench(values: flags.FlagValues, parts: list[str]) -> None:
@@ -376,11 +401,18 @@ COMMANDS = {
         _sweep,
     ),
     "plot": Command(
-        "Draws the learning curves of one or several runs.",
-        "seed-matrace plot runs/8m --output=8m.png",
+        "Draws runs, or all runs under a directory: seeds as bands, variants as colours, maps as panels.",
+        "seed-matrace plot sweeps/entropy --statistic=iqm --output=entropy.svg",
         _define_plot_flags,
         _plot,
         arguments="RUN... ",
+    ),
+    "report": Command(
+        "Writes one page of a sweep: win rates with intervals, curves, profile, what differs.",
+        "seed-matrace report sweeps/entropy",
+        lambda values: None,
+        _report,
+        arguments="SWEEP_DIR ",
     ),
     "bench": Command(
         "Measures env, inference, train or end_to_end; the last line printed is one JSON object.",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 SWEEP_FILE = "sweep.json"
+PLAIN_VARIANT = "matrace"  # what runs are called that nothing but map and seed sets apart
 _FORMAT = 1
 
 

@@ -13,10 +13,9 @@ from typing import Any
 
 from seed_matrace.config import Config, load_config
 from seed_matrace.envs.registry import env_spec
-from seed_matrace.evaluation.sweep_record import SweepRun
+from seed_matrace.evaluation.sweep_record import PLAIN_VARIANT, SweepRun
 
 DEFAULT_GIN_FILES = ("maps/3m.gin",)  # as train has it
-PLAIN_VARIANT = "matrace"  # where no axis but the map varies
 
 
 @dataclass(frozen=True)

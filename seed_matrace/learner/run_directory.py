@@ -85,8 +85,13 @@ def differences(run_dir: Path, given: Config) -> list[str]:
     return [
         f"{name} was {before[name]!r}, now {now[name]!r}"
         for name in sorted(now)
-        if before[name] != now[name] and not _MAY_CHANGE.fullmatch(name)
+        if before[name] != now[name] and decides_learning(name)
     ]
+
+
+def decides_learning(option: str) -> bool:
+    """Whether an option may not change while a run goes on, as "loss.discount"."""
+    return not _MAY_CHANGE.fullmatch(option)
 
 
 def options(config: Config) -> dict[str, Any]:

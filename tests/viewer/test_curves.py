@@ -9,15 +9,9 @@ import numpy as np
 import pytest
 
 from seed_matrace.learner.metrics import METRICS_FILE, MetricsWriter, write_run_info
-from seed_matrace.viewer.curves import (
-    EVAL_COLOUR,
-    TRAIN_COLOUR,
-    Curve,
-    band,
-    learning_curve_figure,
-    plot_learning_curve,
-    read_run,
-)
+from seed_matrace.viewer.curves import learning_curve_figure, plot_learning_curve
+from seed_matrace.viewer.runs import Curve, band, read_run
+from seed_matrace.viewer.style import EVAL_COLOUR, TRAIN_COLOUR
 
 
 def make_run(
@@ -99,10 +93,10 @@ def test_one_run_given_twice_is_one_run(tmp_path, monkeypatch):
 def test_band_is_the_range_of_few_runs_and_the_quartiles_of_many():
     steps = np.array([0.0, 10.0])
     few = band([Curve(steps, np.array([v, v + 1.0])) for v in (0, 1, 5)])
-    assert [few.low[0], few.median[0], few.high[0]] == [0, 1, 5]
+    assert [few.low[0], few.middle[0], few.high[0]] == [0, 1, 5]
     many = band([Curve(steps, np.array([v, v + 1.0])) for v in (0, 1, 2, 3, 100)])
-    assert [many.low[0], many.median[0], many.high[0]] == [1, 2, 3]
-    assert many.median[1] == 3
+    assert [many.low[0], many.middle[0], many.high[0]] == [1, 2, 3]
+    assert many.middle[1] == 3
 
 
 def test_band_interpolates_and_ends_where_the_shortest_run_ends():
@@ -110,7 +104,7 @@ def test_band_interpolates_and_ends_where_the_shortest_run_ends():
     short = Curve(np.array([5.0, 15.0]), np.array([2.5, 3.5]))
     result = band([long, short])
     np.testing.assert_array_equal(result.env_steps, [5, 10, 15])
-    np.testing.assert_allclose(result.median, [1.5, 2.0, 2.5])
+    np.testing.assert_allclose(result.middle, [1.5, 2.0, 2.5])
 
 
 def test_runs_that_never_overlap_have_no_band(tmp_path):

@@ -1,0 +1,77 @@
+"""``seed-matrace plot``: finds the runs, and the picture that suits them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seed_matrace.evaluation.scores import ScoreTable, read_scores
+from seed_matrace.learner.metrics import RUN_FILE
+from seed_matrace.viewer.curves import learning_curve_figure
+from seed_matrace.viewer.profiles import profile_figure
+from seed_matrace.viewer.runs import Run, by_variant, read_run
+from seed_matrace.viewer.style import save_figure
+from seed_matrace.viewer.task_grid import task_grid_figure
+
+
+@dataclass(frozen=True)
+class PlotOptions:
+    """What to draw.
+
+    Attributes:
+      kind: "curves" of one map, "maps" with a panel for each, "profile", or "auto": curves or maps by their number.
+      statistic: "median" or "iqm", of seeds.
+      published: maps: published results of StarCraft II beside the curves.
+      whole_paper: maps: all 14 of the paper.
+    """
+
+    kind: str = "auto"
+    statistic: str = "median"
+    published: bool = True
+    whole_paper: bool = False
+
+
+def plot(paths: Sequence[str | Path], output: str | Path | None, options: PlotOptions) -> Path:
+    """Draws the runs in ``paths``, each a run directory or a directory that holds some.
+
+    Args:
+      output: the picture; None puts ``learning_curve.png`` (or ``maps.png``, ``profile.png``) into the first path.
+
+    Raises:
+      ValueError: no run there, nothing to draw yet, or runs that do not compare.
+    """
+    runs = [read_run(run_dir) for run_dir in find_runs(paths)]
+    kind = options.kind
+    if kind == "auto":
+        kind = "maps" if options.whole_paper or len({run.map_name for run in runs}) > 1 else "curves"
+    name = {"curves": "learning_curve", "maps": "maps", "profile": "profile"}[kind]
+    return save_figure(_figure(kind, runs, options), output or Path(paths[0]) / f"{name}.png")
+
+
+def find_runs(paths: Sequence[str | Path]) -> list[Path]:
+    """Run directories among ``paths`` and below those that are none; each once.
+
+    Raises:
+      ValueError: a path with no run in it.
+    """
+    found: dict[Path, None] = {}
+    for path in map(Path, paths):
+        within = [path] if (path / RUN_FILE).exists() else sorted(file.parent for file in path.rglob(RUN_FILE))
+        if not within:
+            raise ValueError(f"{path} is not a run directory and holds none: there is no {RUN_FILE}")
+        found |= dict.fromkeys(run_dir.resolve() for run_dir in within)
+    return list(found)
+
+
+def _figure(kind: str, runs: Sequence[Run], options: PlotOptions) -> Any:
+    if kind == "curves":
+        return learning_curve_figure(runs, statistic=options.statistic)
+    variants = by_variant(runs)
+    if kind == "maps":
+        return task_grid_figure(
+            variants, statistic=options.statistic, published=options.published, whole_paper=options.whole_paper
+        )
+    scores = [read_scores(run.path, variant) for variant, of_variant in variants.items() for run in of_variant]
+    return profile_figure(ScoreTable(found["final"] for found in scores if found))

@@ -1,0 +1,100 @@
+"""The report of a sweep: what is finished, what it amounts to, what differs, what is missing."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from seed_matrace.evaluation.sweep_record import read_sweep, write_sweep
+from seed_matrace.viewer.page import Heading, Paragraph, Picture, Table, to_html, to_markdown
+from seed_matrace.viewer.report import write_report
+
+GRID = ["loss.entropy_cost=[0.1, 1.0]"]
+
+
+def report_of(sweep_dir):
+    """Markdown, and the cells of all its table rows."""
+    text = write_report(sweep_dir).with_suffix(".md").read_text()
+    rows = [
+        tuple(cell.strip() for cell in line.strip("|").split(" | ")) for line in text.splitlines() if line[:1] == "|"
+    ]
+    return text, rows
+
+
+def test_win_rates_come_with_intervals_seeds_and_episodes(make_sweep):
+    sweep_dir = make_sweep(maps=("3m", "8m"), grids=GRID, won=lambda run: 16 if run.map_name == "3m" else 32)
+    text, rows = report_of(sweep_dir)
+    assert "12 of 12 runs finished. 4 combinations of map and variant, backend skirmish-1." in text
+    assert ("map", "entropy_cost=0.1", "entropy_cost=1.0") in rows
+    assert ("3m", "0.50 [0.50, 0.50] (3 x 32)", "0.50 [0.50, 0.50] (3 x 32)") in rows
+    assert any(row[0] == "entropy_cost=1.0" and row[4] == "0.50 [0.50, 0.50]" for row in rows)  # improvement: ties
+    assert ("loss.entropy_cost", "0.1", "1.0") in rows
+    assert "Not finished" not in text
+
+
+def test_runs_that_are_not_finished_are_listed_and_left_out_of_the_table(make_sweep):
+    unfinished, missing = "3m/matrace/seed_1", "3m/matrace/seed_3"
+    text, rows = report_of(
+        make_sweep(seeds=4, won=lambda run: 8 * run.seed, unfinished=[unfinished], missing=[missing])
+    )
+    assert "2 of 4 runs finished" in text
+    assert ("3m", "0.25 (2 x 32)") in rows  # seeds 0 and 2; two have no interval
+    assert rows[-2:] == [(unfinished, "4,000"), (missing, "-")]
+
+
+def test_published_results_are_marked_as_another_backend(make_sweep):
+    text, rows = report_of(make_sweep(maps=("2s3z", "8m")))
+    assert ("map", "matrace", "MA-Trace (obs), sc2-4.10, published") in rows
+    assert next(row for row in rows if row[0] == "2s3z")[-1] == "0.99"
+    assert next(row for row in rows if row[0] == "8m")[-1] == "-"
+    assert "The last column is of another backend, sc2-4.10" in text
+
+
+def test_html_holds_its_pictures_and_needs_no_other_file(make_sweep):
+    page = write_report(make_sweep(grids=GRID))
+    text = page.read_text()
+    sources = re.findall(r'src="([^"]{20})', text)
+    assert len(sources) == 3
+    assert all(source.startswith("data:image/png;base6") for source in sources)
+    assert "http" not in re.sub(r"base64,[^\"]*", "", text)
+    for name in ("win_rates", "curves_3m", "profile"):
+        assert {(page.parent / f"{name}.{kind}").is_file() for kind in ("png", "svg")} == {True}
+
+
+def test_same_sweep_gives_the_same_report(make_sweep):
+    sweep_dir = make_sweep(grids=GRID)
+
+    def files():
+        return {path.name: path.read_bytes() for path in write_report(sweep_dir).parent.iterdir()}
+
+    assert files() == files()
+
+
+def test_nothing_to_report_is_said(make_sweep, tmp_path):
+    with pytest.raises(ValueError, match="is not the directory of a sweep"):
+        write_report(tmp_path)
+    runs = read_sweep(make_sweep(seeds=1))
+    write_sweep(tmp_path / "planned", runs)
+    with pytest.raises(ValueError, match="nothing to report yet"):
+        write_report(tmp_path / "planned")
+
+
+def test_page_escapes_what_html_and_markdown_read_otherwise(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"picture")
+    blocks = [Heading("a < b"), Paragraph("x & y"), Table(["a|b"], [["<c>"]]), Picture(tmp_path / "a.png", 'say "so"')]
+    assert to_markdown(blocks, tmp_path) == '## a < b\n\nx & y\n\n| a\\|b |\n| --- |\n| <c> |\n\n![say "so"](a.png)\n'
+    page = to_html(blocks, "a < b")
+    for part in ("<title>a &lt; b</title>", "x &amp; y", "<td>&lt;c&gt;</td>", 'alt="say &quot;so&quot;"'):
+        assert part in page
+
+
+def test_plots_and_reports_do_not_load_tensorflow():
+    program = (
+        "import sys, seed_matrace.viewer.report, seed_matrace.viewer.plot\n"
+        "print([name for name in sys.modules if name.split('.')[0] in ('tensorflow', 'keras')])"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
