@@ -132,7 +132,7 @@ def _cell(table: ScoreTable, variant: str, task: str) -> str:
 
 
 def _over_maps(table: ScoreTable) -> Iterator[Block]:
-    tasks = table.common_tasks()
+    tasks = in_paper_order(table.common_tasks())
     if not tasks or len(tasks) * len(table.variants) == 1:
         return
     measures = {
