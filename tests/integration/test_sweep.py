@@ -1,5 +1,6 @@
 """A sweep that is killed, stopped and started again is the sweep that was never disturbed."""
 
+import fcntl
 import json
 import re
 import signal
@@ -10,13 +11,13 @@ from pathlib import Path
 import pytest
 from processes import env_steps, finish, kill_group, run, start, tiny_run, untimed_metrics, wait_until
 
-GOOD, BAD = "3m/learning_rate=0.001/seed_0", "3m/learning_rate=1e-30/seed_0"
+GOOD, OTHER = "3m/learning_rate=0.001/seed_0", "3m/learning_rate=1e-30/seed_0"
 BUDGET = 6_000
 FLAGS = [
     *("sweep", "--parallel=2", "--grid=optimizer.learning_rate=[1e-3, 1e-30]"),
     *tiny_run(BUDGET, "run.report_fraction=0.02", "run.checkpoint_fraction=0.05", "evaluation.every_fraction=0.1"),
 ]
-RUNS = (GOOD, BAD)
+RUNS = (GOOD, OTHER)
 
 
 def untimed_files(run_dir: Path) -> dict:
@@ -50,7 +51,7 @@ def undisturbed(tmp_path_factory):
 
 
 def test_killed_and_stopped_sweep_ends_as_one_that_was_not(undisturbed, tmp_path):
-    flags = [*FLAGS, f"--sweep_dir={tmp_path}"]
+    flags = [*FLAGS, "--parallel=1", f"--sweep_dir={tmp_path}"]
     for stop_with, after in ((signal.SIGKILL, 0.1), (signal.SIGINT, 0.5)):
         process = start(*flags)
         try:
@@ -85,12 +86,15 @@ def test_other_settings_do_not_go_on_in_a_sweeps_directory(undisturbed):
 
 
 def test_failed_run_is_reported_and_stops_no_other(tmp_path):
-    flags = ["sweep", "--parallel=2", f"--sweep_dir={tmp_path}", "--grid=optimizer.learning_rate=[1e38, 1e-3]"]
-    result = run(*flags, *tiny_run(400))
+    (tmp_path / GOOD).mkdir(parents=True)
+    with (tmp_path / GOOD / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as if a learner were at work there
+        flags = ["sweep", "--parallel=1", f"--sweep_dir={tmp_path}", "--grid=optimizer.learning_rate=[1e-3, 1e-30]"]
+        result = run(*flags, *tiny_run(40))
     assert result.returncode == 1
-    assert "3m/learning_rate=1e+38/seed_0: FAILED, exit code 2: seed-matrace: " in result.stdout
+    assert f"{GOOD}: FAILED, exit code 2: seed-matrace: another learner is at work" in result.stdout
     assert "1 of 2 runs finished" in result.stdout
-    assert json.loads((tmp_path / GOOD / "run.json").read_text())["finished"] == "budget"
+    assert json.loads((tmp_path / OTHER / "run.json").read_text())["finished"] == "budget"
 
 
 def test_sweep_does_not_load_tensorflow():
