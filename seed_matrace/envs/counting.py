@@ -12,10 +12,11 @@ from seed_matrace.types import EnvOutput, flatten
 
 SPEC = EnvSpec(n_agents=2, n_actions=4, obs_dim=4, state_dim=3, episode_limit=9)
 VERSION = 1
+_LARGEST = 1000  # numbers shown wrap round here: networks take no millions
 
 
 class CountingVectorEnv:
-    """Environment j shows (first_env + j, episode, step) as its state, and its agents' number behind that.
+    """Environment j shows (first_env + j mod 1000, episode, step) as its state, and its agents' number behind that.
 
     Episodes of environment i last 3 + i mod 5 steps; every second one ends by truncation. The reward of a step is
     the number of the step it led to, in the episode that it belongs to. A third of the battles is won.
@@ -77,7 +78,7 @@ class CountingVectorEnv:
         return out
 
     def _show(self, out: EnvOutput) -> None:
-        out.state[:] = np.stack([self._number, self._episode, self._step], axis=-1)
+        out.state[:] = np.stack([self._number % _LARGEST, self._episode, self._step], axis=-1)
         out.obs[..., :3] = out.state[:, None, :]
         out.obs[..., 3] = np.arange(self.spec.n_agents)
         out.avail_actions[...] = self._remember_available()
