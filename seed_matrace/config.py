@@ -55,10 +55,13 @@ class NetworkConfig(_Checked):
     policy_layers: tuple[int, ...] = _option((64, 64), "hidden layers of the policy", low=1)
     critic_layers: tuple[int, ...] = _option((64, 64), "hidden layers of the critic", low=1)
     critic_input: str = _option(
-        "joint_obs", "what the critic sees; own_obs: one value per agent", choices=("joint_obs", "state", "own_obs")
+        "joint_obs",
+        "what the critic sees; own_obs and joint_obs_and_actions: one value per agent",
+        choices=("joint_obs", "state", "own_obs", "joint_obs_and_actions"),
     )
     share_policy: bool = _option(True, "one policy network for all agents, or one for each")
     agent_id: bool = _option(False, "networks of one agent also see its number, one-hot")
+    last_action: bool = _option(False, "networks of one agent also see its previous action, one-hot")
     layer_norm: bool = _option(False, "normalises the units of each hidden layer before its ReLU")
     normalise_obs: bool = _option(False, "normalises what networks see by its running mean and standard deviation")
     normalise_values: bool = _option(False, "the critic predicts in units of the value targets' standard deviation")
@@ -66,7 +69,15 @@ class NetworkConfig(_Checked):
     @property
     def one_value_per_agent(self) -> bool:
         """Whether critics are decentralised."""
-        return self.critic_input == "own_obs"
+        return self.critic_input in ("own_obs", "joint_obs_and_actions")
+
+    @property
+    def unroll_fields(self) -> dict[str, bool]:
+        """Which optional fields of an unroll training needs, as arguments of ``specs.unroll_spec``."""
+        return {
+            "with_state": self.critic_input == "state",
+            "with_last_action": self.last_action or self.critic_input == "joint_obs_and_actions",
+        }
 
 
 @dataclass(frozen=True)
@@ -166,8 +177,9 @@ class Config:
             }
             for binding in (binding for binding, is_wanted in wanted.items() if is_wanted):
                 raise ConfigError(
-                    f"{binding} needs one value per agent (network.critic_input = 'own_obs'): what a central critic "
-                    "predicts depends on the joint action, and so does its ratio"
+                    f"{binding} needs one value per agent (network.critic_input = 'own_obs' or "
+                    "'joint_obs_and_actions'): what a central critic predicts depends on the joint action, and so does "
+                    "its ratio"
                 )
 
 

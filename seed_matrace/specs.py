@@ -78,8 +78,13 @@ def policy_output_spec(spec: EnvSpec, num_envs: int) -> PolicyOutput:
     )
 
 
-def unroll_spec(spec: EnvSpec, unroll_length: int, columns: int, *, with_state: bool = False) -> Unroll:
-    """Unroll of ArraySpecs: ``unroll_length`` + 1 steps of ``columns`` environments; S = 0 unless ``with_state``."""
+def unroll_spec(
+    spec: EnvSpec, unroll_length: int, columns: int, *, with_state: bool = False, with_last_action: bool = False
+) -> Unroll:
+    """Unroll of ArraySpecs: ``unroll_length`` + 1 steps of ``columns`` environments.
+
+    State and last action have no entries unless ``with_state`` and ``with_last_action``.
+    """
     steps, n = unroll_length + 1, spec.n_agents
     return Unroll(
         obs=_array(np.float32, steps, columns, n, spec.obs_dim),
@@ -91,6 +96,7 @@ def unroll_spec(spec: EnvSpec, unroll_length: int, columns: int, *, with_state: 
         action=_array(np.int32, steps, columns, n),
         log_prob=_array(np.float32, steps, columns, n),
         policy_version=_array(np.int64, steps, columns),
+        last_action=_array(np.int32, steps, columns, n if with_last_action else 0),
     )
 
 
@@ -99,6 +105,9 @@ def empty_env_output(spec: EnvSpec, num_envs: int) -> EnvOutput:
     return unflatten([array.empty() for array in flatten(env_output_spec(spec, num_envs))])
 
 
-def empty_unroll(spec: EnvSpec, unroll_length: int, columns: int, *, with_state: bool = False) -> Unroll:
+def empty_unroll(
+    spec: EnvSpec, unroll_length: int, columns: int, *, with_state: bool = False, with_last_action: bool = False
+) -> Unroll:
     """Zeroed arrays for one unroll."""
-    return Unroll(*(field.empty() for field in unroll_spec(spec, unroll_length, columns, with_state=with_state)))
+    arrays = unroll_spec(spec, unroll_length, columns, with_state=with_state, with_last_action=with_last_action)
+    return Unroll(*(array.empty() for array in arrays))

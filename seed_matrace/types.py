@@ -69,3 +69,4 @@ class Unroll(NamedTuple):
     action: Array  # int32 [T+1, B, N]
     log_prob: Array  # float32 [T+1, B, N]
     policy_version: Array  # int64 [T+1, B], learner steps done when the action was chosen
+    last_action: Array  # int32 [T+1, B, N], the action at t-1, -1 if step t begins an episode; N = 0 if unused

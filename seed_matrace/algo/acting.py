@@ -24,38 +24,50 @@ class CompiledPolicy:
     thread they come from, and may overlap with training of the same weights.
     """
 
-    def __init__(self, policy: Policy, spec: EnvSpec) -> None:
+    def __init__(self, policy: Policy, spec: EnvSpec, *, with_last_action: bool = False) -> None:
+        """Args: with_last_action: whether the policy sees what each agent did before."""
+        self._with_last_action = with_last_action
         obs = tf.TensorSpec([None, spec.n_agents, spec.obs_dim], tf.float32)
         avail_actions = tf.TensorSpec([None, spec.n_agents, spec.n_actions], tf.uint8)
         seed = tf.TensorSpec([2], tf.int64)
+        last_action = [tf.TensorSpec([None, spec.n_agents], tf.int32)] if with_last_action else []
 
-        def sample(obs: Tensor, avail_actions: Tensor, seed: Tensor) -> PolicyOutput:
-            distribution = MaskedCategorical(policy(obs), avail_actions)
+        def sample(obs: Tensor, avail_actions: Tensor, seed: Tensor, *last_action: Tensor) -> PolicyOutput:
+            distribution = MaskedCategorical(policy(obs, *last_action), avail_actions)
             action = distribution.sample(seed)
             return PolicyOutput(action, distribution.log_prob(action))
 
-        def greedy(obs: Tensor, avail_actions: Tensor) -> Tensor:
-            return MaskedCategorical(policy(obs), avail_actions).greedy()
+        def greedy(obs: Tensor, avail_actions: Tensor, *last_action: Tensor) -> Tensor:
+            return MaskedCategorical(policy(obs, *last_action), avail_actions).greedy()
 
-        self._sample = tf.function(sample, autograph=False).get_concrete_function(obs, avail_actions, seed)
-        self._greedy = tf.function(greedy, autograph=False).get_concrete_function(obs, avail_actions)
+        self._sample = tf.function(sample, autograph=False).get_concrete_function(
+            obs, avail_actions, seed, *last_action
+        )
+        self._greedy = tf.function(greedy, autograph=False).get_concrete_function(obs, avail_actions, *last_action)
 
-    def sample(self, obs: np.ndarray, avail_actions: np.ndarray, seed: np.ndarray) -> PolicyOutput:
+    def sample(
+        self, obs: np.ndarray, avail_actions: np.ndarray, seed: np.ndarray, last_action: np.ndarray | None = None
+    ) -> PolicyOutput:
         """Draws actions from the policy.
 
         Args:
           obs: float32 [B, N, O].
           avail_actions: uint8 [B, N, A], 1 = may be chosen; never all 0.
           seed: int32 or int64 [2]; equal seeds and batches draw equal actions.
+          last_action: int32 [B, N], -1 at the start of an episode; not looked at unless the policy sees it.
 
         Returns:
           PolicyOutput of tensors: action int32 [B, N], log_prob float32 [B, N].
         """
-        return self._sample(as_tensor(obs), as_tensor(avail_actions), tf.constant(seed, tf.int64))
+        seen = self._seen(last_action)
+        return self._sample(as_tensor(obs), as_tensor(avail_actions), tf.constant(seed, tf.int64), *seen)
 
-    def greedy(self, obs: np.ndarray, avail_actions: np.ndarray) -> Tensor:
+    def greedy(self, obs: np.ndarray, avail_actions: np.ndarray, last_action: np.ndarray | None = None) -> Tensor:
         """The likeliest actions, int32 [B, N]; arguments as in ``sample``."""
-        return self._greedy(as_tensor(obs), as_tensor(avail_actions))
+        return self._greedy(as_tensor(obs), as_tensor(avail_actions), *self._seen(last_action))
+
+    def _seen(self, last_action: np.ndarray | None) -> list[Tensor]:
+        return [tf.constant(last_action, tf.int32)] if self._with_last_action else []
 
 
 def as_tensor(array: np.ndarray | Tensor) -> Tensor:

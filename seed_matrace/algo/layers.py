@@ -54,12 +54,16 @@ class Mlp(tf.Module):
 
     def __call__(self, x: Tensor) -> Tensor:
         """float32 [M, inputs] to [M, outputs]; of copies [copies, M, inputs] to [copies, M, outputs]."""
+        return self.finish(tf.matmul(x, self.kernels[0]))
+
+    def finish(self, x: Tensor) -> Tensor:
+        """Goes on from the product of the inputs and the first kernel, [M, first width]."""
         last = len(self.kernels) - 1
-        for i, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):
-            x = tf.matmul(x, kernel)
+        for i, bias in enumerate(self.biases):
             x = tf.nn.bias_add(x, bias) if bias.shape.rank == 1 else x + bias
             if i < last:
                 x = tf.nn.relu(self._normalise(x, i) if self._layer_norm else x)
+                x = tf.matmul(x, self.kernels[i + 1])
         return x
 
     def _normalise(self, x: Tensor, layer: int) -> Tensor:

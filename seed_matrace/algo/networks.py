@@ -19,26 +19,38 @@ Tensor = Any
 
 
 class AgentInputs(tf.Module):
-    """What a network of one agent sees: its observation, normalised if wished, and who it is, if wished."""
+    """What a network of one agent sees: its observation and, if wished, who it is and what it did last."""
 
-    def __init__(self, spec: EnvSpec, *, normalise: bool = False, agent_id: bool = False) -> None:
-        """Args: normalise: by running moments over all agents; agent_id: adds the agent's number, one-hot."""
+    def __init__(
+        self, spec: EnvSpec, *, normalise: bool = False, agent_id: bool = False, last_action: bool = False
+    ) -> None:
+        """Chooses what is seen.
+
+        Args:
+          spec: sizes of the environment.
+          normalise: observations by running moments over all agents.
+          agent_id: adds the agent's number, one-hot.
+          last_action: adds the agent's previous action, one-hot, all 0 at the start of an episode.
+        """
         super().__init__(name="agent_inputs")
         self._moments = RunningMoments((spec.obs_dim,), "obs") if normalise else None
         self._agent_id = tf.eye(spec.n_agents) if agent_id else None
-        self.dim = spec.obs_dim + (spec.n_agents if agent_id else 0)
+        self._seen_actions = spec.n_actions if last_action else 0
+        self.dim = spec.obs_dim + (spec.n_agents if agent_id else 0) + self._seen_actions
 
     def normalise(self, obs: Tensor) -> Tensor:
         """float32 [..., N, O] to the same."""
         return obs if self._moments is None else self._moments.normalise(obs)
 
-    def __call__(self, obs: Tensor) -> Tensor:
-        """float32 [..., N, O] to [..., N, dim]."""
-        x = self.normalise(obs)
-        if self._agent_id is None:
-            return x
-        numbers = tf.broadcast_to(self._agent_id, tf.concat([tf.shape(x)[:-2], self._agent_id.shape], axis=0))
-        return tf.concat([x, numbers], axis=-1)
+    def __call__(self, obs: Tensor, last_action: Tensor | None = None) -> Tensor:
+        """float32 [..., N, O] and, if it is seen, int32 [..., N] to [..., N, dim]."""
+        parts = [self.normalise(obs)]
+        if self._agent_id is not None:
+            leading = tf.shape(obs)[:-2]
+            parts.append(tf.broadcast_to(self._agent_id, tf.concat([leading, self._agent_id.shape], axis=0)))
+        if self._seen_actions:
+            parts.append(tf.one_hot(last_action, self._seen_actions))  # -1 has no 1
+        return parts[0] if len(parts) == 1 else tf.concat(parts, axis=-1)
 
     def observe(self, obs: Tensor) -> None:
         """Takes a training batch of observations into the moments."""
@@ -75,9 +87,9 @@ class Policy(tf.Module):
         sizes = [self._inputs.dim, *layers, spec.n_actions]
         self._mlp = Mlp(sizes, rng, copies=None if share else spec.n_agents, layer_norm=layer_norm)
 
-    def __call__(self, obs: Tensor) -> Tensor:
-        """float32 [..., N, O] to logits float32 [..., N, A]."""
-        x = self._inputs(obs)
+    def __call__(self, obs: Tensor, last_action: Tensor | None = None) -> Tensor:
+        """float32 [..., N, O] and, if it is seen, int32 [..., N] to logits float32 [..., N, A]."""
+        x = self._inputs(obs, last_action)
         if self._share:
             logits = self._mlp(tf.reshape(x, [-1, self._inputs.dim]))  # one large matmul; a view, not a copy
         else:
@@ -106,7 +118,9 @@ class Critic(tf.Module):
         Args:
           spec: sizes of the environment.
           critic_input: "joint_obs", all agents' observations one after the other (MA-Trace (obs)); "state" (MA-Trace
-            (state)); or "own_obs", each agent's own, with the same weights for every agent (DecMA-Trace).
+            (state)); "own_obs", each agent's own, with the same weights for every agent (DecMA-Trace); or
+            "joint_obs_and_actions", for each agent its own observation, then those of the agents after it, in a circle,
+            each with that agent's previous action, and the same weights for every agent.
           layers: widths of the hidden layers.
           rng: draws the initial weights.
           inputs: what networks see of an observation; all of it, as it is, unless given.
@@ -124,26 +138,32 @@ class Critic(tf.Module):
             "joint_obs": spec.n_agents * spec.obs_dim,
             "state": spec.state_dim,
             "own_obs": self._inputs.dim,
+            "joint_obs_and_actions": spec.n_agents * (spec.obs_dim + spec.n_actions),
         }
         if critic_input not in input_dims:
             raise ValueError(f"critic_input must be one of {', '.join(input_dims)}, not {critic_input!r}")
-        self._critic_input, self._input_dim = critic_input, input_dims[critic_input]
+        self._spec, self._critic_input, self._input_dim = spec, critic_input, input_dims[critic_input]
         self._mlp = Mlp([self._input_dim, *layers, 1], rng, layer_norm=layer_norm)
         self._state_moments = RunningMoments((spec.state_dim,), "state") if normalise_state else None
         self._value_moments = RunningMoments((), "value") if normalise_values else None
 
-    def __call__(self, obs: Tensor, state: Tensor) -> Tensor:
+    def __call__(self, obs: Tensor, state: Tensor, last_action: Tensor | None = None) -> Tensor:
         """Values of environments, or of agents.
 
         Args:
           obs: float32 [..., N, O].
           state: float32 [..., S]; S may be 0 where it is not the critic's input.
+          last_action: int32 [..., N], -1 at the start of an episode; only where it is seen.
 
         Returns:
-          float32 [...]; for "own_obs" [..., N].
+          float32 [...]; for "own_obs" and "joint_obs_and_actions" [..., N].
         """
-        values = self._mlp(tf.reshape(self._seen(obs, state), [-1, self._input_dim]))
-        values = tf.reshape(values, tf.shape(obs)[:-1] if self._critic_input == "own_obs" else tf.shape(state)[:-1])
+        if self._critic_input == "joint_obs_and_actions":
+            values = self._mlp.finish(self._circle_products(obs, last_action))
+        else:
+            values = self._mlp(tf.reshape(self._seen(obs, state, last_action), [-1, self._input_dim]))
+        central = self._critic_input in ("joint_obs", "state")
+        values = tf.reshape(values, tf.shape(state)[:-1] if central else tf.shape(obs)[:-1])
         if self._value_moments is None:
             return values
         return self._value_moments.std * values + self._value_moments.mean
@@ -163,10 +183,29 @@ class Critic(tf.Module):
             moments.update(value_targets)
             self._mlp.rescale_outputs(factor=old_std / moments.std, shift=(old_mean - moments.mean) / moments.std)
 
-    def _seen(self, obs: Tensor, state: Tensor) -> Tensor:
+    def _circle_products(self, obs: Tensor, last_action: Tensor) -> Tensor:
+        """Every agent's view times the first kernel, [M * N, width], without writing out the N views.
+
+        Agent i sees agent j at place (j - i) mod N. All views are the same N blocks in another order, and so are the
+        kernels' rows: their product is that of the blocks, once, with a block-circulant kernel.
+        """
+        agents, dim = self._spec.n_agents, self._spec.obs_dim + self._spec.n_actions
+        blocks = tf.concat([self._inputs.normalise(obs), tf.one_hot(last_action, self._spec.n_actions)], axis=-1)
+        others = np.ones((agents, dim, 1), np.float32)
+        others[0, self._spec.obs_dim :] = 0  # not the agent's own action
+        places = (np.arange(agents)[:, np.newaxis] - np.arange(agents)) % agents  # [j, i]
+        kernel = tf.reshape(self._mlp.kernels[0], [agents, dim, -1]) * others
+        circulant = tf.transpose(tf.gather(kernel, places), [0, 2, 1, 3])  # [j, dim, i, width]
+        width = kernel.shape[-1]
+        products = tf.matmul(
+            tf.reshape(blocks, [-1, agents * dim]), tf.reshape(circulant, [agents * dim, agents * width])
+        )
+        return tf.reshape(products, [-1, width])
+
+    def _seen(self, obs: Tensor, state: Tensor, last_action: Tensor | None) -> Tensor:
         if self._critic_input == "state":
             return state if self._state_moments is None else self._state_moments.normalise(state)
-        return self._inputs(obs) if self._critic_input == "own_obs" else self._inputs.normalise(obs)
+        return self._inputs(obs, last_action) if self._critic_input == "own_obs" else self._inputs.normalise(obs)
 
 
 class Networks(tf.Module):
@@ -176,7 +215,9 @@ class Networks(tf.Module):
         """Creates both; the same arguments give the same weights."""
         super().__init__(name="networks")
         policy_rng, critic_rng = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
-        self.inputs = AgentInputs(spec, normalise=config.normalise_obs, agent_id=config.agent_id)
+        self.inputs = AgentInputs(
+            spec, normalise=config.normalise_obs, agent_id=config.agent_id, last_action=config.last_action
+        )
         self.policy = Policy(
             spec,
             config.policy_layers,

@@ -13,6 +13,7 @@ from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
 from seed_matrace.evaluation.episodes import evaluate
 from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
+from seed_matrace.learner.greedy import GreedyTeam
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.run_directory import load_run_config
 from seed_matrace.specs import EnvSpec
@@ -34,7 +35,7 @@ class TrainedPolicy:
         self.config = config
         self.spec = spec
         self.env_steps = env_steps
-        self._learner = learner
+        self._team = GreedyTeam(learner)
 
     def act(self, obs: np.ndarray, avail_actions: np.ndarray, episode_start: np.ndarray) -> np.ndarray:
         """The most probable available action of every agent.
@@ -58,7 +59,9 @@ class TrainedPolicy:
         ):
             if np.shape(array) != (len(obs), *shape):
                 raise ValueError(f"{name} must have shape {(len(obs), *shape)}, not {np.shape(array)}")
-        return np.asarray(self._learner.greedy_step(np.asarray(obs, np.float32), np.asarray(avail_actions, np.uint8)))
+        return self._team(
+            np.asarray(obs, np.float32), np.asarray(avail_actions, np.uint8), np.asarray(episode_start, np.bool_)
+        )
 
 
 def play(policy: TrainedPolicy, episodes: int, *, seed: int, env: EnvConfig | None = None) -> EpisodeStats:

@@ -16,8 +16,9 @@ from seed_matrace.specs import EnvSpec, empty_env_output
 from seed_matrace.transport.messages import Slot
 from seed_matrace.types import EnvOutput, EpisodeStats, PolicyOutput, flatten, unflatten
 
-# (obs [B, N, O], avail_actions [B, N, A], seed int32 [2]) -> PolicyOutput
-PolicyStep = Callable[[np.ndarray, np.ndarray, np.ndarray], PolicyOutput]
+# (obs [B, N, O], avail_actions [B, N, A], seed int32 [2], and where unrolls keep it last_action int32 [B, N])
+# -> PolicyOutput
+PolicyStep = Callable[..., PolicyOutput]
 
 
 class VersionedPolicy(NamedTuple):
@@ -94,6 +95,7 @@ class Inference:
         self._group_size = plan.group_size
         self._batch_groups = _batch_sizes(plan.num_groups)
         self._staging = empty_env_output(spec, plan.num_groups * plan.group_size)
+        self._last_action = np.zeros((plan.num_groups * plan.group_size, spec.n_agents), np.int32)
         self._seed = np.array([seed & 0x7FFFFFFF, 0], np.int32)  # the second number counts the batches
 
     def infer(self, groups: Sequence[int], slots: Sequence[Slot]) -> None:
@@ -108,7 +110,12 @@ class Inference:
         padded = next(size for size in self._batch_groups if size >= len(groups)) * self._group_size
         self._pad(rows, padded)
         version = self._policy.version()
-        output = self._policy.step(self._staging.obs[:padded], self._staging.avail_actions[:padded], self._next_seed())
+        output = self._policy.step(
+            self._staging.obs[:padded],
+            self._staging.avail_actions[:padded],
+            self._next_seed(),
+            *self._last_actions(groups, padded),
+        )
         action, log_prob = np.asarray(output.action), np.asarray(output.log_prob)
         for index, (group, slot) in enumerate(zip(groups, slots, strict=True)):
             own = self._rows(index)
@@ -132,6 +139,15 @@ class Inference:
         rows = self._rows(index)
         for source, target in zip(flatten(slot.env), flatten(self._staging), strict=True):
             target[rows] = source
+
+    def _last_actions(self, groups: Sequence[int], padded: int) -> list[np.ndarray]:
+        """What the policy sees of the steps before, if anything."""
+        if not self._unrolls.with_last_action:
+            return []
+        for index, group in enumerate(groups):
+            rows = self._rows(index)
+            self._last_action[rows] = self._unrolls.last_action(group, _select(self._staging, rows))
+        return [self._last_action[:padded]]
 
     def _pad(self, rows: int, padded: int) -> None:
         self._staging.obs[rows:padded] = 0.0

@@ -17,6 +17,8 @@ import numpy as np
 from seed_matrace.specs import EnvSpec, empty_unroll, unroll_spec
 from seed_matrace.types import EnvOutput, Unroll
 
+_NONE = -1  # no action before
+
 
 class FullUnroll(NamedTuple):
     group: int
@@ -32,11 +34,17 @@ class UnrollSizes:
     unroll_length: int
     queued: int  # full unrolls that may wait per group
     with_state: bool
+    with_last_action: bool = False
 
     def memory_bytes(self, spec: EnvSpec) -> int:
         """Bytes of all unrolls together."""
-        arrays = unroll_spec(spec, self.unroll_length, self.group_size, with_state=self.with_state)
+        arrays = unroll_spec(spec, self.unroll_length, self.group_size, **self.fields)
         return sum(array.nbytes for array in arrays) * self.num_groups * (1 + self.queued)
+
+    @property
+    def fields(self) -> dict[str, bool]:
+        """Which optional fields unrolls have, as arguments of ``specs.unroll_spec``."""
+        return {"with_state": self.with_state, "with_last_action": self.with_last_action}
 
 
 def _named(prefix: str, unroll: Unroll, steps: int | None = None) -> dict[str, np.ndarray]:
@@ -45,8 +53,9 @@ def _named(prefix: str, unroll: Unroll, steps: int | None = None) -> dict[str, n
 
 def _fill(unroll: Unroll, arrays: Mapping[str, np.ndarray], prefix: str) -> None:
     for name, array in zip(Unroll._fields, unroll, strict=True):
-        stored = arrays[f"{prefix}/{name}"]
-        array[: len(stored)] = stored
+        if array.size:  # an older program did not know of every field that is empty here
+            stored = arrays[f"{prefix}/{name}"]
+            array[: len(stored)] = stored
 
 
 class Unrolls:
@@ -54,8 +63,9 @@ class Unrolls:
 
     def __init__(self, spec: EnvSpec, sizes: UnrollSizes) -> None:
         def new_unroll() -> Unroll:
-            return empty_unroll(spec, sizes.unroll_length, sizes.group_size, with_state=sizes.with_state)
+            return empty_unroll(spec, sizes.unroll_length, sizes.group_size, **sizes.fields)
 
+        self.with_last_action = sizes.with_last_action
         self._length = sizes.unroll_length
         self._changed = threading.Condition()
         self._on_release: Callable[[], None] = lambda: None
@@ -63,6 +73,9 @@ class Unrolls:
         self._free = [[new_unroll() for _ in range(sizes.queued)] for _ in range(sizes.num_groups)]
         self._current = [new_unroll() for _ in range(sizes.num_groups)]
         self._step = [0] * sizes.num_groups
+        self._last_action = [
+            np.full((sizes.group_size, spec.n_agents), _NONE, np.int32) for _ in range(sizes.num_groups)
+        ]
 
     def call_on_release(self, callback: Callable[[], None]) -> None:
         """``callback`` is called, in the batcher's thread, whenever a group that had to wait may go on."""
@@ -72,9 +85,16 @@ class Unrolls:
         """False while the group would complete an unroll and has no buffer for its next one."""
         return self._step[group] < self._length or bool(self._free[group])
 
+    def last_action(self, group: int, env: EnvOutput) -> np.ndarray:
+        """What the agents of a group did before the step ``env`` of the same episode, int32 [E, N]; -1: nothing."""
+        started = np.logical_or(env.terminated, env.truncated)
+        return np.where(started[:, np.newaxis], _NONE, self._last_action[group])
+
     def append(self, group: int, env: EnvOutput, action: np.ndarray, log_prob: np.ndarray, version: int) -> None:
         """Adds one step of a group; ``can_append`` must hold. A full unroll goes to the queue."""
         self._write(group, env, action, log_prob, version)
+        if self.with_last_action:
+            self._last_action[group][...] = action
         if self._step[group] < self._length:
             self._step[group] += 1
             return
@@ -92,6 +112,7 @@ class Unrolls:
         """Forgets the group's unfinished unroll; returns the env steps lost with it."""
         steps = max(self._step[group] - 1, 0) * self._current[group].reward.shape[1]
         self._step[group] = 0
+        self._last_action[group][...] = _NONE
         return steps
 
     def take(self, timeout_s: float | None = None) -> FullUnroll | None:
@@ -108,7 +129,11 @@ class Unrolls:
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything unfinished or untaken, as arrays (views, not copies)."""
-        arrays = {"step": np.array(self._step), "queue": np.array([full.group for full in self._queue], np.int64)}
+        arrays = {
+            "step": np.array(self._step),
+            "queue": np.array([full.group for full in self._queue], np.int64),
+            "last_action": np.array(self._last_action),
+        }
         for group, unroll in enumerate(self._current):
             arrays |= _named(f"current/{group}", unroll, self._step[group])
         for index, full in enumerate(self._queue):
@@ -118,6 +143,8 @@ class Unrolls:
     def set_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Puts fresh unrolls where ``state`` left others of the same sizes."""
         self._step = arrays["step"].tolist()
+        if self.with_last_action:
+            self._last_action = list(arrays["last_action"])
         for group, unroll in enumerate(self._current):
             _fill(unroll, arrays, f"current/{group}")
         for index, group in enumerate(arrays["queue"].tolist()):
@@ -132,6 +159,8 @@ class Unrolls:
 
     def _write(self, group: int, env: EnvOutput, action: np.ndarray, log_prob: np.ndarray, version: int) -> None:
         unroll, step = self._current[group], self._step[group]
+        if self.with_last_action:
+            unroll.last_action[step] = self.last_action(group, env)
         unroll.obs[step] = env.obs
         unroll.avail_actions[step] = env.avail_actions
         if unroll.state.shape[-1]:

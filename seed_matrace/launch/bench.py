@@ -124,8 +124,7 @@ def random_actions(rng: np.random.Generator, avail_actions: np.ndarray) -> np.nd
 def random_batch(config: Config, spec: EnvSpec) -> Unroll:
     """A training batch of random numbers with available actions taken, for measuring."""
     rng, sizes = np.random.default_rng(0), config.learner
-    with_state = config.network.critic_input == "state"
-    batch = empty_unroll(spec, sizes.unroll_length, sizes.batch_size, with_state=with_state)
+    batch = empty_unroll(spec, sizes.unroll_length, sizes.batch_size, **config.network.unroll_fields)
     batch.obs[...] = rng.uniform(-1, 1, batch.obs.shape)
     batch.state[...] = rng.uniform(-1, 1, batch.state.shape)
     batch.avail_actions[...] = rng.random(batch.avail_actions.shape) < 0.5

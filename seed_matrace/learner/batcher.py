@@ -30,7 +30,7 @@ class Batcher:
     def new_batch(self) -> Unroll:
         """Memory for one batch, to be passed to ``fill``."""
         sizes = self._sizes
-        return empty_unroll(self._spec, sizes.unroll_length, self._batch_size, with_state=sizes.with_state)
+        return empty_unroll(self._spec, sizes.unroll_length, self._batch_size, **sizes.fields)
 
     def fill(self, batch: Unroll, timeout_s: float | None = 0.0) -> bool:
         """Adds columns to ``batch`` until it is full (True) or no unroll comes within ``timeout_s`` (False).
@@ -59,7 +59,8 @@ class Batcher:
         self._open = self._unrolls.borrow(group) if group >= 0 else None
         if self._open is not None:
             for name, array in zip(Unroll._fields, self._open.unroll, strict=True):
-                array[...] = arrays[f"open/{name}"]
+                if array.size:  # an older program did not know of every field that is empty here
+                    array[...] = arrays[f"open/{name}"]
 
     def _copy_columns(self, full: FullUnroll, batch: Unroll) -> None:
         columns = full.unroll.reward.shape[1]

@@ -46,20 +46,22 @@ class Learner:
         self.optimizer = tf.keras.optimizers.Adam(_learning_rate(config), epsilon=config.optimizer.epsilon)
         self.optimizer.build(self._variables)
 
-        self._acting = CompiledPolicy(self.policy, spec)
+        self._acting = CompiledPolicy(self.policy, spec, with_last_action=config.network.last_action)
         # On CPUs a train step keeps to one inter-op thread, so that policy steps find another one free. By default both
         # queue for all of them: policy_step's 99th percentile on 27m_vs_30m, while training, was 40 ms and is 10 ms.
         self._executor = "" if tf.config.list_logical_devices("GPU") else "SINGLE_THREADED_EXECUTOR"
         self._train_functions: dict[int, Any] = {}
         self._train_function(config.learner.unroll_length + 1)
 
-    def policy_step(self, obs: np.ndarray, avail_actions: np.ndarray, seed: np.ndarray) -> PolicyOutput:
+    def policy_step(
+        self, obs: np.ndarray, avail_actions: np.ndarray, seed: np.ndarray, last_action: np.ndarray | None = None
+    ) -> PolicyOutput:
         """Draws actions from the current policy; see ``CompiledPolicy.sample``."""
-        return self._acting.sample(obs, avail_actions, seed)
+        return self._acting.sample(obs, avail_actions, seed, last_action)
 
-    def greedy_step(self, obs: np.ndarray, avail_actions: np.ndarray) -> Tensor:
-        """The current policy's likeliest actions, int32 [B, N]."""
-        return self._acting.greedy(obs, avail_actions)
+    def greedy_step(self, obs: np.ndarray, avail_actions: np.ndarray, last_action: np.ndarray | None = None) -> Tensor:
+        """The current policy's likeliest actions, int32 [B, N]; arguments as of ``policy_step``."""
+        return self._acting.greedy(obs, avail_actions, last_action)
 
     def train_step(self, batch: Unroll) -> dict[str, Tensor]:
         """Does one learner step.
@@ -89,8 +91,7 @@ class Learner:
     def _train_function(self, steps: int) -> Any:
         """The train step compiled for unrolls of ``steps`` steps and any number of columns."""
         if steps not in self._train_functions:
-            with_state = self._config.network.critic_input == "state"
-            shapes = unroll_spec(self._spec, steps - 1, columns=1, with_state=with_state)
+            shapes = unroll_spec(self._spec, steps - 1, columns=1, **self._config.network.unroll_fields)
             signature = [tf.TensorSpec([steps, None, *field.shape[2:]], field.dtype) for field in shapes]
             self._train_functions[steps] = tf.function(self._train, autograph=False).get_concrete_function(*signature)
         return self._train_functions[steps]
@@ -115,8 +116,8 @@ class Learner:
         """Gradients of the loss in the order of ``_variables``, and the loss."""
         with tf.GradientTape() as tape:
             loss = matrace_loss(
-                logits=self.policy(batch.obs[:-1]),
-                values=self.critic(batch.obs, batch.state),
+                logits=self.policy(batch.obs[:-1], batch.last_action[:-1]),
+                values=self.critic(batch.obs, batch.state, batch.last_action),
                 unroll=batch,
                 entropy_cost=self.entropy_cost(),
                 config=self._config.loss,

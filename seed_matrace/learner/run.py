@@ -25,6 +25,7 @@ from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.inference.groups import GroupPlan
 from seed_matrace.learner.checkpoints import Checkpoints, load_arrays
 from seed_matrace.learner.divergence import check_loss
+from seed_matrace.learner.greedy import GreedyTeam
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.metrics import MetricsWriter, ScalarMeans
 from seed_matrace.learner.sources import Acting, BatchSource, unroll_sizes
@@ -272,7 +273,7 @@ def evaluate_greedily(
         lambda num_envs, first_env: make_vector_env(
             config.env, num_envs, EVALUATION_SEED + seed, first_battle + first_env
         ),
-        lambda obs, avail_actions, episode_start: np.asarray(learner.greedy_step(obs, avail_actions)),
+        GreedyTeam(learner),
         episodes,
     )
 

@@ -84,6 +84,31 @@ def test_separate_policies_are_one_network_per_agent():
 
 
 @pytest.mark.parametrize("share", [True, False])
+def test_agents_know_what_they_did_last(share):
+    inputs = AgentInputs(SPEC, last_action=True)
+    obs, last_action = np.ones((2, 3, 5), np.float32), np.array([[0, 3, -1], [1, 1, 2]], np.int32)
+    one_hot = np.where(last_action[..., None] == np.arange(4), 1.0, 0.0)
+    np.testing.assert_array_equal(inputs(obs, last_action), np.concatenate([obs, one_hot], axis=-1))
+    policy = Policy(SPEC, (6,), np.random.default_rng(0), inputs=inputs, share=share)
+    assert (policy(obs, last_action)[0] != policy(obs, last_action)[1]).numpy().any()
+
+
+def test_action_aware_critic_sees_the_others_in_a_circle_and_not_its_own_action():
+    critic = Critic(SPEC, "joint_obs_and_actions", (6, 6), np.random.default_rng(0))
+    rng = np.random.default_rng(1)
+    obs = rng.normal(size=(2, 4, 3, 5)).astype(np.float32)
+    last_action = rng.integers(-1, 4, (2, 4, 3)).astype(np.int32)
+    blocks = np.concatenate([obs, last_action[..., None] == np.arange(4)], axis=-1)
+    values = critic(obs, tf.ones([2, 4, 0]), last_action)
+    assert values.shape == (2, 4, 3)
+    for agent in range(3):
+        view = np.roll(blocks, -agent, axis=-2)
+        view[..., 0, 5:] = 0
+        expected = _forward(_weights(critic), view.reshape(2, 4, 27))[..., 0]
+        np.testing.assert_allclose(values[..., agent], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("share", [True, False])
 def test_agents_know_their_number(share):
     inputs = AgentInputs(SPEC, agent_id=True)
     policy = Policy(SPEC, (6,), np.random.default_rng(0), inputs=inputs, share=share)

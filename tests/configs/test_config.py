@@ -50,7 +50,7 @@ def test_configuration_is_frozen():
         ("env.obs_lastaction = True", "near: env.obs_last_action"),
         ("env.step_mul = 0", "env.step_mul must be at least 1"),
         ("env.move_amount = 1.5\nenv.obs_pathing_grid = True", "env.obs_pathing_grid looks at whole cells"),
-        ("loss.importance_weights = 'per_agent'", "needs one value per agent (network.critic_input = 'own_obs')"),
+        ("loss.importance_weights = 'per_agent'", "needs one value per agent (network.critic_input = 'own_obs' or"),
         ("loss.mean_value = True", "needs one value per agent"),
         ("loss.discount = @nothing", "--gin_param 'loss.discount = @nothing'"),
         ("loss.discount =", "--gin_param"),

@@ -18,15 +18,17 @@ class SpellingPolicy:
 
     def __init__(self):
         self.version = 0
+        self.seen = []
 
-    def step(self, obs, avail_actions, seed):
+    def step(self, obs, avail_actions, seed, last_action=None):
+        self.seen.append(None if last_action is None else last_action.copy())
         wanted = (obs[..., 2].astype(np.int32) + 1) % avail_actions.shape[-1]
         log_prob = -(obs[..., 0] * 1e4 + obs[..., 1] * 10 + obs[..., 2])
         self.version += 1
         return PolicyOutput(wanted, log_prob.astype(np.float32))
 
 
-def collect(num_envs, groups, batch_size, batches, with_state=True):
+def collect(num_envs, groups, batch_size, batches, with_state=True, with_last_action=True):
     config, _, _ = load_config(
         [],
         [
@@ -35,6 +37,7 @@ def collect(num_envs, groups, batch_size, batches, with_state=True):
             f"learner.batch_size={batch_size}",
             f"learner.unroll_length={UNROLL_LENGTH}",
             f"network.critic_input='{'state' if with_state else 'joint_obs'}'",
+            f"network.last_action={with_last_action}",
         ],
     )
     policy = SpellingPolicy()
@@ -105,9 +108,34 @@ def test_consecutive_unrolls_overlap_by_one_step_and_lose_none(num_envs, groups,
                 np.testing.assert_array_equal(last, first, err_msg=name)
 
 
-def test_state_is_left_out_where_the_critic_does_not_see_it():
-    taken, _ = collect(4, 1, 4, 1, with_state=False)
+@pytest.mark.parametrize(("num_envs", "groups", "batch_size", "batches"), SIZES)
+def test_last_action_is_that_of_the_step_before_in_the_same_episode(num_envs, groups, batch_size, batches):
+    taken, _ = collect(num_envs, groups, batch_size, batches)
+    for batch in taken:
+        step = batch.obs[..., 2]
+        np.testing.assert_array_equal(batch.last_action, np.where(step == 0, -1, step % 4))
+        same_episode = ~(batch.terminated | batch.truncated)[1:]
+        np.testing.assert_array_equal(batch.last_action[1:][same_episode], batch.action[:-1][same_episode])
+
+
+def test_the_policy_sees_the_last_action_that_the_unroll_keeps():
+    params = ["env.backend='counting'", "network.last_action=True", "learner.unroll_length=5", "learner.batch_size=4"]
+    config, _, _ = load_config([], params)
+    policy = SpellingPolicy()
+    plan = GroupPlan(2, 2, num_actors=1)
+    source = LockstepSource(Acting(config, policy.step, lambda: 0, seed=0, session=0, resume={}), plan)
+    batch = source.next_batch()
+    seen = np.stack(policy.seen[:6])
+    for environment in range(4):
+        (column,) = np.flatnonzero(batch.obs[0, :, 0, 0] == environment)
+        np.testing.assert_array_equal(seen[:, environment], batch.last_action[:, column])
+    source.close()
+
+
+def test_what_nobody_sees_is_left_out():
+    taken, _ = collect(4, 1, 4, 1, with_state=False, with_last_action=False)
     assert taken[0].state.shape == (UNROLL_LENGTH + 1, 4, 0)
+    assert taken[0].last_action.shape == (UNROLL_LENGTH + 1, 4, 0)
 
 
 def test_policy_version_is_that_of_the_step_which_chose_the_action():

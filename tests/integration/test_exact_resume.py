@@ -18,6 +18,15 @@ from seed_matrace.learner.sources import LockstepSource
 TOTAL = 600  # env steps: 30 learner steps
 POINTS = np.random.default_rng(0).choice(130, size=20, replace=False).tolist()
 KILLS = [("counting" if index % 2 else "skirmish", point) for index, point in enumerate(sorted(POINTS))]
+KILLS += [("with memory", point) for point in (41, 83)]  # last actions, running statistics and a schedule to restore
+KINDS = {
+    "counting": ["env.backend='counting'"],
+    "skirmish": ["env.backend='skirmish'"],
+    "with memory": [
+        *("env.backend='skirmish'", "network.critic_input='joint_obs_and_actions'", "network.last_action=True"),
+        *("network.normalise_obs=True", "network.normalise_values=True", "optimizer.decay_env_steps=500"),
+    ],
+}
 
 
 class Killed(BaseException):
@@ -44,14 +53,14 @@ class Countdown:
             raise Killed
 
 
-def config(backend):
+def config(kind):
     params = [*TINY, f"run.total_env_steps={TOTAL}", "run.report_fraction=0.1", "run.checkpoint_fraction=0.1"]
     sizes = ["run.num_envs=6", "evaluation.every_fraction=0.2"]  # B = 4 of 6 columns: unrolls are half used at a save
-    return load_config([], [*params, *sizes, f"env.backend='{backend}'"])[0]
+    return load_config([], [*params, *sizes, *KINDS[kind]])[0]
 
 
-def train(run_dir, backend, at_every_point=lambda: None, monkeypatch=None):
-    settings = config(backend)
+def train(run_dir, kind, at_every_point=lambda: None, monkeypatch=None):
+    settings = config(kind)
     run = TrainingRun(settings, Path(run_dir), 3, Silent())
     source = LockstepSource(run.acting, plan_groups(settings.run.num_envs, 0, 1))
     if monkeypatch:
@@ -75,17 +84,17 @@ def _interrupted(function, at_every_point):
 
 @pytest.fixture(scope="module")
 def never_killed(tmp_path_factory):
-    """Weights and run directory of an undisturbed run, by backend."""
-    run_dirs = {backend: tmp_path_factory.mktemp(backend) for backend in ("counting", "skirmish")}
-    return {backend: (train(run_dir, backend), run_dir) for backend, run_dir in run_dirs.items()}
+    """Weights and run directory of an undisturbed run, by kind."""
+    run_dirs = {kind: tmp_path_factory.mktemp(kind.replace(" ", "_")) for kind in KINDS}
+    return {kind: (train(run_dir, kind), run_dir) for kind, run_dir in run_dirs.items()}
 
 
-@pytest.mark.parametrize(("backend", "point"), KILLS)
-def test_killed_and_resumed_is_never_killed(never_killed, backend, point, tmp_path):
-    weights, reference = never_killed[backend]
+@pytest.mark.parametrize(("kind", "point"), KILLS)
+def test_killed_and_resumed_is_never_killed(never_killed, kind, point, tmp_path):
+    weights, reference = never_killed[kind]
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        train(tmp_path, backend, Countdown(point), patch)
-    resumed = train(tmp_path, backend)
+        train(tmp_path, kind, Countdown(point), patch)
+    resumed = train(tmp_path, kind)
     assert untimed_metrics(tmp_path) == untimed_metrics(reference)
     for array, expected in zip(resumed, weights, strict=True):
         np.testing.assert_array_equal(array, expected)

@@ -30,13 +30,15 @@ def _config(**sections: dict) -> Config:
 def _act(learner: Learner, unroll: Unroll) -> None:
     """Fills actions and log-probabilities with the learner's own policy."""
     for t in range(len(unroll.reward)):
-        output = learner.policy_step(unroll.obs[t], unroll.avail_actions[t], np.array([9, t]))
+        seed = np.array([9, t])
+        output = learner.policy_step(unroll.obs[t], unroll.avail_actions[t], seed, unroll.last_action[t])
         unroll.action[t], unroll.log_prob[t] = output.action, output.log_prob
 
 
-def _unroll(steps: int = STEPS, columns: int = COLUMNS, *, with_state: bool = False) -> Unroll:
+def _unroll(steps: int = STEPS, columns: int = COLUMNS, **fields: bool) -> Unroll:
     rng = np.random.default_rng(steps * columns)
-    unroll = empty_unroll(SPEC, steps, columns, with_state=with_state)
+    unroll = empty_unroll(SPEC, steps, columns, **fields)
+    unroll.last_action[:] = rng.integers(-1, 3, unroll.last_action.shape)
     unroll.obs[:] = rng.normal(size=unroll.obs.shape)
     unroll.state[:] = rng.normal(size=unroll.state.shape)
     unroll.avail_actions[:] = rng.random(unroll.avail_actions.shape) < 0.7
@@ -74,18 +76,22 @@ def test_data_of_the_current_policy_have_ratio_one(critic_input):
     assert abs(learner.train_step(unroll)["IS/rho_max"] - 1) > 1e-5  # the policy has moved on
 
 
-EVERYTHING = {"share_policy": False, "agent_id": True, "layer_norm": True, "normalise_obs": True}
+EVERYTHING = {
+    **{"share_policy": False, "agent_id": True, "last_action": True, "layer_norm": True},
+    **{"normalise_obs": True, "normalise_values": True},
+}
 VARIANTS = [
-    {"critic_input": critic_input, **EVERYTHING, "normalise_values": True}
-    for critic_input in ("joint_obs", "state", "own_obs")
+    {"critic_input": critic_input, **EVERYTHING}
+    for critic_input in ("joint_obs", "state", "own_obs", "joint_obs_and_actions")
 ]
 
 
 @pytest.mark.parametrize("network", VARIANTS, ids=lambda network: network["critic_input"])
 def test_variants_train_and_their_checkpoint_holds_all_that_training_changes(network, tmp_path):
-    loss = {"importance_weights": "per_agent", "mean_value": True} if network["critic_input"] == "own_obs" else {}
+    decentralised = network["critic_input"] in ("own_obs", "joint_obs_and_actions")
+    loss = {"importance_weights": "per_agent", "mean_value": True} if decentralised else {}
     config = _config(network=network, loss=loss, optimizer={"warmup_steps": 5, "decay_env_steps": 200})
-    unroll = _unroll(with_state=network["critic_input"] == "state")
+    unroll = _unroll(with_state=network["critic_input"] == "state", with_last_action=True)
     learner, restored = Learner(config, SPEC, seed=1), Learner(config, SPEC, seed=2)
     for _ in range(3):
         learner.train_step(unroll)
