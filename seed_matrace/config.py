@@ -150,7 +150,7 @@ class RunConfig(_Checked):
     )
     keep_checkpoints: int = _option(2, "newest checkpoints to keep, besides the best", low=1)
     stop_win_rate: float = _option(0.0, "stop early at this evaluation win rate; 0 never does", low=0.0, high=1.0)
-    stop_loss: float = _option(1e9, "stop with an error at a loss beyond this: training has exploded", low=0.0)
+    stop_loss: float = _option(1e12, "stop with an error at a loss beyond this: training has exploded", low=0.0)
     stop_episodes: int = _option(96, "newest evaluation episodes that stop_win_rate looks at", low=1)
 
 

@@ -50,7 +50,8 @@ def _advice(scalars: Mapping[str, float], batch: Unroll) -> str:
         f"The batch is finite (largest observation, state or reward {largest:.4g}), the largest ratio is "
         f"{scalars['IS/rho_max']:.4g}, the mean value {scalars['V/value_mean']:.4g}: look at how optimizer/grad_norm, "
         "IS/rho_max and V/value_mean grew in metrics.jsonl; lower optimizer.learning_rate, set optimizer.clip_norm, "
-        "or normalise (network.normalise_obs, network.normalise_values) what is large."
+        "or normalise (network.normalise_obs, network.normalise_values) what is large. run.stop_loss is the largest "
+        "loss that counts as sound."
     )
 
 
