@@ -86,13 +86,18 @@ def env_steps(run_dir: Path) -> int:
 
 def actors_of(address_part: str) -> list[int]:
     """Process ids of actors whose command line holds ``address_part``."""
+    return processes_where(lambda words: "actor" in words and any(address_part in word for word in words))
+
+
+def processes_where(fits: Callable[[list[str]], bool]) -> list[int]:
+    """Process ids of all that live and whose command line, word by word, fits."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            words = path.read_bytes().split(b"\0")
+            words = path.read_bytes().decode(errors="replace").split("\0")
         except OSError:
             continue
-        if b"actor" in words and any(address_part.encode() in word for word in words):
+        if fits(words):
             found.append(int(path.parent.name))
     return found
 

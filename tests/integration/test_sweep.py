@@ -9,7 +9,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from processes import env_steps, finish, kill_group, run, start, tiny_run, untimed_metrics, wait_until
+from processes import (
+    env_steps,
+    finish,
+    kill_group,
+    processes_where,
+    run,
+    start,
+    tiny_run,
+    untimed_metrics,
+    wait_until,
+)
 
 GOOD, OTHER = "3m/learning_rate=0.001/seed_0", "3m/learning_rate=1e-30/seed_0"
 BUDGET = 6_000
@@ -31,15 +41,7 @@ def untimed_files(run_dir: Path) -> dict:
 
 def runs_of(sweep_dir: Path) -> list[int]:
     """Process ids of the runs of a sweep that live."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if any(word.startswith(f"--run_dir={sweep_dir}/".encode()) for word in words):
-            found.append(int(path.parent.name))
-    return found
+    return processes_where(lambda words: any(word.startswith(f"--run_dir={sweep_dir}/") for word in words))
 
 
 @pytest.fixture(scope="module")
