@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import tensorflow as tf
 
 from seed_matrace.algo.distributions import MaskedCategorical
-from seed_matrace.algo.vtrace import discounted_sums, vtrace
+from seed_matrace.algo.vtrace import VTraceOutput, discounted_sums, vtrace
 from seed_matrace.types import Unroll
 
 if TYPE_CHECKING:
@@ -82,34 +82,64 @@ def matrace_loss(
       ValueError: shapes do not belong together, T is not known when the graph is built, or ``config`` asks for what
         only one value per agent allows.
     """
-    decentralised = values.shape.rank == 3
-    _check_config(config, decentralised)
+    per_agent = values.shape.rank == 3
+    _check_config(config, per_agent)
+    taken = _taken_actions(logits, unroll, per_agent)
+    log_rhos = _log_rhos(taken.log_ratios, config)
+    ended = tf.logical_or(unroll.terminated[1:], unroll.truncated[1:])  # t+1: what the action at t led to
+    not_ended = _spread(1.0 - tf.cast(ended, tf.float32), log_rhos)
+    targets = _targets(log_rhos, not_ended, values, unroll, config)
+    errors = targets.vs - values[:-1]
+    scale = 1.0 if value_scale is None else value_scale
+    total, losses = _total(taken, errors / scale, targets.pg_advantages / scale, entropy_cost, config)
+    metrics = {
+        **losses,
+        "policy/entropy_spread": _entropy_spread(taken.agents_entropy),
+        "V/value_mean": tf.reduce_mean(values),
+        **_critic_metrics(targets.vs, errors),
+        **_ratio_metrics(log_rhos, not_ended, config),
+    }
+    return LossOutput(total, {tag: tf.stop_gradient(value) for tag, value in metrics.items()}, targets.vs)
+
+
+class _TakenActions(NamedTuple):
+    """The trained policy at steps 0 .. T-1 and on the actions taken there, in the shape of one step's values."""
+
+    log_pi: Tensor  # float32 [T, B] of the joint action, or [T, B, N] of the agents' own
+    log_ratios: Tensor  # log(pi/mu), as log_pi
+    entropy: Tensor  # as log_pi
+    agents_entropy: Tensor  # float32 [T, B, N]
+
+
+def _taken_actions(logits: Tensor, unroll: Unroll, per_agent: bool) -> _TakenActions:
     policy = MaskedCategorical(logits, unroll.avail_actions[:-1])
-    agents_log_pi, agents_entropy = policy.log_prob(unroll.action[:-1]), policy.entropy()
+    log_pi, entropy = policy.log_prob(unroll.action[:-1]), policy.entropy()
 
     def combine(of_agents: Tensor) -> Tensor:
-        """[T, B, N] of the agents' own actions to the joint action's [T, B], where the critic's values are joint."""
-        return of_agents if decentralised else tf.reduce_sum(of_agents, axis=-1)
+        """The joint action's, where the critic's values are joint."""
+        return of_agents if per_agent else tf.reduce_sum(of_agents, axis=-1)
 
-    def spread(of_envs: Tensor) -> Tensor:
-        """[T, B] of the environments to the shape of one step's values."""
-        return tf.repeat(of_envs[..., tf.newaxis], logits.shape[2], axis=-1) if decentralised else of_envs
+    return _TakenActions(combine(log_pi), combine(log_pi - unroll.log_prob[:-1]), combine(entropy), entropy)
 
-    log_pi, log_ratios = combine(agents_log_pi), combine(agents_log_pi - unroll.log_prob[:-1])
+
+def _log_rhos(log_ratios: Tensor, config: LossConfig) -> Tensor:
+    """The ratios that targets are corrected by and metrics tell of, without gradient."""
     log_rhos = tf.stop_gradient(log_ratios)
-    if decentralised and config.importance_weights == "joint":
-        log_rhos = spread(tf.reduce_sum(log_rhos, axis=-1))
-    ended = tf.logical_or(unroll.terminated[1:], unroll.truncated[1:])  # t+1: what the action at t led to
-    not_ended = spread(1.0 - tf.cast(ended, tf.float32))
-    rewards = unroll.reward[1:]
+    if log_rhos.shape.rank == 3 and config.importance_weights == "joint":
+        return _spread(tf.reduce_sum(log_rhos, axis=-1), log_rhos)
+    return log_rhos
+
+
+def _targets(log_rhos: Tensor, not_ended: Tensor, values: Tensor, unroll: Unroll, config: LossConfig) -> VTraceOutput:
+    """Value targets and advantages; ratios and ends in the shape of one step's values."""
+    rewards = unroll.reward[1:]  # t+1, as the ends
     if config.max_abs_reward > 0:
         rewards = tf.clip_by_value(rewards, -config.max_abs_reward, config.max_abs_reward)
-    baseline = spread(tf.reduce_mean(values, axis=-1)) if config.mean_value else values
-
-    targets = vtrace(
+    baseline = _spread(tf.reduce_mean(values, axis=-1), log_rhos) if config.mean_value else values
+    return vtrace(
         log_rhos=tf.zeros_like(log_rhos) if config.importance_weights == "none" else log_rhos,
         discounts=config.discount * not_ended,
-        rewards=spread(rewards),
+        rewards=_spread(rewards, log_rhos),
         values=baseline[:-1],
         bootstrap_value=baseline[-1],
         clip_rho_threshold=config.clip_rho_threshold,
@@ -117,45 +147,46 @@ def matrace_loss(
         clip_pg_rho_threshold=config.clip_pg_rho_threshold,
         lambda_=config.lambda_,
     )
-    errors, advantages = targets.vs - values[:-1], targets.pg_advantages
-    if value_scale is not None:
-        errors, advantages = errors / value_scale, advantages / value_scale
-    entropy = tf.reduce_mean(combine(agents_entropy))
-    kl = -tf.reduce_mean(log_ratios)
 
-    policy_loss = -tf.reduce_mean(log_pi * advantages)
+
+def _spread(of_envs: Tensor, like: Tensor) -> Tensor:
+    """[T, B] to as many axes as ``like`` [T, B] or [T, B, N] has, the same for each agent."""
+    return of_envs if like.shape.rank == 2 else tf.repeat(of_envs[..., tf.newaxis], like.shape[2], axis=-1)
+
+
+def _total(
+    taken: _TakenActions, errors: Tensor, advantages: Tensor, entropy_cost: Tensor, config: LossConfig
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """What the optimizer minimises, and its parts by tag; errors of the values, and advantages, in the value's unit."""
+    entropy, kl = tf.reduce_mean(taken.entropy), -tf.reduce_mean(taken.log_ratios)
+    policy_loss = -tf.reduce_mean(taken.log_pi * advantages)
     value_loss = config.baseline_cost * 0.5 * tf.reduce_mean(tf.square(errors))
     entropy_loss = -tf.stop_gradient(entropy_cost) * entropy
     # Its value is of no interest; its gradient moves alpha down while the entropy is above the target.
     multiplier_loss = entropy_cost * tf.stop_gradient(entropy - config.target_entropy)
     total = policy_loss + value_loss + entropy_loss + multiplier_loss
-    metrics = {
+    parts = {
         "losses/policy": policy_loss,
         "losses/V": value_loss,
         "losses/entropy": entropy_loss,
         "policy/entropy": entropy,
         "policy/entropy_cost": entropy_cost,
-        "policy/entropy_spread": _spread(agents_entropy),
         "policy/kl": kl,
-        "V/value_mean": tf.reduce_mean(values),
-        **_critic_metrics(targets.vs, targets.vs - values[:-1]),
-        **_ratio_metrics(log_rhos, not_ended, config),
     }
     if config.kl_cost > 0:
-        metrics["losses/kl"] = config.kl_cost * kl
-        total += metrics["losses/kl"]
-    metrics["losses/total"] = total
-    return LossOutput(total, {tag: tf.stop_gradient(value) for tag, value in metrics.items()}, targets.vs)
+        parts["losses/kl"] = config.kl_cost * kl
+        total += parts["losses/kl"]
+    return total, {**parts, "losses/total": total}
 
 
-def _check_config(config: LossConfig, decentralised: bool) -> None:
-    if not decentralised and (config.importance_weights == "per_agent" or config.mean_value):
+def _check_config(config: LossConfig, per_agent: bool) -> None:
+    if not per_agent and (config.importance_weights == "per_agent" or config.mean_value):
         raise ValueError(
             "importance_weights = 'per_agent' and mean_value need one value per agent, not a central critic"
         )
 
 
-def _spread(entropies: Tensor) -> Tensor:
+def _entropy_spread(entropies: Tensor) -> Tensor:
     """Largest minus smallest of the agents' mean entropies; float32 [T, B, N] to a scalar."""
     of_agents = tf.reduce_mean(entropies, axis=[0, 1])
     return tf.reduce_max(of_agents) - tf.reduce_min(of_agents)
