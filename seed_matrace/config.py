@@ -115,6 +115,7 @@ class OptimizerConfig(_Checked):
 class LearnerConfig(_Checked):
     batch_size: int = _option(32, "unroll columns of one learner step (B)", low=1)
     unroll_length: int = _option(100, "env steps of one unroll (T)", low=1)
+    policy_lag: int = _option(0, "acts with weights so many learner steps old, to measure what lag does", low=0)
     queued_unrolls: int = _option(1, "full unrolls that may wait per group before it has to", low=1)
     intra_op_threads: int = _option(1, "TensorFlow threads inside one operation; 0 lets TensorFlow choose", low=0)
     inter_op_threads: int = _option(2, "TensorFlow threads across operations; 0 lets TensorFlow choose", low=0)

@@ -92,7 +92,7 @@ class TrainingRun:
         return Acting(
             self.config,
             self.learner.policy_step,
-            policy_version=lambda: self.progress.learner_steps,
+            policy_version=lambda: max(self.progress.learner_steps - self.config.learner.policy_lag, 0),
             seed=self._seed,
             session=self.progress.session,
             resume=self._source_arrays,
