@@ -1,0 +1,53 @@
+"""``bench``: how fast the parts and the whole are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from absl import flags
+
+from seed_matrace.cli.command import Command, define_gin_flags, print_json
+from seed_matrace.cli.process import import_tensorflow
+
+BENCH_PARTS = ("env", "inference", "train", "end_to_end")
+
+
+def _define_bench_flags(values: flags.FlagValues) -> None:
+    define_gin_flags(values)
+    flags.DEFINE_float("seconds", 10.0, "how long to measure", lower_bound=0.1, flag_values=values)
+    flags.DEFINE_integer(
+        "num_actors", None, "actor processes of end_to_end (default: half the cores)", lower_bound=1, flag_values=values
+    )
+
+
+def _bench(values: flags.FlagValues, parts: list[str]) -> None:
+    if len(parts) != 1 or parts[0] not in BENCH_PARTS:
+        raise flags.Error(f"say what to measure: seed-matrace bench {'|'.join(BENCH_PARTS)}")
+    from seed_matrace.config import load_config
+    from seed_matrace.launch import bench
+    from seed_matrace.launch.local import default_num_actors
+
+    config, _, operative_text = load_config(values.gin_file, values.gin_param)
+    if parts != ["env"]:
+        import_tensorflow()
+        from seed_matrace.learner.run import set_up_tensorflow
+
+        set_up_tensorflow(config, deterministic=False)
+    seconds, num_actors = values.seconds, values.num_actors or default_num_actors()
+    measure: dict[str, Callable[[], dict[str, Any]]] = {
+        "env": lambda: bench.bench_env(config, seconds),
+        "inference": lambda: bench.bench_inference(config, seconds),
+        "train": lambda: bench.bench_train(config, seconds),
+        "end_to_end": lambda: bench.bench_end_to_end(config, seconds, num_actors, operative_text),
+    }
+    print_json(measure[parts[0]]())
+
+
+BENCH = Command(
+    "Measures env, inference, train or end_to_end; the last line printed is one JSON object.",
+    "seed-matrace bench end_to_end --gin_file=maps/3m.gin",
+    _define_bench_flags,
+    _bench,
+    arguments=f"{'|'.join(BENCH_PARTS)} ",
+)

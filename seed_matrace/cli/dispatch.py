@@ -1,0 +1,87 @@
+"""Finds the subcommand, parses its flags, runs it, and says what went wrong in one sentence."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+import traceback
+from collections.abc import Sequence
+
+from absl import flags
+
+from seed_matrace.cli.bench import BENCH
+from seed_matrace.cli.command import Command
+from seed_matrace.cli.evaluation import EVAL, PLOT
+from seed_matrace.cli.sweeps import REPORT, SWEEP
+from seed_matrace.cli.training import ACTOR, LEARNER, TRAIN
+
+COMMANDS = {
+    "train": TRAIN,
+    "learner": LEARNER,
+    "actor": ACTOR,
+    "eval": EVAL,
+    "sweep": SWEEP,
+    "plot": PLOT,
+    "report": REPORT,
+    "bench": BENCH,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one subcommand; returns the exit code: 0, 1 after a failure, 2 after a mistake of the user."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    if not args or args[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return 0 if args else 2
+    name, rest = args[0], args[1:]
+    if name not in COMMANDS:
+        return _fail(f"unknown command {name!r}; one of {', '.join(COMMANDS)}")
+    command = COMMANDS[name]
+    values = flags.FlagValues()
+    flags.DEFINE_bool("traceback", False, "show where in the program an error was raised", flag_values=values)
+    command.define_flags(values)
+    if "-h" in rest or "--help" in rest:
+        print(_help(name, command, values))
+        return 0
+    try:
+        positional = values([f"seed-matrace {name}", *rest])[1:]
+        if positional and not command.arguments:
+            raise flags.Error(f"unexpected argument {positional[0]!r}; see seed-matrace {name} --help")
+        return command.run(values, positional) or 0
+    except flags.Error as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return 130
+    except (ValueError, OSError, RuntimeError, ArithmeticError, ImportError) as error:
+        if values.is_parsed() and values.traceback:
+            traceback.print_exc()
+        return _fail(_explained(error))
+
+
+def _explained(error: Exception) -> str:
+    if isinstance(error, ImportError) and (error.name or "").startswith("seed_matrace._cext"):
+        return f"{error}; the compiled extensions are missing or old: run ./run_local.sh or pip install ."
+    return str(error)
+
+
+def _fail(message: str) -> int:
+    print(f"seed-matrace: {message}", file=sys.stderr)
+    return 2
+
+
+def _overview() -> str:
+    lines = [f"  {name:<8} {command.summary}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        ["usage: seed-matrace COMMAND [FLAGS]", "", *lines, "", "seed-matrace COMMAND --help tells more of each."]
+    )
+
+
+def _help(name: str, command: Command, values: flags.FlagValues) -> str:
+    lines = [f"usage: seed-matrace {name} {command.arguments}[FLAGS]".strip(), "", command.summary, ""]
+    for flag_name in values:
+        flag = values[flag_name]
+        default = "" if flag.default in (None, [], False, "") else f" (default: {flag.default})"
+        lines += textwrap.wrap(
+            f"{flag.help}{default}", 100, initial_indent=f"  --{flag_name:<22}", subsequent_indent=" " * 26
+        )
+    return "\n".join([*lines, "", "example:", f"  {command.example}"])

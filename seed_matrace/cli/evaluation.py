@@ -1,0 +1,83 @@
+"""``eval`` and ``plot``: what runs came to (docs/evaluation.md)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from absl import flags
+
+from seed_matrace.cli.command import Command, print_json, required
+from seed_matrace.cli.process import import_tensorflow
+
+
+def _define_eval_flags(values: flags.FlagValues) -> None:
+    flags.DEFINE_string("run_dir", None, "run directory", flag_values=values)
+    flags.DEFINE_integer("episodes", 320, "battles to play", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("seed", 1, "seed of the battles", lower_bound=0, flag_values=values)
+    flags.DEFINE_enum("checkpoint", "best", ["best", "latest"], "which weights to play with", flag_values=values)
+    flags.DEFINE_string(
+        "backend", None, "what plays the battles (default: what the team was trained on)", flag_values=values
+    )
+
+
+def _eval(values: flags.FlagValues, _: list[str]) -> None:
+    from seed_matrace.envs.registry import backend_name
+    from seed_matrace.evaluation.episodes import summarise
+
+    import_tensorflow()
+    from seed_matrace.evaluation.policy import load_policy, play
+
+    policy = load_policy(required(values, "run_dir"), values.checkpoint)
+    env = replace(policy.config.env, backend=values.backend or policy.config.env.backend)
+    stats = play(policy, values.episodes, seed=(2 << 32) + values.seed, env=env)
+    result: dict[str, Any] = {"map": env.map_name, "backend": backend_name(env), "env_steps": policy.env_steps}
+    print_json({**result, **summarise(stats)})
+
+
+EVAL = Command(
+    "Plays battles with a trained team; the last line printed is one JSON object.",
+    "seed-matrace eval --run_dir=runs/8m --episodes=400",
+    _define_eval_flags,
+    _eval,
+)
+
+
+def _define_plot_flags(values: flags.FlagValues) -> None:
+    flags.DEFINE_string(
+        "output", None, "a .png, .svg or .pdf file (default: RUN/learning_curve.png)", flag_values=values
+    )
+    flags.DEFINE_enum(
+        "kind",
+        "auto",
+        ["auto", "curves", "maps", "profile"],
+        "curves of one map, a panel for each of several, or a performance profile",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "statistic",
+        "median",
+        ["median", "iqm"],
+        "of seeds: median, quartiles; or IQM, interval",
+        flag_values=values,
+    )
+    flags.DEFINE_bool("published", True, "maps: published StarCraft II results beside the curves", flag_values=values)
+    flags.DEFINE_bool("paper", False, "maps: all 14 of the paper, in its order", flag_values=values)
+
+
+def _plot(values: flags.FlagValues, run_dirs: list[str]) -> None:
+    from seed_matrace.viewer.plot import PlotOptions, plot
+
+    if not run_dirs:
+        raise flags.Error("give at least one run directory, as in: seed-matrace plot runs/3m")
+    options = PlotOptions(values.kind, values.statistic, published=values.published, whole_paper=values.paper)
+    print(plot(run_dirs, values.output, options))
+
+
+PLOT = Command(
+    "Draws runs, or all runs under a directory: seeds as bands, variants as colours, maps as panels.",
+    "seed-matrace plot sweeps/entropy --statistic=iqm --output=entropy.svg",
+    _define_plot_flags,
+    _plot,
+    arguments="RUN... ",
+)

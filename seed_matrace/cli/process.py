@@ -1,0 +1,42 @@
+"""What a command sets up in its process: TensorFlow without its noise, an orderly stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow without the lines it prints about itself on every start.
+
+    Raises:
+      ImportError: it is not installed.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    stderr = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()  # looks for GPUs, and says so
+        except ImportError as error:
+            raise ImportError(f"{error}; the learner is installed by: pip install 'seed_matrace[learner]'") from None
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that Ctrl-C or SIGTERM sets; a second Ctrl-C interrupts at once."""
+    stop = threading.Event()
+
+    def handle(*_: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    signal.signal(signal.SIGINT, handle)
+    signal.signal(signal.SIGTERM, handle)
+    return stop

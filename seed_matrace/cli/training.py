@@ -1,0 +1,117 @@
+"""``train``, ``learner`` and ``actor``: the processes of a run."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+from absl import flags, logging
+
+from seed_matrace.cli.command import Command, define_gin_flags, required
+from seed_matrace.cli.process import import_tensorflow, stop_on_signals
+
+
+def _define_train_flags(values: flags.FlagValues) -> None:
+    _define_learner_flags(values)
+    flags.DEFINE_integer(
+        "num_actors",
+        None,
+        "actor processes on this machine; 0 does all in one process, reproducibly (default: half the cores)",
+        lower_bound=0,
+        flag_values=values,
+    )
+
+
+def _train(values: flags.FlagValues, _: list[str]) -> None:
+    from seed_matrace.launch.local import default_num_actors
+
+    _run_learner(values, num_actors=default_num_actors() if values.num_actors is None else values.num_actors)
+
+
+TRAIN = Command(
+    "Trains a team on this machine: one learner and its actors.",
+    "seed-matrace train --gin_file=maps/8m.gin --num_actors=2 --run_dir=runs/8m",
+    _define_train_flags,
+    _train,
+)
+
+
+def _define_standalone_learner_flags(values: flags.FlagValues) -> None:
+    _define_learner_flags(values)
+    flags.DEFINE_integer("num_actors", 1, "how many actors will connect", lower_bound=1, flag_values=values)
+    _define_address_flag(values)
+
+
+def _learner(values: flags.FlagValues, _: list[str]) -> None:
+    from seed_matrace.actor.actor import socket_path
+
+    address = required(values, "server_address")
+    _run_learner(values, num_actors=values.num_actors, listen_at=socket_path(address))
+
+
+LEARNER = Command(
+    "Runs a learner that actors started elsewhere connect to.",
+    "seed-matrace learner --gin_file=maps/8m.gin --num_actors=2 --server_address=unix:/tmp/learner.sock",
+    _define_standalone_learner_flags,
+    _learner,
+)
+
+
+def _define_actor_flags(values: flags.FlagValues) -> None:
+    define_gin_flags(values)
+    _define_address_flag(values)
+    flags.DEFINE_integer("task_id", 0, "number of this actor, 0 to num_actors - 1", lower_bound=0, flag_values=values)
+    flags.DEFINE_float(
+        "reconnect_timeout_s", 600.0, "give up when no learner was there this long", lower_bound=0.0, flag_values=values
+    )
+
+
+def _actor(values: flags.FlagValues, _: list[str]) -> None:
+    from seed_matrace.actor.actor import run_actor
+    from seed_matrace.config import load_config
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    logging.set_verbosity(logging.INFO)
+    config = load_config(values.gin_file, values.gin_param)[0]
+    run_actor(
+        config,
+        required(values, "server_address"),
+        values.task_id,
+        reconnect_timeout_s=values.reconnect_timeout_s,
+    )
+
+
+ACTOR = Command(
+    "Steps environments for a learner; needs no TensorFlow.",
+    "seed-matrace actor --gin_file=maps/8m.gin --server_address=unix:/tmp/learner.sock --task_id=0",
+    _define_actor_flags,
+    _actor,
+)
+
+
+def _define_learner_flags(values: flags.FlagValues) -> None:
+    define_gin_flags(values)
+    flags.DEFINE_string("run_dir", None, "run directory; one that holds a run is resumed", flag_values=values)
+    flags.DEFINE_integer("seed", None, "seed of everything random (default: 0)", lower_bound=0, flag_values=values)
+    flags.DEFINE_string("init_from", None, "run directory whose best weights to start from", flag_values=values)
+
+
+def _define_address_flag(values: flags.FlagValues) -> None:
+    flags.DEFINE_string("server_address", None, "the learner's socket, unix:/path/to/socket", flag_values=values)
+
+
+def _run_learner(values: flags.FlagValues, *, num_actors: int, listen_at: Path | None = None) -> None:
+    from seed_matrace.launch.train import TrainOptions, train
+
+    import_tensorflow()
+    options = TrainOptions(
+        gin_files=values.gin_file,
+        gin_params=values.gin_param,
+        run_dir=values.run_dir,
+        seed=values.seed,
+        init_from=values.init_from,
+        num_actors=num_actors,
+        listen_at=listen_at,
+    )
+    train(options, stop_on_signals())
