@@ -41,6 +41,7 @@ class EnvConfig(_Checked, SmacOptions):
 
     map_name: str = _option("3m", "SMAC map")
     backend: str = _option("skirmish", "what plays the battles", choices=("skirmish", "counting"))
+    frame_stack: int = _option(1, "agents see their so many newest observations; 1 is the newest alone", low=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()

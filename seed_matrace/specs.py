@@ -105,6 +105,16 @@ def empty_env_output(spec: EnvSpec, num_envs: int) -> EnvOutput:
     return unflatten([array.empty() for array in flatten(env_output_spec(spec, num_envs))])
 
 
+def check_env_output(out: EnvOutput, spec: EnvSpec, num_envs: int) -> None:
+    """Raises ValueError unless an environment of ``spec`` can write its steps into ``out``."""
+    names = (*EnvOutput._fields[:-1], *out.episode._fields)
+    for name, array, want in zip(names, flatten(out), flatten(env_output_spec(spec, num_envs)), strict=True):
+        if array.shape != want.shape or array.dtype != want.dtype:
+            raise ValueError(f"out.{name} is {array.dtype} {array.shape}; {want.dtype} {want.shape} expected")
+        if not (array.flags.c_contiguous and array.flags.writeable):
+            raise ValueError(f"out.{name} must be C-contiguous and writeable")
+
+
 def empty_unroll(
     spec: EnvSpec, unroll_length: int, columns: int, *, with_state: bool = False, with_last_action: bool = False
 ) -> Unroll:

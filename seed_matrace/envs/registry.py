@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from seed_matrace.config import EnvConfig
 from seed_matrace.envs import counting
 from seed_matrace.envs.base import VectorEnv
+from seed_matrace.envs.frame_stack import FrameStackVectorEnv
 from seed_matrace.skirmish import maps
 from seed_matrace.skirmish.vector_env import VERSION, SkirmishVectorEnv
 from seed_matrace.specs import EnvSpec
@@ -16,10 +19,8 @@ def env_spec(env: EnvConfig) -> EnvSpec:
     Raises:
       ValueError: unknown map; the message names the near ones.
     """
-    if env.backend == "counting":
-        return counting.SPEC
-    battle_map = maps.load_map(env.map_name)
-    return battle_map.layout.with_options(env, battle_map.episode_limit).spec(battle_map.episode_limit)
+    spec = _frame_spec(env)
+    return dataclasses.replace(spec, obs_dim=env.frame_stack * spec.obs_dim)
 
 
 def backend_name(env: EnvConfig) -> str:
@@ -29,6 +30,17 @@ def backend_name(env: EnvConfig) -> str:
 
 def make_vector_env(env: EnvConfig, num_envs: int, seed: int, first_env: int = 0) -> VectorEnv:
     """``num_envs`` environments; environment j is random stream ``first_env + j`` of ``seed``."""
+    frames: VectorEnv
     if env.backend == "counting":
-        return counting.CountingVectorEnv(num_envs, first_env)
-    return SkirmishVectorEnv(env.map_name, num_envs, seed, first_env=first_env, options=env)
+        frames = counting.CountingVectorEnv(num_envs, first_env)
+    else:
+        frames = SkirmishVectorEnv(env.map_name, num_envs, seed, first_env=first_env, options=env)
+    return FrameStackVectorEnv(frames, env.frame_stack) if env.frame_stack > 1 else frames
+
+
+def _frame_spec(env: EnvConfig) -> EnvSpec:
+    """Sizes without stacking."""
+    if env.backend == "counting":
+        return counting.SPEC
+    battle_map = maps.load_map(env.map_name)
+    return battle_map.layout.with_options(env, battle_map.episode_limit).spec(battle_map.episode_limit)

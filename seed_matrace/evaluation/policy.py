@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from seed_matrace.config import Config, EnvConfig
+from seed_matrace.envs.frame_stack import FrameStack
 from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
 from seed_matrace.evaluation.episodes import evaluate
 from seed_matrace.evaluation.results import ResultsWriter
@@ -27,7 +29,7 @@ class TrainedPolicy:
 
     Attributes:
       config: the configuration it was trained with.
-      spec: sizes of observations and actions.
+      spec: sizes of observations, as the environment gives them, and actions.
       env_steps: how many env steps it was trained on.
     """
 
@@ -36,12 +38,13 @@ class TrainedPolicy:
         self.spec = spec
         self.env_steps = env_steps
         self._team = GreedyTeam(learner)
+        self._stack = FrameStack(config.env.frame_stack, 0, spec)
 
     def act(self, obs: np.ndarray, avail_actions: np.ndarray, episode_start: np.ndarray) -> np.ndarray:
         """The most probable available action of every agent.
 
         Args:
-          obs: float32 [E, N, O].
+          obs: float32 [E, N, O], never stacked.
           avail_actions: uint8 [E, N, A], 1 = may be chosen.
           episode_start: bool [E], true where this is the first step of an episode: what the policy remembers of the
             episode before is forgotten there.
@@ -59,9 +62,20 @@ class TrainedPolicy:
         ):
             if np.shape(array) != (len(obs), *shape):
                 raise ValueError(f"{name} must have shape {(len(obs), *shape)}, not {np.shape(array)}")
-        return self._team(
-            np.asarray(obs, np.float32), np.asarray(avail_actions, np.uint8), np.asarray(episode_start, np.bool_)
-        )
+        episode_start = np.asarray(episode_start, np.bool_)
+        return self._team(self._stacked(obs, episode_start), np.asarray(avail_actions, np.uint8), episode_start)
+
+    def _stacked(self, obs: np.ndarray, episode_start: np.ndarray) -> np.ndarray:
+        """What the network sees, float32 [E, N, k * O]."""
+        depth = self.config.env.frame_stack
+        if depth == 1:
+            return np.asarray(obs, np.float32)
+        if self._stack.num_envs != len(obs):
+            self._stack = FrameStack(depth, len(obs), self.spec)
+        self._stack.next_frame[...] = obs
+        stacked = np.empty((*np.shape(obs)[:2], depth * self.spec.obs_dim), np.float32)
+        self._stack.push(episode_start, stacked)
+        return stacked
 
 
 def play(policy: TrainedPolicy, episodes: int, *, seed: int, env: EnvConfig | None = None) -> EpisodeStats:
@@ -74,7 +88,7 @@ def play(policy: TrainedPolicy, episodes: int, *, seed: int, env: EnvConfig | No
     Raises:
       ValueError: the environment's observations and actions are not those that the team knows.
     """
-    env = env or policy.config.env
+    env = _unstacked(env or policy.config.env)  # the policy stacks what it sees
     if env_spec(env) != policy.spec:
         raise ValueError(
             f"{env.map_name} on {backend_name(env)} has {env_spec(env)}, this team was trained for {policy.spec}"
@@ -118,11 +132,14 @@ def load_policy(run_dir: str | os.PathLike[str], checkpoint: str = "best") -> Tr
     if checkpoint not in kinds:
         raise ValueError(f"checkpoint must be 'best' or 'latest', not {checkpoint!r}")
     config, _, _ = load_run_config(Path(run_dir))
-    spec = env_spec(config.env)
-    learner = Learner(config, spec, seed=0)
+    learner = Learner(config, env_spec(config.env), seed=0)
     restored = Checkpoints(Path(run_dir) / "checkpoints", keep=1).restore_newest(
         kinds[checkpoint], {"policy": learner.policy}
     )
     if restored is None:
         raise CheckpointError(f"{run_dir} has no {checkpoint} checkpoint yet")
-    return TrainedPolicy(learner, config, spec, restored.state["env_steps"])
+    return TrainedPolicy(learner, config, env_spec(_unstacked(config.env)), restored.state["env_steps"])
+
+
+def _unstacked(env: EnvConfig) -> EnvConfig:
+    return dataclasses.replace(env, frame_stack=1)

@@ -9,7 +9,7 @@ from seed_matrace.skirmish.layout import DEFAULT_OPTIONS, FeatureLayout
 from seed_matrace.skirmish.maps import SkirmishMap, load_map
 from seed_matrace.skirmish.rules import battle_rules
 from seed_matrace.smac_options import SmacOptions
-from seed_matrace.specs import EnvSpec, empty_env_output, env_output_spec
+from seed_matrace.specs import EnvSpec, check_env_output, empty_env_output
 from seed_matrace.types import EnvOutput, flatten
 
 VERSION = "2"  # of the rules: grows whenever a battle of the same seed and actions can play differently
@@ -199,21 +199,11 @@ class SkirmishVectorEnv:
         if out is None:
             return empty_env_output(self.spec, self.num_envs)
         if self._known_outs.get(id(out)) is not out:
-            _check_output(out, self.spec, self.num_envs)
+            check_env_output(out, self.spec, self.num_envs)
             if len(self._known_outs) >= 16:
                 self._known_outs.clear()
             self._known_outs[id(out)] = out
         return out
-
-
-def _check_output(out: EnvOutput, spec: EnvSpec, num_envs: int) -> None:
-    expected = env_output_spec(spec, num_envs)
-    names = (*EnvOutput._fields[:-1], *out.episode._fields)
-    for name, array, want in zip(names, flatten(out), flatten(expected), strict=True):
-        if array.shape != want.shape or array.dtype != want.dtype:
-            raise ValueError(f"out.{name} is {array.dtype} {array.shape}; {want.dtype} {want.shape} expected")
-        if not (array.flags.c_contiguous and array.flags.writeable):
-            raise ValueError(f"out.{name} must be C-contiguous and writeable")
 
 
 def full_vitality(battle_map: SkirmishMap) -> float:

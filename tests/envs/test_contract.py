@@ -9,11 +9,14 @@ from seed_matrace.specs import empty_env_output, env_output_spec
 from seed_matrace.types import flatten
 
 OPTIONS = {"obs_last_action": True, "obs_timestep_number": True, "reward_only_positive": False}
-BACKENDS = [EnvConfig("3m"), EnvConfig("5m_vs_6m"), EnvConfig("2s3z", **OPTIONS), EnvConfig(backend="counting")]
+BACKENDS = [
+    *(EnvConfig("3m"), EnvConfig("5m_vs_6m"), EnvConfig("2s3z", **OPTIONS), EnvConfig(backend="counting")),
+    *(EnvConfig("2s3z", frame_stack=3), EnvConfig(backend="counting", frame_stack=2)),
+]
 NUM_ENVS = 5
 
 
-@pytest.fixture(params=BACKENDS, ids=lambda env: f"{env.backend}-{env.map_name}")
+@pytest.fixture(params=BACKENDS, ids=lambda env: f"{env.backend}-{env.map_name}-{env.frame_stack}")
 def env_config(request):
     return request.param
 

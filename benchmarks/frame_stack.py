@@ -1,0 +1,68 @@
+"""Ways to stack the observations of 64 environments: python benchmarks/frame_stack.py [repeats].
+
+Prints one line per map and depth, minima over the repeats in microseconds for one step of all environments. The last
+line is one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from seed_matrace._cext._batching import stack_frames
+from seed_matrace._cext.reference_batching import stack_frames as stack_frames_naively
+from seed_matrace.config import EnvConfig
+from seed_matrace.envs.registry import env_spec
+
+MAPS = ("3m", "8m", "27m_vs_30m")
+DEPTHS = (2, 4)
+NUM_ENVS = 64
+
+
+def ways(map_name: str, depth: int) -> dict[str, Callable[[], None]]:
+    """One step each: the kernel, its twin, and the usual way to shift a stack by one observation and copy it."""
+    spec, rng = env_spec(EnvConfig(map_name)), np.random.default_rng(0)
+    dim = spec.obs_dim
+    ring = rng.random((depth, NUM_ENVS, spec.n_agents, dim), np.float32)
+    seen = rng.integers(1, 2 * depth, NUM_ENVS, np.int32)
+    stacks = np.zeros((NUM_ENVS, spec.n_agents, depth * dim), np.float32)
+    kept, ended = np.zeros_like(stacks), seen == 1
+
+    def shift() -> None:
+        kept[..., :-dim] = kept[..., dim:]
+        kept[ended] = 0
+        kept[..., -dim:] = ring[0]
+        stacks[...] = kept
+
+    return {
+        "kernel": lambda: stack_frames(ring, 0, ring[0], seen, stacks),
+        "numpy, shifting": shift,
+        "naive twin": lambda: stack_frames_naively(ring, 0, ring[0], seen, stacks),
+    }
+
+
+def best_us(calls: dict[str, Callable[[], None]], repeats: int) -> dict[str, float]:
+    """Minimum of each call; they take turns, so that a busy machine slows all of them."""
+    best = dict.fromkeys(calls, float("inf"))
+    for _ in range(repeats):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            for _ in range(10):
+                call()
+            best[name] = min(best[name], (time.perf_counter() - start) / 10 * 1e6)
+    return {name: round(us, 1) for name, us in best.items()}
+
+
+if __name__ == "__main__":
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+    results = {}
+    for map_name in MAPS:
+        for depth in DEPTHS:
+            key = f"{map_name} x {depth}"
+            results[key] = best_us(ways(map_name, depth), count)
+            print(f"{key:>14}  " + "  ".join(f"{name} {us} us" for name, us in results[key].items()))
+    print(json.dumps(results))

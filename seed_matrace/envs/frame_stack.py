@@ -1,0 +1,128 @@
+"""Observations with a short memory: each agent sees its k newest ones side by side, oldest first."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from seed_matrace._cext._batching import stack_frames
+from seed_matrace.envs.base import VectorEnv
+from seed_matrace.specs import EnvSpec, check_env_output, empty_env_output
+from seed_matrace.types import EnvOutput
+
+
+class FrameStack:
+    """The ``depth`` newest observations of a team in E environments, zero before the episode's first.
+
+    The next observation is written into ``next_frame`` and counts from ``push`` on.
+    """
+
+    def __init__(self, depth: int, num_envs: int, spec: EnvSpec) -> None:
+        """Starts without observations.
+
+        Args:
+          depth: k, at least 1.
+          num_envs: E.
+          spec: sizes of one observation.
+
+        Raises:
+          ValueError: ``depth`` is less than 1.
+        """
+        if depth < 1:
+            raise ValueError(f"frame_stack is {depth}; at least 1 expected")
+        self.num_envs = num_envs
+        self._ring = np.zeros((depth, num_envs, spec.n_agents, spec.obs_dim), np.float32)
+        self._newest = np.zeros(1, np.int64)  # its place in the ring
+        self._seen = np.zeros(num_envs, np.int32)  # observations of the episode at hand, at most depth
+
+    @property
+    def next_place(self) -> int:
+        """Number of ``next_frame`` among ``frames``."""
+        return (int(self._newest[0]) + 1) % len(self._ring)
+
+    @property
+    def frames(self) -> list[np.ndarray]:
+        """Views of the memory of all observations, float32 [E, N, O]; ``next_frame`` is each in turn."""
+        return list(self._ring)
+
+    @property
+    def next_frame(self) -> np.ndarray:
+        """Where the next observation belongs, float32 [E, N, O]."""
+        return self._ring[self.next_place]
+
+    def push(self, episode_start: np.ndarray, out: np.ndarray) -> None:
+        """Takes the observation in ``next_frame`` and writes the stacks.
+
+        Args:
+          episode_start: bool [E], true where that observation is an episode's first.
+          out: float32 [E, N, k * O], written.
+        """
+        self._newest[0] = place = self.next_place
+        np.add(self._seen, 1, out=self._seen)
+        np.minimum(self._seen, len(self._ring), out=self._seen)
+        np.copyto(self._seen, 1, where=episode_start)
+        stack_frames(self._ring, place, self._ring[place], self._seen, out)
+
+    def memory(self) -> list[np.ndarray]:
+        """Everything that changes, as arrays that share its memory."""
+        return [self._newest, self._seen, self._ring]
+
+
+class FrameStackVectorEnv:
+    """A vector environment whose observations are stacks of another's; the state stays as it is.
+
+    The other environment writes everything but observations straight into the output, and observations into the stack.
+    """
+
+    def __init__(self, env: VectorEnv, depth: int) -> None:
+        """Takes over ``env``; ``depth`` is how many observations are stacked, at least 1."""
+        self.spec = dataclasses.replace(env.spec, obs_dim=depth * env.spec.obs_dim)
+        self.num_envs = env.num_envs
+        self._env = env
+        self._stack = FrameStack(depth, env.num_envs, env.spec)
+        self._header = f"stack of {depth}\n".encode()
+        self._out: EnvOutput | None = None
+        self._inner: list[EnvOutput] = []
+
+    def reset(self, out: EnvOutput | None = None) -> EnvOutput:
+        """See ``VectorEnv``."""
+        out = empty_env_output(self.spec, self.num_envs) if out is None else out
+        self._env.reset(self._unstacked(out))
+        self._stack.push(np.ones(self.num_envs, np.bool_), out.obs)
+        return out
+
+    def step(self, actions: np.ndarray, out: EnvOutput | None = None) -> EnvOutput:
+        """See ``VectorEnv``."""
+        out = empty_env_output(self.spec, self.num_envs) if out is None else out
+        self._env.step(actions, self._unstacked(out))
+        self._stack.push(out.terminated | out.truncated, out.obs)
+        return out
+
+    def get_state_bytes(self) -> bytes:
+        """See ``VectorEnv``."""
+        arrays = [array.tobytes() for array in self._stack.memory()]
+        return b"".join([self._header, *arrays, self._env.get_state_bytes()])
+
+    def set_state_bytes(self, state: bytes) -> None:
+        """See ``VectorEnv``."""
+        memory, start = self._stack.memory(), len(self._header)
+        end = start + sum(array.nbytes for array in memory)
+        if not state.startswith(self._header) or len(state) < end:
+            raise ValueError(f"not a state of a {self._header.decode().strip()} observations, or cut off")
+        self._env.set_state_bytes(state[end:])  # raises before anything has changed here
+        for array in memory:
+            array[...] = np.frombuffer(state, array.dtype, array.size, start).reshape(array.shape)
+            start += array.nbytes
+
+    def close(self) -> None:
+        """See ``VectorEnv``."""
+        self._env.close()
+        self._out, self._inner = None, []
+
+    def _unstacked(self, out: EnvOutput) -> EnvOutput:
+        """``out`` with the memory of the next observation in the place of the stacks; made once for each ``out``."""
+        if self._out is not out:
+            check_env_output(out, self.spec, self.num_envs)
+            self._out, self._inner = out, [out._replace(obs=frame) for frame in self._stack.frames]
+        return self._inner[self._stack.next_place]
