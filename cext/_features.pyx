@@ -2,7 +2,8 @@
 
 from libc.stdint cimport int32_t, uint8_t
 
-from feature_kernel cimport MAX_UNITS, FeatureLayout, UnitTable, write_features
+from feature_kernel cimport write_features
+from feature_layout cimport MAX_UNITS, FeatureLayout, UnitTable
 from layout_fields cimport fill_layout
 
 

@@ -6,15 +6,17 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 from battle cimport MAX_UNITS, Battle, Rules, UnitStats
+from drawn_episode cimport drawn_rules, show_team
 from draws cimport DrawnTeam, DrawTables, draw_team
-from draws_fields cimport fill_draws
+from draws_fields cimport fill_draws, fill_team
 from episode cimport StepResult, start_battle, step_battle
-from feature_kernel cimport FeatureLayout, UnitTable, write_features
+from feature_kernel cimport write_features
+from feature_layout cimport FeatureLayout, UnitTable
 from heuristic cimport heuristic_action
 from layout_fields cimport fill_layout
 from outcome cimport GOES_ON, WON, EpisodeRules
 from random_stream cimport draw_below, stream_key
-from rules_fields cimport fill_rules
+from rules_fields cimport fill_episode_rules, fill_rules
 
 cdef enum:
     FLOAT_FIELDS = 13
@@ -32,6 +34,7 @@ cdef class Skirmish:
       spawn: float32 [U, 2].
       rules: seed_matrace.skirmish.rules.BattleRules, the C struct Rules.
       draws: None, or seed_matrace.skirmish.draws.DrawTables: teams and places are drawn for every episode.
+      teams: seed_matrace.skirmish.draws.DrawnTeams, a row for each battle where they are drawn.
       reward_divisor: what rewards are divided by.
       autoreset: whether battles that end start anew in the same step; if not, ``reset`` does it.
       seed, first_env: battle e is random stream first_env + e of seed.
@@ -44,17 +47,11 @@ cdef class Skirmish:
     cdef FeatureLayout* layouts  # of every battle: teams may be drawn
     cdef Rules rules
     cdef EpisodeRules episode_rules
-    cdef bint has_draws, scales_rewards
-    cdef double vitality_unit  # reward divisor per health and shield of the enemies, where teams are drawn
-    cdef double other_rewards  # and per what else can be earned
+    cdef bint has_draws
     cdef DrawTables draws
-    cdef UnitStats[:, ::1] drawn_stats  # [E, U]; no rows where nothing is drawn, like all drawn_ arrays
-    cdef float[:, :, ::1] drawn_spawn  # [E, U, 2]
-    cdef double[:, :, ::1] drawn_norms  # [E, 3, U]
-    cdef int32_t[:, ::1] drawn_type_number
-    cdef uint8_t[:, ::1] drawn_healer
+    cdef DrawnTeam* drawn  # of every battle, where teams are drawn
     cdef Battle* battles
-    cdef object kept
+    cdef object kept, teams
     cdef const UnitStats[::1] stats
     cdef const float[:, ::1] spawn
     cdef float[:, :, ::1] floats  # [E, field, unit]
@@ -71,10 +68,11 @@ cdef class Skirmish:
     cdef double[::1] returns
 
     def __cinit__(
-        self, int num_envs, *, layout, const UnitStats[::1] stats, const float[:, ::1] spawn, rules, draws,
+        self, int num_envs, *, layout, const UnitStats[::1] stats, const float[:, ::1] spawn, rules, draws, teams,
         double reward_divisor, bint autoreset, uint64_t seed, uint64_t first_env,
     ):
         self.kept = [layout, rules, draws]
+        self.teams = teams
         fill_layout(&self.layout, layout)
         if self.layout.n_units > MAX_UNITS:
             raise ValueError(f"{self.layout.n_units} units; at most {MAX_UNITS} fit in one battle")
@@ -83,7 +81,9 @@ cdef class Skirmish:
         self.stats = stats
         self.spawn = spawn
         fill_rules(&self.rules, rules)
-        self.fill_options(layout.options, reward_divisor)
+        fill_episode_rules(&self.episode_rules, layout.options, &self.layout, reward_divisor)
+        self.heuristic_ai = layout.options.heuristic_ai
+        self.heuristic_rest = layout.options.heuristic_rest
         self.has_draws = draws is not None
         if self.has_draws:
             fill_draws(&self.draws, draws)
@@ -96,29 +96,7 @@ cdef class Skirmish:
     def __dealloc__(self):
         free(self.battles)
         free(self.layouts)
-
-    cdef fill_options(self, options, double reward_divisor):
-        cdef int u
-        self.heuristic_ai = options.heuristic_ai
-        self.heuristic_rest = options.heuristic_rest
-        self.episode_rules.loops_per_step = options.loops_per_step
-        self.episode_rules.move_amount = options.move_amount
-        self.episode_rules.sparse = options.reward_sparse
-        self.episode_rules.only_positive = options.reward_only_positive
-        self.episode_rules.death_value = options.reward_death_value
-        self.episode_rules.win = options.reward_win
-        self.episode_rules.defeat = options.reward_defeat
-        self.episode_rules.negative_scale = options.reward_negative_scale
-        self.episode_rules.scale = reward_divisor
-        self.scales_rewards = options.reward_scale
-        self.vitality_unit = 1.0 / options.reward_scale_rate
-        self.other_rewards = (
-            self.layout.n_enemies * options.reward_death_value + options.reward_win
-        ) / options.reward_scale_rate
-        self.episode_rules.healer = self.layout.healer
-        self.episode_rules.mmm = False
-        for u in range(self.layout.n_units):
-            self.episode_rules.mmm |= self.layout.healer[u]
+        free(self.drawn)
 
     cdef allocate(self):
         cdef int envs = self.num_envs, agents = self.layout.n_agents
@@ -138,16 +116,11 @@ cdef class Skirmish:
         self.returns = np.zeros(envs, np.float64)
         self.battles = <Battle*>calloc(envs, sizeof(Battle))
         self.layouts = <FeatureLayout*>calloc(envs, sizeof(FeatureLayout))
-        if self.battles == NULL or self.layouts == NULL:
+        self.drawn = <DrawnTeam*>calloc(envs, sizeof(DrawnTeam))
+        if self.battles == NULL or self.layouts == NULL or self.drawn == NULL:
             raise MemoryError(f"{envs} battles")
-        drawing, units = envs if self.has_draws else 0, self.layout.n_units
-        self.drawn_stats = np.zeros((drawing, units), np.asarray(self.stats).dtype)
-        self.drawn_spawn = np.zeros((drawing, units, 2), np.float32)
-        self.drawn_norms = np.zeros((drawing, 3, units), np.float64)
-        self.drawn_type_number = np.zeros((drawing, units), np.int32)
-        self.drawn_healer = np.zeros((drawing, units), np.uint8)
 
-    cdef void point_battle(self, int env):
+    cdef int point_battle(self, int env) except -1:
         """Points battle ``env`` at its rows."""
         cdef Battle* battle = &self.battles[env]
         cdef float* reals = &self.floats[env, 0, 0]
@@ -173,50 +146,17 @@ cdef class Skirmish:
         battle.random_counter = &self.counters[env, 0]
         self.layouts[env] = self.layout
         if self.has_draws:
-            self.point_layout(env)
-
-    cdef void point_layout(self, int env):
-        """Points battle ``env`` and what is seen of it at the units drawn for it."""
-        cdef FeatureLayout* layout = &self.layouts[env]
-        self.battles[env].stats = &self.drawn_stats[env, 0]
-        layout.health_max = &self.drawn_norms[env, 0, 0]
-        layout.shield_norm = &self.drawn_norms[env, 1, 0]
-        layout.gauge_norm = &self.drawn_norms[env, 2, 0]
-        layout.type_number = &self.drawn_type_number[env, 0]
-        layout.healer = &self.drawn_healer[env, 0]
-
-    cdef void draw(self, int env) noexcept nogil:
-        """Other units at other places."""
-        cdef DrawnTeam team
-        team.stats = &self.drawn_stats[env, 0]
-        team.spawn = &self.drawn_spawn[env, 0, 0]
-        team.norms = &self.drawn_norms[env, 0, 0]
-        team.type_number = &self.drawn_type_number[env, 0]
-        team.healer = &self.drawn_healer[env, 0]
-        draw_team(&self.battles[env], &self.draws, &team)
-
-    cdef EpisodeRules rules_of(self, int env) noexcept nogil:
-        """The episode's rules: which medivacs there are, and what a perfect episode is worth, can be drawn."""
-        cdef EpisodeRules rules = self.episode_rules
-        cdef const UnitStats* stats = self.battles[env].stats
-        cdef double vitality = 0
-        cdef int u
-        if not self.has_draws:
-            return rules
-        rules.healer = self.layouts[env].healer
-        for u in range(self.layout.n_units):
-            rules.mmm |= rules.healer[u]
-            if u >= self.layout.n_agents:
-                vitality += stats[u].health_max + stats[u].shield_max
-        if self.scales_rewards:
-            rules.scale = self.other_rewards + vitality * self.vitality_unit
-        return rules
+            fill_team(&self.drawn[env], self.teams, env)
+            show_team(&self.drawn[env], battle, &self.layouts[env])
+        return 0
 
     cdef void start(self, int env) noexcept nogil:
         cdef int agent
+        cdef const float* spawn = &self.spawn[0, 0]
         if self.has_draws:
-            self.draw(env)
-        start_battle(&self.battles[env], &self.drawn_spawn[env, 0, 0] if self.has_draws else &self.spawn[0, 0])
+            draw_team(&self.battles[env], &self.draws, &self.drawn[env])
+            spawn = self.drawn[env].spawn
+        start_battle(&self.battles[env], spawn)
         for agent in range(self.layout.n_agents):
             self.last_action[env, agent] = -1
             self.scripted_target[env, agent] = -1
@@ -273,7 +213,9 @@ cdef class Skirmish:
         with nogil:
             for env in range(self.num_envs):
                 self.take_orders(env, &actions[env, 0])
-                rules = self.rules_of(env)
+                rules = self.episode_rules
+                if self.has_draws:
+                    rules = drawn_rules(&self.episode_rules, &self.battles[env], &self.drawn[env])
                 result = step_battle(&self.battles[env], &rules, &self.orders[env, 0])
                 self.steps[env] += 1
                 self.rewards[env] = result.reward
@@ -330,8 +272,8 @@ cdef class Skirmish:
         """Everything that changes, as arrays that share the battles' memory."""
         return [
             self.floats.base, self.ints.base, self.sweep_marks.base, self.last_action.base, self.scripted_target.base,
-            self.avail.base, self.counters.base, self.steps.base, self.returns.base, self.drawn_stats.base,
-            self.drawn_norms.base, self.drawn_type_number.base, self.drawn_healer.base,
+            self.avail.base, self.counters.base, self.steps.base, self.returns.base, self.teams.stats,
+            self.teams.norms, self.teams.type_number, self.teams.healer,
         ]
 
     def last_step(self):
@@ -340,7 +282,7 @@ cdef class Skirmish:
 
     def drawn_types(self):
         """What was drawn for the episodes at hand: UNIT_STATS_DTYPE [E, U]; no rows where nothing is drawn."""
-        return np.array(self.drawn_stats.base)
+        return np.array(self.teams.stats)
 
     def units(self):
         """Copies of x, y, health, shield, gauge: float32 [E, 5, U], for viewers and tests."""

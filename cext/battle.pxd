@@ -7,7 +7,7 @@ seed_matrace/_cext/reference_battle.py. Unit slots: allies (agents) first, then 
 
 from libc.stdint cimport int16_t, int32_t, uint8_t, uint64_t
 
-from feature_kernel cimport MAX_UNITS
+from feature_layout cimport MAX_UNITS
 
 cdef enum Order:
     IDLE = 0

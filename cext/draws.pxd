@@ -22,7 +22,7 @@ cdef struct DrawTables:  # seed_matrace.skirmish.draws.DrawTables; sides: 0 alli
     const int32_t* n_boxes  # [n_starts, 2]
     const float* boxes  # [n_starts, 2, MAX_BOXES, 6]: x0, y0, x1, y1 and a walkable point
 
-cdef struct DrawnTeam:  # one environment's, [n_units] each
+cdef struct DrawnTeam:  # a row of seed_matrace.skirmish.draws.DrawnTeams, [n_units] each
     UnitStats* stats
     float* spawn  # [n_units, 2]
     double* norms  # [3, n_units]

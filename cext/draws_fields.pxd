@@ -1,9 +1,9 @@
-"""From the Python DrawTables to the C ones."""
+"""From the Python DrawTables and DrawnTeams to the C ones."""
 
 from libc.stdint cimport int32_t, uint8_t
 
 from battle cimport UnitStats
-from draws cimport DrawTables
+from draws cimport DrawnTeam, DrawTables
 
 
 cdef inline int fill_draws(DrawTables* target, object source) except -1:
@@ -28,4 +28,19 @@ cdef inline int fill_draws(DrawTables* target, object source) except -1:
     target.mirrored = &mirrored[0]
     target.n_boxes = &n_boxes[0, 0]
     target.boxes = &boxes[0, 0, 0, 0]
+    return 0
+
+
+cdef inline int fill_team(DrawnTeam* target, object source, int env) except -1:
+    """Borrows the memory of one environment's team."""
+    cdef UnitStats[:, ::1] stats = source.stats
+    cdef float[:, :, ::1] spawn = source.spawn
+    cdef double[:, :, ::1] norms = source.norms
+    cdef int32_t[:, ::1] type_number = source.type_number
+    cdef uint8_t[:, ::1] healer = source.healer
+    target.stats = &stats[env, 0]
+    target.spawn = &spawn[env, 0, 0]
+    target.norms = &norms[env, 0, 0]
+    target.type_number = &type_number[env, 0]
+    target.healer = &healer[env, 0]
     return 0

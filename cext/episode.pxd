@@ -10,7 +10,7 @@ from battle_movement cimport move_units
 from battle_recovery cimport can_heal, choose_patient, heal, recover
 from battle_shots cimport carry_shots, explode_dead
 from battle_targets cimport choose_target
-from feature_kernel cimport EAST, FIRST_TARGET, NO_OP, NORTH, SOUTH, STOP, WEST
+from feature_layout cimport EAST, FIRST_TARGET, NO_OP, NORTH, SOUTH, STOP, WEST
 from outcome cimport EpisodeRules, battle_reward, end_code, vitality, with_outcome
 from random_stream cimport draw_unit
 

@@ -9,7 +9,7 @@ from libc.math cimport fabs, sqrt
 from libc.stdint cimport int32_t, uint8_t
 
 from battle cimport Battle
-from feature_kernel cimport EAST, FIRST_TARGET, NO_OP, NORTH, SOUTH, WEST, FeatureLayout
+from feature_layout cimport EAST, FIRST_TARGET, NO_OP, NORTH, SOUTH, WEST, FeatureLayout
 
 
 cdef inline bint wanted(const Battle* battle, const FeatureLayout* layout, int u, bint heal) noexcept nogil:

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t, uint8_t
 
-from feature_kernel cimport FeatureLayout
+from feature_layout cimport FeatureLayout
 
 
 cdef inline int fill_options(FeatureLayout* target, object source) except -1:

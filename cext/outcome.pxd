@@ -27,6 +27,9 @@ cdef struct EpisodeRules:  # see seed_matrace.smac_options
     double defeat
     double negative_scale
     double scale  # what rewards are divided by
+    bint scales  # whether they are scaled; where enemies are drawn, by
+    double other_scale  # this
+    double vitality_scale  # and this for each point of the enemies' health and shield
 
 
 cdef inline int end_code(const Battle* battle, const EpisodeRules* rules) noexcept nogil:

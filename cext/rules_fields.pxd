@@ -1,8 +1,10 @@
-"""From the Python BattleRules to the C Rules."""
+"""From the Python BattleRules and SmacOptions to the C Rules and EpisodeRules."""
 
 from libc.stdint cimport int16_t, uint8_t
 
 from battle cimport Rules
+from feature_layout cimport FeatureLayout
+from outcome cimport EpisodeRules
 
 
 cdef inline int fill_rules(Rules* target, object source) except -1:
@@ -36,4 +38,30 @@ cdef inline int fill_rules(Rules* target, object source) except -1:
         target.cell_of = &cell_of[0, 0]
         target.corner = &corner[0, 0]
         target.cell_center = &cell_center[0, 0]
+    return 0
+
+
+cdef inline int fill_episode_rules(
+    EpisodeRules* target, object options, const FeatureLayout* layout, double reward_divisor
+) except -1:
+    """What the map's options make of its episodes; borrows the layout's memory."""
+    cdef int u
+    target.loops_per_step = options.loops_per_step
+    target.move_amount = options.move_amount
+    target.healer = layout.healer
+    target.mmm = False
+    for u in range(layout.n_units):
+        target.mmm |= layout.healer[u]
+    target.sparse = options.reward_sparse
+    target.only_positive = options.reward_only_positive
+    target.death_value = options.reward_death_value
+    target.win = options.reward_win
+    target.defeat = options.reward_defeat
+    target.negative_scale = options.reward_negative_scale
+    target.scale = reward_divisor
+    target.scales = options.reward_scale
+    target.vitality_scale = 1.0 / options.reward_scale_rate
+    target.other_scale = (
+        layout.n_enemies * options.reward_death_value + options.reward_win
+    ) / options.reward_scale_rate
     return 0

@@ -1,6 +1,6 @@
 import numpy as np
 
-from seed_matrace.skirmish.draws import DrawTables
+from seed_matrace.skirmish.draws import DrawnTeams, DrawTables
 from seed_matrace.skirmish.layout import FeatureLayout
 from seed_matrace.skirmish.rules import BattleRules
 
@@ -15,6 +15,7 @@ class Skirmish:
         spawn: np.ndarray,
         rules: BattleRules,
         draws: DrawTables | None,
+        teams: DrawnTeams,
         reward_divisor: float,
         autoreset: bool,
         seed: int,

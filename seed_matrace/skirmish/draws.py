@@ -48,6 +48,29 @@ class DrawTables:
     boxes: np.ndarray  # float32 [starts, 2, MAX_BOXES, 6]: x0, y0, x1, y1 and a walkable point
 
 
+@dataclass(frozen=True, eq=False)
+class DrawnTeams:
+    """Who plays the episode at hand in every environment; a row is the C struct DrawnTeam of cext/draws.pxd."""
+
+    stats: np.ndarray  # UNIT_STATS_DTYPE [E, U]
+    spawn: np.ndarray  # float32 [E, U, 2]
+    norms: np.ndarray  # float64 [E, 3, U], as in DrawTables
+    type_number: np.ndarray  # int32 [E, U]
+    healer: np.ndarray  # uint8 [E, U]
+
+
+def empty_teams(num_envs: int, n_units: int) -> DrawnTeams:
+    """Memory for the teams of ``num_envs`` environments."""
+    shape = (num_envs, n_units)
+    return DrawnTeams(
+        stats=np.zeros(shape, UNIT_STATS_DTYPE),
+        spawn=np.zeros((*shape, 2), np.float32),
+        norms=np.zeros((num_envs, 3, n_units), np.float64),
+        type_number=np.zeros(shape, np.int32),
+        healer=np.zeros(shape, np.uint8),
+    )
+
+
 def draw_tables(draws: Draws, walkable: np.ndarray, *, numbered: bool, hunting: bool) -> DrawTables:
     """Tables for the compiled draws.
 

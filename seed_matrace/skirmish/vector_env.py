@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seed_matrace._cext._skirmish import Skirmish
+from seed_matrace.skirmish.draws import empty_teams
 from seed_matrace.skirmish.layout import DEFAULT_OPTIONS, FeatureLayout
 from seed_matrace.skirmish.maps import SkirmishMap, load_map
 from seed_matrace.skirmish.rules import battle_rules
@@ -237,6 +238,7 @@ def build_battles(
         spawn=battle_map.spawn,
         rules=battle_rules(battle_map),
         draws=battle_map.draw_tables,
+        teams=empty_teams(num_envs if battle_map.draws else 0, len(battle_map.stats)),
         reward_divisor=reward_divisor,
         autoreset=autoreset,
         seed=seed,
