@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable
 
 import numpy as np
+from timing import best_us
 
 from seed_matrace._cext._batching import stack_frames
 from seed_matrace._cext.reference_batching import stack_frames as stack_frames_naively
@@ -45,24 +45,13 @@ def ways(map_name: str, depth: int) -> dict[str, Callable[[], None]]:
     }
 
 
-def best_us(calls: dict[str, Callable[[], None]], repeats: int) -> dict[str, float]:
-    """Minimum of each call; they take turns, so that a busy machine slows all of them."""
-    best = dict.fromkeys(calls, float("inf"))
-    for _ in range(repeats):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            for _ in range(10):
-                call()
-            best[name] = min(best[name], (time.perf_counter() - start) / 10 * 1e6)
-    return {name: round(us, 1) for name, us in best.items()}
-
-
 if __name__ == "__main__":
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     results = {}
     for map_name in MAPS:
         for depth in DEPTHS:
             key = f"{map_name} x {depth}"
-            results[key] = best_us(ways(map_name, depth), count)
+            best = best_us(ways(map_name, depth), count)
+            results[key] = {name: round(us, 1) for name, us in best.items()}
             print(f"{key:>14}  " + "  ".join(f"{name} {us} us" for name, us in results[key].items()))
     print(json.dumps(results))

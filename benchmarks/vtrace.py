@@ -12,13 +12,13 @@ import importlib.util
 import json
 import os
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import tensorflow as tf
+from timing import best_us
 
 from seed_matrace.algo.vtrace import discounted_sums, vtrace
 
@@ -54,18 +54,6 @@ def empty(terms: Tensor, factors: Tensor) -> Tensor:
     return terms
 
 
-def _best_us(calls: dict[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
-    """Minimum of each call; they take turns, so that a busy machine slows all of them."""
-    best = dict.fromkeys(calls, float("inf"))
-    for _ in range(repeats):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            for _ in range(10):
-                call()
-            best[name] = min(best[name], (time.perf_counter() - start) / 10 * 1e6)
-    return best
-
-
 def measure(repeats: int) -> dict[str, dict[str, float]]:
     """Microseconds by shape and way."""
     results: dict[str, dict[str, float]] = {}
@@ -76,7 +64,7 @@ def measure(repeats: int) -> dict[str, dict[str, float]]:
         calls = {way.__name__: _compiled(way, inputs) for way in ways}
         for way in ways[1:]:
             np.testing.assert_allclose(calls[way.__name__](), calls["scan"](), rtol=1e-4)
-        best = _best_us(calls, repeats)
+        best = best_us(calls, repeats)
         nothing = best.pop("empty")
         key = "x".join(map(str, shape))
         results[key] = {name: round(us - nothing, 1) for name, us in best.items()}
@@ -96,7 +84,7 @@ def measure_whole(repeats: int) -> dict[str, dict[str, float]]:
             for ours, theirs in zip(calls["vtrace"](), calls["rlax"](), strict=True):
                 np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-4)
         key = "x".join(map(str, shape))
-        results[key] = {name: round(us, 1) for name, us in _best_us(calls, repeats).items()}
+        results[key] = {name: round(us, 1) for name, us in best_us(calls, repeats).items()}
         print(f"{key:>12}  " + "  ".join(f"{name} {us:.0f} us" for name, us in results[key].items()))
     return results
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import signal
@@ -37,6 +38,13 @@ def command(*args: object) -> list[str]:
 def run(*args: object, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
     """Runs the program to its end."""
     return subprocess.run(command(*args), capture_output=True, text=True, timeout=timeout_s, env=_environment())
+
+
+def loaded(statements: str, *names: str) -> list[str]:
+    """Modules whose names begin with one of ``names``, as a fresh interpreter has loaded them after ``statements``."""
+    program = f"{statements}\nimport sys\nprint([name for name in sys.modules if name.startswith({names})])"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return ast.literal_eval(result.stdout.splitlines()[-1])
 
 
 def start(*args: object) -> subprocess.Popen[str]:

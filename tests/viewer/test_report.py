@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 
 import pytest
+from processes import loaded
 
 from seed_matrace.evaluation.sweep_record import read_sweep, write_sweep
 from seed_matrace.viewer.page import Heading, Paragraph, Picture, Table, to_html, to_markdown
@@ -92,9 +91,4 @@ def test_page_escapes_what_html_and_markdown_read_otherwise(tmp_path):
 
 
 def test_plots_and_reports_do_not_load_tensorflow():
-    program = (
-        "import sys, seed_matrace.viewer.report, seed_matrace.viewer.plot\n"
-        "print([name for name in sys.modules if name.split('.')[0] in ('tensorflow', 'keras')])"
-    )
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "[]"
+    assert not loaded("import seed_matrace.viewer.report, seed_matrace.viewer.plot", "tensorflow", "keras")
