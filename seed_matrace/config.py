@@ -118,6 +118,12 @@ class LearnerConfig(_Checked):
     unroll_length: int = _option(100, "env steps of one unroll (T)", low=1)
     policy_lag: int = _option(0, "acts with weights so many learner steps old, to measure what lag does", low=0)
     queued_unrolls: int = _option(1, "full unrolls that may wait per group before it has to", low=1)
+    strategy: str = _option(
+        "auto",
+        "where training runs; auto takes what it finds",
+        choices=("auto", "one_device", "mirrored", "tpu", "multi_worker"),
+    )
+    replicas: int = _option(0, "devices that train on a part of each batch; 0 takes all that divide it", low=0)
     intra_op_threads: int = _option(1, "TensorFlow threads inside one operation; 0 lets TensorFlow choose", low=0)
     inter_op_threads: int = _option(2, "TensorFlow threads across operations; 0 lets TensorFlow choose", low=0)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,9 +26,26 @@ class CompiledPolicy:
     thread they come from, and may overlap with training of the same weights.
     """
 
-    def __init__(self, policy: Policy, spec: EnvSpec, *, with_last_action: bool = False) -> None:
-        """Args: with_last_action: whether the policy sees what each agent did before."""
+    def __init__(
+        self,
+        policy: Policy,
+        spec: EnvSpec,
+        *,
+        with_last_action: bool = False,
+        device: str = "",
+        jit_compile: bool = False,
+    ) -> None:
+        """Compiles.
+
+        Args:
+          policy: its weights are not copied.
+          spec: sizes of the environment.
+          with_last_action: whether the policy sees what each agent did before.
+          device: runs there; "": where TensorFlow likes.
+          jit_compile: by XLA, as TPUs need; then once more for every new batch size.
+        """
         self._with_last_action = with_last_action
+        self._device = device
         obs = tf.TensorSpec([None, spec.n_agents, spec.obs_dim], tf.float32)
         avail_actions = tf.TensorSpec([None, spec.n_agents, spec.n_actions], tf.uint8)
         seed = tf.TensorSpec([2], tf.int64)
@@ -40,10 +59,12 @@ class CompiledPolicy:
         def greedy(obs: Tensor, avail_actions: Tensor, *last_action: Tensor) -> Tensor:
             return MaskedCategorical(policy(obs, *last_action), avail_actions).greedy()
 
-        self._sample = tf.function(sample, autograph=False).get_concrete_function(
-            obs, avail_actions, seed, *last_action
-        )
-        self._greedy = tf.function(greedy, autograph=False).get_concrete_function(obs, avail_actions, *last_action)
+        def compiled(function: Callable[..., Any], *signature: tf.TensorSpec) -> Any:
+            traced = tf.function(function, autograph=False, jit_compile=jit_compile or None)
+            return traced.get_concrete_function(*signature)
+
+        self._sample = compiled(sample, obs, avail_actions, seed, *last_action)
+        self._greedy = compiled(greedy, obs, avail_actions, *last_action)
 
     def sample(
         self, obs: np.ndarray, avail_actions: np.ndarray, seed: np.ndarray, last_action: np.ndarray | None = None
@@ -60,11 +81,16 @@ class CompiledPolicy:
           PolicyOutput of tensors: action int32 [B, N], log_prob float32 [B, N].
         """
         seen = self._seen(last_action)
-        return self._sample(as_tensor(obs), as_tensor(avail_actions), tf.constant(seed, tf.int64), *seen)
+        with self._on_device():
+            return self._sample(as_tensor(obs), as_tensor(avail_actions), tf.constant(seed, tf.int64), *seen)
 
     def greedy(self, obs: np.ndarray, avail_actions: np.ndarray, last_action: np.ndarray | None = None) -> Tensor:
         """The likeliest actions, int32 [B, N]; arguments as in ``sample``."""
-        return self._greedy(as_tensor(obs), as_tensor(avail_actions), *self._seen(last_action))
+        with self._on_device():
+            return self._greedy(as_tensor(obs), as_tensor(avail_actions), *self._seen(last_action))
+
+    def _on_device(self) -> contextlib.AbstractContextManager[Any]:
+        return tf.device(self._device) if self._device else contextlib.nullcontext()
 
     def _seen(self, last_action: np.ndarray | None) -> list[Tensor]:
         return [tf.constant(last_action, tf.int32)] if self._with_last_action else []

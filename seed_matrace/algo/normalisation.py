@@ -6,6 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from seed_matrace.algo.replicas import moments_over_replicas
+
 Tensor = Any
 
 SLOWEST = 1e-3  # weight of a batch once more than 1 / SLOWEST were seen
@@ -33,10 +35,10 @@ class RunningMoments(tf.Module):
         return tf.clip_by_value((x - self.mean) / self.std, -LARGEST, LARGEST)
 
     def update(self, x: Tensor) -> None:
-        """Takes a batch of samples [..., *shape] into account."""
+        """Takes a batch of samples [..., *shape] into account, every replica's part of it."""
         self.batches.assign_add(1)
         weight = tf.maximum(1.0 / tf.cast(self.batches, tf.float32), SLOWEST)
-        mean, variance = tf.nn.moments(x, list(range(x.shape.rank - self.mean.shape.rank)))
+        mean, variance = moments_over_replicas(x, list(range(x.shape.rank - self.mean.shape.rank)))
         shift = mean - self.mean
         # The variance of a mixture of two distributions, with the weights 1 - weight and weight.
         self.variance.assign(

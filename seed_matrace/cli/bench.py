@@ -29,17 +29,20 @@ def _bench(values: flags.FlagValues, parts: list[str]) -> None:
     from seed_matrace.launch.local import default_num_actors
 
     config, _, operative_text = load_config(values.gin_file, values.gin_param)
+    devices = None
     if parts != ["env"]:
         import_tensorflow()
-        from seed_matrace.learner.run import set_up_tensorflow
+        from seed_matrace.learner.strategy import set_up_tensorflow
 
-        set_up_tensorflow(config, deterministic=False)
+        devices = set_up_tensorflow(config, deterministic=False)
+        if devices.hosts > 1:
+            raise ValueError("bench measures one host; unset TF_CONFIG")
     seconds, num_actors = values.seconds, values.num_actors or default_num_actors()
     measure: dict[str, Callable[[], dict[str, Any]]] = {
         "env": lambda: bench.bench_env(config, seconds),
-        "inference": lambda: bench.bench_inference(config, seconds),
-        "train": lambda: bench.bench_train(config, seconds),
-        "end_to_end": lambda: bench.bench_end_to_end(config, seconds, num_actors, operative_text),
+        "inference": lambda: bench.bench_inference(config, seconds, devices=devices),
+        "train": lambda: bench.bench_train(config, seconds, devices),
+        "end_to_end": lambda: bench.bench_end_to_end(config, seconds, num_actors, operative_text, devices),
     }
     print_json(measure[parts[0]]())
 

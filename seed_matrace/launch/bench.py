@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from seed_matrace.learner.run_directory import OPERATIVE_CONFIG
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 from seed_matrace.specs import EnvSpec, empty_env_output, empty_unroll, policy_output_spec
 from seed_matrace.types import EnvOutput, Unroll
+
+if TYPE_CHECKING:
+    from seed_matrace.learner.strategy import Devices
 
 _ENV_BATCH = 64
 _WARM_UP = 3
@@ -43,7 +46,9 @@ def bench_env(config: Config, seconds: float) -> dict[str, Any]:
     return _result(config, "env", env_steps_per_s=_ENV_BATCH / seconds_per_call, num_envs=_ENV_BATCH)
 
 
-def bench_inference(config: Config, seconds: float, plan: GroupPlan | None = None) -> dict[str, Any]:
+def bench_inference(
+    config: Config, seconds: float, plan: GroupPlan | None = None, devices: Devices | None = None
+) -> dict[str, Any]:
     """Env steps per second of gathering, running the policy and appending to unrolls, in batches of one group."""
     from seed_matrace.inference.inference import Inference, VersionedPolicy
     from seed_matrace.inference.unrolls import Unrolls
@@ -53,7 +58,7 @@ def bench_inference(config: Config, seconds: float, plan: GroupPlan | None = Non
 
     plan = plan or plan_groups(config.run.num_envs, 1, config.actor.groups_per_actor)
     spec = env_spec(config.env)
-    policy = VersionedPolicy(Learner(config, spec, seed=0).policy_step, lambda: 0)
+    policy = VersionedPolicy(Learner(config, spec, seed=0, devices=devices).policy_step, lambda: 0)
     unrolls = Unrolls(spec, unroll_sizes(config, plan))
     inference = Inference(policy, unrolls, spec, plan, seed=0)
     slots = [empty_slot(spec, plan.group_size) for _ in range(plan.num_groups)]
@@ -73,12 +78,12 @@ def bench_inference(config: Config, seconds: float, plan: GroupPlan | None = Non
     return _result(config, "inference", env_steps_per_s=plan.group_size / seconds_per_call, batch_envs=plan.group_size)
 
 
-def bench_train(config: Config, seconds: float) -> dict[str, Any]:
+def bench_train(config: Config, seconds: float, devices: Devices | None = None) -> dict[str, Any]:
     """Learner steps per second, and the env steps they train on."""
     from seed_matrace.learner.learner import Learner
 
     spec, sizes = env_spec(config.env), config.learner
-    learner = Learner(config, spec, seed=0)
+    learner = Learner(config, spec, seed=0, devices=devices)
     batch = random_batch(config, spec)
     seconds_per_step = _seconds_per_call(lambda: learner.train_step(batch)["losses/total"].numpy(), seconds)
     per_step = sizes.batch_size * sizes.unroll_length
@@ -87,7 +92,9 @@ def bench_train(config: Config, seconds: float) -> dict[str, Any]:
     )
 
 
-def bench_end_to_end(config: Config, seconds: float, num_actors: int, operative_text: str) -> dict[str, Any]:
+def bench_end_to_end(
+    config: Config, seconds: float, num_actors: int, operative_text: str, devices: Devices | None = None
+) -> dict[str, Any]:
     """Env steps per second through simulator, shared memory, inference and training, and of each part alone.
 
     Args:
@@ -95,13 +102,13 @@ def bench_end_to_end(config: Config, seconds: float, num_actors: int, operative_
     """
     parts = {
         "env": bench_env(config, seconds / 4),
-        "inference": bench_inference(config, seconds / 4),
-        "train": bench_train(config, seconds / 4),
+        "inference": bench_inference(config, seconds / 4, devices=devices),
+        "train": bench_train(config, seconds / 4, devices),
     }
     rates = {name: part["env_steps_per_s"] for name, part in parts.items()}
     for name, rate in rates.items():
         print(f"{name:<10} alone, one thread: {rate:>12,.0f} env steps/s, {1e6 / rate:8.2f} us per env step")
-    whole = _whole_topology(config, seconds, num_actors, operative_text)
+    whole = _whole_topology(config, seconds, num_actors, operative_text, devices)
     return _result(config, "end_to_end", num_actors=num_actors, **whole) | {
         f"{name}_per_s": rate for name, rate in rates.items()
     }
@@ -180,7 +187,9 @@ class _Recorder:
         pass
 
 
-def _whole_topology(config: Config, seconds: float, num_actors: int, operative_text: str) -> dict[str, Any]:
+def _whole_topology(
+    config: Config, seconds: float, num_actors: int, operative_text: str, devices: Devices | None
+) -> dict[str, Any]:
     """Trains for ``seconds`` with real actor processes; the first report only starts the clock."""
     from seed_matrace.launch.train import open_source
     from seed_matrace.learner.run import TrainingRun
@@ -204,7 +213,7 @@ def _whole_topology(config: Config, seconds: float, num_actors: int, operative_t
     with tempfile.TemporaryDirectory(prefix="seed_matrace-bench-") as folder:
         path = Path(folder)
         (path / OPERATIVE_CONFIG).write_text(operative_text)
-        run = TrainingRun(endless, path, 0, recorder)
+        run = TrainingRun(endless, path, 0, recorder, devices)
         with open_source(run, plan, num_actors=num_actors, run_dir=path, note=recorder.note) as source:
             run.train(source, stop)
     (first_s, first), (last_s, last) = recorder.points[0], recorder.points[-1]

@@ -31,6 +31,7 @@ from seed_matrace.transport.shared_memory import MAX_SOCKET_PATH
 if TYPE_CHECKING:
     from seed_matrace.learner.run import Progress, TrainingRun
     from seed_matrace.learner.sources import BatchSource
+    from seed_matrace.learner.strategy import Devices
 
 
 @dataclass(frozen=True)
@@ -52,19 +53,31 @@ def train(options: TrainOptions, stop: threading.Event) -> None:
     Raises:
       ValueError: what makes the run impossible, before a file of an existing run is touched.
     """
+    from seed_matrace.learner.strategy import set_up_tensorflow  # TensorFlow takes seconds
+
     resuming = options.run_dir is not None and is_run_directory(Path(options.run_dir))
     config, *texts = _load(options, resuming)
     env_spec(config.env)  # an unknown map is said before a directory is made
     plan = plan_groups(config.run.num_envs, options.num_actors, config.actor.groups_per_actor)
+    devices = set_up_tensorflow(config, deterministic=options.num_actors == 0)
+    if devices.hosts > 1:
+        raise ValueError("a run is of one host: unset TF_CONFIG. Learner alone knows of several hosts")
     path = Path(options.run_dir or f"runs/{config.env.map_name}-{time.strftime('%Y%m%d-%H%M%S')}")
     with contextlib.closing(RunDirectory(path)) as directory:
         if resuming:
             directory.check_same_run(config)
         seed = _seed(options, path, resuming)
         directory.write_config(*texts)
-        write_run_info(path, backend=backend_name(config.env), map_name=config.env.map_name, seed=seed, argv=sys.argv)
-        print(_introduction(config, path, seed, options.num_actors), flush=True)
-        progress = _run(config, directory, seed, plan, options, stop)
+        write_run_info(
+            path,
+            backend=backend_name(config.env),
+            map_name=config.env.map_name,
+            seed=seed,
+            argv=sys.argv,
+            devices=devices.description,
+        )
+        print(_introduction(config, path, seed, options.num_actors, devices), flush=True)
+        progress = _run(config, directory, seed, plan, options, devices, stop)
         if progress.finished:
             _play_absolute(config, path, seed)
             write_finished(path, progress.finished)
@@ -87,18 +100,23 @@ def _seed(options: TrainOptions, path: Path, resuming: bool) -> int:
 
 
 def _run(
-    config: Config, directory: RunDirectory, seed: int, plan: GroupPlan, options: TrainOptions, stop: threading.Event
+    config: Config,
+    directory: RunDirectory,
+    seed: int,
+    plan: GroupPlan,
+    options: TrainOptions,
+    devices: Devices,
+    stop: threading.Event,
 ) -> Progress:
-    from seed_matrace.learner.run import TrainingRun, check_memory, set_up_tensorflow  # TensorFlow takes seconds
+    from seed_matrace.learner.run import TrainingRun, check_memory
 
     check_memory(config, plan)
-    set_up_tensorflow(config, deterministic=options.num_actors == 0)
     title = f"{config.env.map_name} · {backend_name(config.env)} · seed {seed}"
     with (
         Display(config.run.total_env_steps, title=title, num_actors=options.num_actors) as display,
         contextlib.ExitStack() as stack,
     ):
-        run = TrainingRun(config, directory.path, seed, display)
+        run = TrainingRun(config, directory.path, seed, display, devices)
         if options.init_from and not run.resumed:
             display.note(run.start_from(Path(options.init_from)))
         source = stack.enter_context(
@@ -166,11 +184,11 @@ def _private_socket(run_dir: Path) -> Iterator[Path]:
         yield Path(folder) / "actors.sock"
 
 
-def _introduction(config: Config, path: Path, seed: int, num_actors: int) -> str:
+def _introduction(config: Config, path: Path, seed: int, num_actors: int, devices: Devices) -> str:
     where = f"{num_actors} actor{'s' if num_actors > 1 else ''}" if num_actors else "one process"
     return (
         f"training on {config.env.map_name} ({backend_name(config.env)}), {config.run.num_envs} environments, "
-        f"{where}, seed {seed}\nrun directory {path}; Ctrl-C stops cleanly"
+        f"{where}, seed {seed}\nlearner on {devices.description}\nrun directory {path}; Ctrl-C stops cleanly"
     )
 
 

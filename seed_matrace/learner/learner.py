@@ -10,8 +10,10 @@ import tensorflow as tf
 from seed_matrace.algo.acting import CompiledPolicy, as_tensor
 from seed_matrace.algo.losses import EntropyCost, LossOutput, matrace_loss
 from seed_matrace.algo.networks import Networks
+from seed_matrace.algo.replicas import mean_over_replicas
 from seed_matrace.learner.policy_lag import PolicyLag
 from seed_matrace.learner.schedules import LearningRate
+from seed_matrace.learner.strategy import Devices, metrics_of_batch
 from seed_matrace.specs import EnvSpec, unroll_spec
 from seed_matrace.types import PolicyOutput, Unroll
 
@@ -29,33 +31,44 @@ class Learner:
     same config, spec and seed give the same weights.
     """
 
-    def __init__(self, config: Config, spec: EnvSpec, seed: int) -> None:
+    def __init__(self, config: Config, spec: EnvSpec, seed: int, devices: Devices | None = None) -> None:
         """Creates the weights and traces everything for the configured unroll length.
 
         Args:
           config: network, loss and optimizer settings.
           spec: sizes of the environment.
           seed: of the initial weights.
+          devices: which train and which act; one unless given.
         """
         self._config, self._spec = config, spec
-        self._team = Networks(spec, config.network, seed)
-        self.policy, self.critic = self._team.policy, self._team.critic
-        self.entropy_cost = EntropyCost(config.loss.entropy_cost, config.loss.entropy_cost_speed)
-        self.learner_steps = tf.Variable(0, dtype=tf.int64, name="learner_steps")
-        self._networks = [*self.policy.trainable_variables, *self.critic.trainable_variables]
-        self._variables = [*self._networks, *self.entropy_cost.trainable_variables]
-        self.optimizer = tf.keras.optimizers.Adam(_learning_rate(config), epsilon=config.optimizer.epsilon)
-        self.optimizer.build(self._variables)
+        self._devices = devices or Devices()
+        with self._devices.scope():
+            self._team = Networks(spec, config.network, seed)
+            self.policy, self.critic = self._team.policy, self._team.critic
+            self.entropy_cost = EntropyCost(config.loss.entropy_cost, config.loss.entropy_cost_speed)
+            self.learner_steps = tf.Variable(0, dtype=tf.int64, name="learner_steps")
+            self._networks = [*self.policy.trainable_variables, *self.critic.trainable_variables]
+            self._variables = [*self._networks, *self.entropy_cost.trainable_variables]
+            self.optimizer = tf.keras.optimizers.Adam(_learning_rate(config), epsilon=config.optimizer.epsilon)
+            self.optimizer.build(self._variables)
 
-        self._newest = self._acting = self._compiled(self._team)
+        acting = self._team
+        if self._devices.acting or config.learner.policy_lag:
+            with tf.device(self._devices.acting or None):
+                acting = Networks(spec, config.network, seed)
+        self._newest = self._acting = self._compiled(acting)
         self.policy_lag: PolicyLag | None = None
+        self._copies: list[tuple[tf.Variable, tf.Variable]] = []  # each with the variable that it follows
         if config.learner.policy_lag:
-            acting = Networks(spec, config.network, seed)
-            self._acting = self._compiled(acting)
+            self._newest = self._compiled(self._team)
             self.policy_lag = PolicyLag(self._team.variables, acting.variables, config.learner.policy_lag)
-        # On CPUs a train step keeps to one inter-op thread, so that policy steps find another one free. By default both
-        # queue for all of them: policy_step's 99th percentile on 27m_vs_30m, while training, was 40 ms and is 10 ms.
-        self._executor = "" if tf.config.list_logical_devices("GPU") else "SINGLE_THREADED_EXECUTOR"
+        elif acting is not self._team:
+            self._copies = list(zip(acting.variables, self._team.variables, strict=True))
+        # On one CPU a train step keeps to one inter-op thread, so that policy steps find another one free. By default
+        # both queue for all of them: policy_step's 99th percentile on 27m_vs_30m, while training, was 40 ms and is
+        # 10 ms.
+        one_cpu = not self._devices.strategy and not tf.config.list_logical_devices("GPU")
+        self._executor = "SINGLE_THREADED_EXECUTOR" if one_cpu else ""
         self._train_functions: dict[int, Any] = {}
         self._train_function(config.learner.unroll_length + 1)
 
@@ -76,8 +89,9 @@ class Learner:
         """Does one learner step.
 
         Args:
-          batch: arrays or tensors [T+1, B, ...]. Arrays aligned to 64 bytes are read in place; none is kept. Any B;
-            an unroll length other than the configured one is traced when it is first seen.
+          batch: arrays or tensors [T+1, B, ...], with several hosts this one's columns of the batch. Arrays aligned
+            to 64 bytes are read in place; none is kept. On one device any B; an unroll length other than the
+            configured one is traced when it is first seen.
 
         Returns:
           float32 scalars by tag, "losses/total" among them: finite unless training has gone wrong.
@@ -85,6 +99,11 @@ class Learner:
         train = self._train_function(len(batch.reward))
         with tf.experimental.function_executor_type(self._executor):
             return train(*map(as_tensor, batch))
+
+    def publish(self) -> None:
+        """Hands weights that were set from outside to a device that acts with a copy; ``train_step`` does so itself."""
+        for copy, variable in self._copies:
+            copy.assign(variable)
 
     @property
     def trackables(self) -> dict[str, Any]:
@@ -99,19 +118,36 @@ class Learner:
         return trackables | ({"policy_lag": self.policy_lag} if self.policy_lag else {})
 
     def _compiled(self, team: Networks) -> CompiledPolicy:
-        return CompiledPolicy(team.policy, self._spec, with_last_action=self._config.network.last_action)
+        return CompiledPolicy(
+            team.policy,
+            self._spec,
+            with_last_action=self._config.network.last_action,
+            device=self._devices.acting,
+            jit_compile=self._devices.compiled,
+        )
 
     def _train_function(self, steps: int) -> Any:
-        """The train step compiled for unrolls of ``steps`` steps and any number of columns."""
+        """The train step compiled for unrolls of ``steps`` steps; on one device, of any number of columns."""
         if steps not in self._train_functions:
             shapes = unroll_spec(self._spec, steps - 1, columns=1, **self._config.network.unroll_fields)
-            signature = [tf.TensorSpec([steps, None, *field.shape[2:]], field.dtype) for field in shapes]
+            own_columns = self._config.learner.batch_size // self._devices.hosts
+            columns = own_columns if self._devices.strategy else None  # TPUs must know
+            signature = [tf.TensorSpec([steps, columns, *field.shape[2:]], field.dtype) for field in shapes]
             self._train_functions[steps] = tf.function(self._train, autograph=False).get_concrete_function(*signature)
         return self._train_functions[steps]
 
     def _train(self, *fields: Tensor) -> dict[str, Tensor]:
+        metrics = self._devices.run(self._train_replica, fields)
+        if self.policy_lag:
+            self.policy_lag.advance()
+        self.publish()
+        return metrics
+
+    def _train_replica(self, *fields: Tensor) -> dict[str, Tensor]:
+        """The step on one replica's columns; changes the weights of all replicas alike."""
         batch = Unroll(*fields)
         gradients, loss = self._gradients(batch)
+        gradients = mean_over_replicas(gradients)
         networks = len(self._networks)
         norm = tf.linalg.global_norm(gradients[:networks])
         if self._config.optimizer.clip_norm > 0:
@@ -119,13 +155,14 @@ class Learner:
             clipped, _ = tf.clip_by_global_norm(gradients[:networks], self._config.optimizer.clip_norm, use_norm=norm)
             gradients = [*clipped, *gradients[networks:]]
         rate = tf.identity(self.optimizer.learning_rate)  # before the step counts itself
+        if self._devices.replicas > 1:
+            # Keras sums over replicas, but clipping needs the sum before; each hands in a share of what it has.
+            gradients = [gradient / self._devices.replicas for gradient in gradients]
         self.optimizer.apply(gradients, self._variables)
         self.entropy_cost.limit()
         self._team.observe(batch.obs, batch.state, loss.vs)
         self.learner_steps.assign_add(1)
-        if self.policy_lag:
-            self.policy_lag.advance()
-        return {**loss.metrics, "optimizer/grad_norm": norm, "optimizer/learning_rate": rate}
+        return {**metrics_of_batch(loss.metrics), "optimizer/grad_norm": norm, "optimizer/learning_rate": rate}
 
     def _gradients(self, batch: Unroll) -> tuple[list[Tensor], LossOutput]:
         """Gradients of the loss in the order of ``_variables``, and the loss."""

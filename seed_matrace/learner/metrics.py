@@ -191,8 +191,10 @@ class ScalarMeans:
         return result
 
 
-def write_run_info(run_dir: str | Path, *, backend: str, map_name: str, seed: int, argv: Sequence[str]) -> None:
-    """Writes run.json: what was started, when, and with which versions; a resumed run adds itself under ``resumed``.
+def write_run_info(
+    run_dir: str | Path, *, backend: str, map_name: str, seed: int, argv: Sequence[str], devices: str = ""
+) -> None:
+    """Writes run.json: what was started, when, where, with which versions; a resumed run adds itself under ``resumed``.
 
     Args:
       run_dir: the run directory, made if missing.
@@ -200,12 +202,14 @@ def write_run_info(run_dir: str | Path, *, backend: str, map_name: str, seed: in
       map_name: SMAC map.
       seed: the run's seed.
       argv: the command line.
+      devices: what the learner runs on.
     """
     path = Path(run_dir) / RUN_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     start = {
         "start_time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "argv": list(argv),
+        "devices": devices,
         "git": _git_commit(),
         "versions": _versions(),
     }

@@ -16,7 +16,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import psutil
-import tensorflow as tf
 
 from seed_matrace.config import Config
 from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
@@ -29,6 +28,7 @@ from seed_matrace.learner.greedy import GreedyTeam
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.metrics import MetricsWriter, ScalarMeans
 from seed_matrace.learner.sources import Acting, BatchSource, unroll_sizes
+from seed_matrace.learner.strategy import Devices
 from seed_matrace.learner.warm_start import start_from
 from seed_matrace.types import EpisodeStats, Unroll
 
@@ -65,9 +65,11 @@ class Progress:
 class TrainingRun:
     """One session of a run: restores what a run directory holds and goes on until budget, target or ``stop``."""
 
-    def __init__(self, config: Config, run_dir: Path, seed: int, reporter: Reporter) -> None:
+    def __init__(
+        self, config: Config, run_dir: Path, seed: int, reporter: Reporter, devices: Devices | None = None
+    ) -> None:
         self.config = config
-        self.learner = Learner(config, env_spec(config.env), seed)
+        self.learner = Learner(config, env_spec(config.env), seed, devices)
         self.progress = Progress()
         self._run_dir = run_dir
         self._seed = seed
@@ -224,6 +226,7 @@ class TrainingRun:
         restored = self._checkpoints.restore_newest("step", self.learner.trackables)
         if restored is None:
             return False
+        self.learner.publish()
         for problem in restored.problems:
             self._reporter.note(f"passed over a checkpoint: {problem}")
         self.progress = Progress(**restored.state)
@@ -291,11 +294,3 @@ def check_memory(config: Config, plan: GroupPlan) -> None:
             f"run.num_envs ({config.run.num_envs}), learner.unroll_length ({config.learner.unroll_length}) or "
             f"learner.batch_size ({config.learner.batch_size})"
         )
-
-
-def set_up_tensorflow(config: Config, *, deterministic: bool) -> None:
-    """Threads and determinism; must come before TensorFlow does anything else."""
-    tf.config.threading.set_intra_op_parallelism_threads(config.learner.intra_op_threads)
-    tf.config.threading.set_inter_op_parallelism_threads(config.learner.inter_op_threads)
-    if deterministic:
-        tf.config.experimental.enable_op_determinism()

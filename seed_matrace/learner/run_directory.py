@@ -15,7 +15,7 @@ OPERATIVE_CONFIG = "operative_config.gin"
 # What may change when a run goes on: budget, stopping, machine, what is played after the end; nothing that decides what
 # is learnt.
 _MAY_CHANGE = re.compile(
-    r"run\.(total_env_steps|stop_\w+|keep_checkpoints)|inference\.\w+|actor\.\w+|learner\.\w+_threads"
+    r"run\.(total_env_steps|stop_\w+|keep_checkpoints)|inference\.\w+|actor\.\w+|learner\.(\w+_threads|strategy|replicas)"
     r"|evaluation\.absolute_episodes"
 )
 
