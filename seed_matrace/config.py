@@ -64,6 +64,7 @@ class NetworkConfig(_Checked):
     agent_id: bool = _option(False, "networks of one agent also see its number, one-hot")
     last_action: bool = _option(False, "networks of one agent also see its previous action, one-hot")
     layer_norm: bool = _option(False, "normalises the units of each hidden layer before its ReLU")
+    dtype: str = _option("float32", "what hidden layers multiply in", choices=("float32", "bfloat16"))
     normalise_obs: bool = _option(False, "normalises what networks see by its running mean and standard deviation")
     normalise_values: bool = _option(False, "the critic predicts in units of the value targets' standard deviation")
 

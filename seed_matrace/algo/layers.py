@@ -27,6 +27,7 @@ class Mlp(tf.Module):
         *,
         copies: int | None = None,
         layer_norm: bool = False,
+        dtype: str = "float32",
         name: str = "mlp",
     ) -> None:
         """Creates the weights.
@@ -36,9 +37,11 @@ class Mlp(tf.Module):
           rng: draws the kernels.
           copies: makes this many networks of different weights that are evaluated together.
           layer_norm: normalises the units of each hidden layer before its ReLU (Ba, Kiros and Hinton 2016).
+          dtype: hidden layers multiply in it; weights, sums, outputs and the last layer are float32.
           name: of the module.
         """
         super().__init__(name=name)
+        self._dtype = dtype
         stack, row = ((), ()) if copies is None else ((copies,), (copies, 1))
         self.kernels, self.biases = [], []
         for i, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
@@ -54,7 +57,11 @@ class Mlp(tf.Module):
 
     def __call__(self, x: Tensor) -> Tensor:
         """float32 [M, inputs] to [M, outputs]; of copies [copies, M, inputs] to [copies, M, outputs]."""
-        return self.finish(tf.matmul(x, self.kernels[0]))
+        return self.finish(self.product(x, self.kernels[0]))
+
+    def product(self, x: Tensor, kernel: Tensor) -> Tensor:
+        """Product of a hidden layer, [..., inputs] and [..., inputs, outputs] to float32 [..., outputs]."""
+        return tf.cast(tf.matmul(tf.cast(x, self._dtype), tf.cast(kernel, self._dtype)), tf.float32)
 
     def finish(self, x: Tensor) -> Tensor:
         """Goes on from the product of the inputs and the first kernel, [M, first width]."""
@@ -63,7 +70,8 @@ class Mlp(tf.Module):
             x = tf.nn.bias_add(x, bias) if bias.shape.rank == 1 else x + bias
             if i < last:
                 x = tf.nn.relu(self._normalise(x, i) if self._layer_norm else x)
-                x = tf.matmul(x, self.kernels[i + 1])
+                multiply = self.product if i + 1 < last else tf.matmul
+                x = multiply(x, self.kernels[i + 1])
         return x
 
     def _normalise(self, x: Tensor, layer: int) -> Tensor:

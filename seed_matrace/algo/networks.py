@@ -70,6 +70,7 @@ class Policy(tf.Module):
         inputs: AgentInputs | None = None,
         share: bool = True,
         layer_norm: bool = False,
+        dtype: str = "float32",
     ) -> None:
         """Creates the policy.
 
@@ -80,12 +81,13 @@ class Policy(tf.Module):
           inputs: what the network sees of an observation; all of it, as it is, unless given.
           share: the same weights for every agent, or each agent its own.
           layer_norm: as of ``Mlp``.
+          dtype: as of ``Mlp``.
         """
         super().__init__(name="policy")
         self._spec, self._share = spec, share
         self._inputs = inputs or AgentInputs(spec)
         sizes = [self._inputs.dim, *layers, spec.n_actions]
-        self._mlp = Mlp(sizes, rng, copies=None if share else spec.n_agents, layer_norm=layer_norm)
+        self._mlp = Mlp(sizes, rng, copies=None if share else spec.n_agents, layer_norm=layer_norm, dtype=dtype)
 
     def __call__(self, obs: Tensor, last_action: Tensor | None = None) -> Tensor:
         """float32 [..., N, O] and, if it is seen, int32 [..., N] to logits float32 [..., N, A]."""
@@ -110,6 +112,7 @@ class Critic(tf.Module):
         *,
         inputs: AgentInputs | None = None,
         layer_norm: bool = False,
+        dtype: str = "float32",
         normalise_state: bool = False,
         normalise_values: bool = False,
     ) -> None:
@@ -125,6 +128,7 @@ class Critic(tf.Module):
           rng: draws the initial weights.
           inputs: what networks see of an observation; all of it, as it is, unless given.
           layer_norm: as of ``Mlp``.
+          dtype: as of ``Mlp``.
           normalise_state: by running moments.
           normalise_values: predict values less their mean over their standard deviation (van Hasselt et al. 2016,
             Pop-Art: a change of either changes no prediction).
@@ -143,7 +147,7 @@ class Critic(tf.Module):
         if critic_input not in input_dims:
             raise ValueError(f"critic_input must be one of {', '.join(input_dims)}, not {critic_input!r}")
         self._spec, self._critic_input, self._input_dim = spec, critic_input, input_dims[critic_input]
-        self._mlp = Mlp([self._input_dim, *layers, 1], rng, layer_norm=layer_norm)
+        self._mlp = Mlp([self._input_dim, *layers, 1], rng, layer_norm=layer_norm, dtype=dtype)
         self._state_moments = RunningMoments((spec.state_dim,), "state") if normalise_state else None
         self._value_moments = RunningMoments((), "value") if normalise_values else None
 
@@ -197,7 +201,7 @@ class Critic(tf.Module):
         kernel = tf.reshape(self._mlp.kernels[0], [agents, dim, -1]) * others
         circulant = tf.transpose(tf.gather(kernel, places), [0, 2, 1, 3])  # [j, dim, i, width]
         width = kernel.shape[-1]
-        products = tf.matmul(
+        products = self._mlp.product(
             tf.reshape(blocks, [-1, agents * dim]), tf.reshape(circulant, [agents * dim, agents * width])
         )
         return tf.reshape(products, [-1, width])
@@ -225,6 +229,7 @@ class Networks(tf.Module):
             inputs=self.inputs,
             share=config.share_policy,
             layer_norm=config.layer_norm,
+            dtype=config.dtype,
         )
         self.critic = Critic(
             spec,
@@ -233,6 +238,7 @@ class Networks(tf.Module):
             critic_rng,
             inputs=self.inputs,
             layer_norm=config.layer_norm,
+            dtype=config.dtype,
             normalise_state=config.normalise_obs and config.critic_input == "state",
             normalise_values=config.normalise_values,
         )

@@ -141,6 +141,33 @@ def test_layer_norm_of_copies_normalises_each():
         np.testing.assert_allclose(copies(x)[agent], alone(x[agent]), rtol=1e-4, atol=1e-5)
 
 
+def _rounded(x: np.ndarray) -> np.ndarray:
+    return tf.cast(tf.cast(x, tf.bfloat16), tf.float32).numpy()
+
+
+@pytest.mark.parametrize("copies", [None, 3])
+def test_hidden_layers_multiply_in_bfloat16_and_the_last_in_float32(copies):
+    mlp = Mlp([5, 8, 8, 2], np.random.default_rng(0), copies=copies, dtype="bfloat16")
+    x = np.random.default_rng(1).normal(size=(3, 7, 5) if copies else (7, 5)).astype(np.float32)
+    outputs, hidden = mlp(x), x
+    for kernel in mlp.kernels[:-1]:
+        hidden = np.maximum(_rounded(_rounded(hidden) @ _rounded(kernel)), 0)
+    assert outputs.dtype == tf.float32 and all(weight.dtype == tf.float32 for weight in mlp.trainable_variables)
+    # Sums that are a hair apart may be rounded a step of bfloat16 apart.
+    np.testing.assert_allclose(outputs, hidden @ mlp.kernels[-1].numpy(), atol=2e-2)
+    plain = Mlp([5, 8, 8, 2], np.random.default_rng(0), copies=copies)(x)
+    assert 1e-4 < np.abs(outputs - plain).max() < 0.1
+
+
+@pytest.mark.parametrize("critic_input", ["joint_obs", "state", "own_obs", "joint_obs_and_actions"])
+def test_values_of_bfloat16_networks_are_float32_and_near(critic_input):
+    critics = [Critic(SPEC, critic_input, (6, 6), np.random.default_rng(0), dtype=d) for d in ("float32", "bfloat16")]
+    obs, state = tf.random.stateless_normal([4, 3, 5], [1, 2]), tf.random.stateless_normal([4, 7], [3, 4])
+    exact, rounded = (critic(obs, state, tf.zeros([4, 3], tf.int32)).numpy() for critic in critics)
+    assert rounded.dtype == np.float32
+    assert 1e-5 < np.abs(rounded - exact).max() < 0.1
+
+
 @pytest.mark.parametrize("critic_input", ["joint_obs", "state", "own_obs"])
 def test_normalised_values_stay_what_they_were_when_their_statistics_change(critic_input):
     critic = Critic(SPEC, critic_input, (6,), np.random.default_rng(0), normalise_values=True)

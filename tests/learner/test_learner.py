@@ -76,6 +76,21 @@ def test_data_of_the_current_policy_have_ratio_one(critic_input):
     assert abs(learner.train_step(unroll)["IS/rho_max"] - 1) > 1e-5  # the policy has moved on
 
 
+def test_bfloat16_networks_have_ratios_near_one_on_their_own_data():
+    learner = Learner(_config(network={"dtype": "bfloat16"}), SPEC, seed=1)
+    unroll = _unroll(columns=32)
+    for _ in range(3):
+        learner.train_step(unroll)
+    for columns in (slice(0, 20), slice(20, 32)):  # inference sees batches of other sizes than training
+        part = Unroll(*(np.ascontiguousarray(field[:, columns]) for field in unroll))
+        _act(learner, part)
+        unroll.action[:, columns], unroll.log_prob[:, columns] = part.action, part.log_prob
+    metrics = learner.train_step(unroll)
+    np.testing.assert_allclose(metrics["IS/rho_max"], 1, atol=2e-2)
+    np.testing.assert_allclose(metrics["IS/rho_mean"], 1, atol=2e-3)
+    assert all(variable.dtype == tf.float32 for variable in learner.policy.variables)
+
+
 EVERYTHING = {
     **{"share_policy": False, "agent_id": True, "last_action": True, "layer_norm": True},
     **{"normalise_obs": True, "normalise_values": True},
