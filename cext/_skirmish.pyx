@@ -4,6 +4,7 @@ import numpy as np
 
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
 
 from battle cimport MAX_UNITS, Battle, Rules, UnitStats
 from drawn_episode cimport drawn_rules, show_team
@@ -163,20 +164,21 @@ cdef class Skirmish:
         self.steps[env] = 0
         self.returns[env] = 0
 
-    cdef void show(self, int env, float* obs, uint8_t* avail, float* state) noexcept nogil:
-        """Writes what the battle looks like now."""
+    cdef void look(self, int env, float* obs, float* state) noexcept nogil:
+        """Writes what the battle looks like now, and remembers what its agents can do."""
         cdef Battle* battle = &self.battles[env]
         cdef UnitTable units
-        cdef int k, size = self.layout.n_agents * self.layout.n_actions
-        cdef uint8_t* mine = &self.avail[env, 0, 0]
         units.x, units.y = battle.x, battle.y
         units.health, units.shield = battle.health, battle.shield
         units.gauge = battle.cooldown
         units.last_action = &self.last_action[env, 0]
         units.step = self.steps[env]
-        write_features(&self.layouts[env], &units, obs, mine, state)
-        for k in range(size):
-            avail[k] = mine[k]
+        write_features(&self.layouts[env], &units, obs, &self.avail[env, 0, 0], state)
+
+    cdef void show(self, int env, float* obs, uint8_t* avail, float* state) noexcept nogil:
+        """Writes what the battle looks like now."""
+        self.look(env, obs, state)
+        memcpy(avail, &self.avail[env, 0, 0], self.layout.n_agents * self.layout.n_actions)
 
     def reset(self, float[:, :, ::1] obs, uint8_t[:, :, ::1] avail, float[:, ::1] state):
         """Starts an episode in every battle."""
@@ -204,12 +206,19 @@ cdef class Skirmish:
         self, const int32_t[:, ::1] actions, float[:, :, ::1] obs, uint8_t[:, :, ::1] avail, float[:, ::1] state,
         float[::1] reward, uint8_t[::1] terminated, uint8_t[::1] truncated, float[::1] episode_return,
         int32_t[::1] length, uint8_t[::1] battle_won, int32_t[::1] dead_allies, int32_t[::1] dead_enemies,
+        float[:, :, ::1] final_obs, float[:, ::1] final_state,
     ):
-        """One env step of every battle. Actions must have been checked."""
+        """One env step of every battle. Actions must have been checked.
+
+        ``final_obs`` and ``final_state`` get what ended battles look like before they start anew, unless empty.
+        """
         cdef int env
         cdef StepResult result
         cdef EpisodeRules rules
-        cdef bint ended
+        cdef bint ended, with_final = final_obs.shape[2] > 0
+        if with_final:
+            final_obs[...] = 0
+            final_state[...] = 0
         with nogil:
             for env in range(self.num_envs):
                 self.take_orders(env, &actions[env, 0])
@@ -229,6 +238,8 @@ cdef class Skirmish:
                 battle_won[env] = result.end_code == WON
                 dead_allies[env] = self.dead(env, 0, self.layout.n_agents) if ended else 0
                 dead_enemies[env] = self.dead(env, self.layout.n_agents, self.layout.n_units) if ended else 0
+                if ended and with_final:
+                    self.look(env, &final_obs[env, 0, 0], &final_state[env, 0])
                 if ended and self.autoreset:
                     self.start(env)
                 self.show(env, &obs[env, 0, 0], &avail[env, 0, 0], &state[env, 0])

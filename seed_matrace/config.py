@@ -95,6 +95,9 @@ class LossConfig(_Checked):
         choices=("joint", "per_agent", "none"),
     )
     mean_value: bool = _option(False, "one value per agent: all agents' targets start from the mean of their values")
+    bootstrap_time_limit: bool = _option(
+        False, "returns go on behind the time limit with the value of what was seen last; SMAC ends them"
+    )
     max_abs_reward: float = _option(0.0, "clips rewards to +- this; 0 is off", low=0.0)
     baseline_cost: float = _option(0.5, "weight of the value loss", low=0.0)
     kl_cost: float = _option(0.0, "weight of the divergence from the behaviour policy; 0 is off", low=0.0)

@@ -40,6 +40,7 @@ class EnvSpec:
     obs_dim: int
     state_dim: int
     episode_limit: int
+    with_final: bool = False  # whether steps that end an episode also hold what it showed last
 
     def digest(self) -> str:
         """Short hash that two processes compare before they exchange arrays."""
@@ -53,6 +54,7 @@ def _array(dtype: type, *shape: int) -> ArraySpec:
 def env_output_spec(spec: EnvSpec, num_envs: int) -> EnvOutput:
     """EnvOutput of ArraySpecs for a group of ``num_envs`` environments."""
     e, n = num_envs, spec.n_agents
+    final_obs_dim, final_state_dim = (spec.obs_dim, spec.state_dim) if spec.with_final else (0, 0)
     return EnvOutput(
         obs=_array(np.float32, e, n, spec.obs_dim),
         avail_actions=_array(np.uint8, e, n, spec.n_actions),
@@ -60,6 +62,8 @@ def env_output_spec(spec: EnvSpec, num_envs: int) -> EnvOutput:
         reward=_array(np.float32, e),
         terminated=_array(np.bool_, e),
         truncated=_array(np.bool_, e),
+        final_obs=_array(np.float32, e, n, final_obs_dim),
+        final_state=_array(np.float32, e, final_state_dim),
         episode=EpisodeStats(
             episode_return=_array(np.float32, e),
             length=_array(np.int32, e),
@@ -83,9 +87,11 @@ def unroll_spec(
 ) -> Unroll:
     """Unroll of ArraySpecs: ``unroll_length`` + 1 steps of ``columns`` environments.
 
-    State and last action have no entries unless ``with_state`` and ``with_last_action``.
+    State and last action have no entries unless ``with_state`` and ``with_last_action``; with ``spec.with_final`` there
+    is the final state or the final observations, as ``with_state`` says what the critic looks at.
     """
     steps, n = unroll_length + 1, spec.n_agents
+    with_final_obs, with_final_state = spec.with_final and not with_state, spec.with_final and with_state
     return Unroll(
         obs=_array(np.float32, steps, columns, n, spec.obs_dim),
         avail_actions=_array(np.uint8, steps, columns, n, spec.n_actions),
@@ -97,6 +103,8 @@ def unroll_spec(
         log_prob=_array(np.float32, steps, columns, n),
         policy_version=_array(np.int64, steps, columns),
         last_action=_array(np.int32, steps, columns, n if with_last_action else 0),
+        final_obs=_array(np.float32, steps, columns, n, spec.obs_dim if with_final_obs else 0),
+        final_state=_array(np.float32, steps, columns, spec.state_dim if with_final_state else 0),
     )
 
 
@@ -107,7 +115,7 @@ def empty_env_output(spec: EnvSpec, num_envs: int) -> EnvOutput:
 
 def check_env_output(out: EnvOutput, spec: EnvSpec, num_envs: int) -> None:
     """Raises ValueError unless an environment of ``spec`` can write its steps into ``out``."""
-    names = (*EnvOutput._fields[:-1], *out.episode._fields)
+    names = flatten(EnvOutput(*EnvOutput._fields[:-1], episode=EpisodeStats(*EpisodeStats._fields)))
     for name, array, want in zip(names, flatten(out), flatten(env_output_spec(spec, num_envs)), strict=True):
         if array.shape != want.shape or array.dtype != want.dtype:
             raise ValueError(f"out.{name} is {array.dtype} {array.shape}; {want.dtype} {want.shape} expected")

@@ -33,18 +33,21 @@ class EnvOutput(NamedTuple):
     reward: Array  # float32 [E], team reward of the transition that led here
     terminated: Array  # bool [E]
     truncated: Array  # bool [E]
+    final_obs: Array  # float32 [E, N, O], what the ended episode showed last, else 0; O = 0 unless spec.with_final
+    final_state: Array  # float32 [E, S], likewise; S = 0 unless spec.with_final
     episode: EpisodeStats
 
 
 def flatten(output: EnvOutput) -> list[Array]:
-    """All arrays of an EnvOutput in one list, the episode statistics last."""
-    return [*output[:-1], *output.episode]
+    """All arrays of an EnvOutput in one list: those of every step, the episode statistics, the final ones."""
+    *of_every_step, final_obs, final_state, episode = output
+    return [*of_every_step, *episode, final_obs, final_state]
 
 
 def unflatten(arrays: Sequence[Array]) -> EnvOutput:
     """The EnvOutput that ``flatten`` took apart."""
-    fields = len(EnvOutput._fields) - 1
-    return EnvOutput._make([*arrays[:fields], EpisodeStats._make(arrays[fields:])])
+    first = len(EnvOutput._fields) - 3  # of the episode statistics
+    return EnvOutput._make([*arrays[:first], *arrays[-2:], EpisodeStats._make(arrays[first:-2])])
 
 
 class PolicyOutput(NamedTuple):
@@ -70,3 +73,5 @@ class Unroll(NamedTuple):
     log_prob: Array  # float32 [T+1, B, N]
     policy_version: Array  # int64 [T+1, B], learner steps done when the action was chosen
     last_action: Array  # int32 [T+1, B, N], the action at t-1, -1 if step t begins an episode; N = 0 if unused
+    final_obs: Array  # float32 [T+1, B, N, O], as of EnvOutput; O = 0 unless the critic looks at it there
+    final_state: Array  # float32 [T+1, B, S], likewise

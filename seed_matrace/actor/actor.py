@@ -14,7 +14,7 @@ from absl import logging
 
 from seed_matrace.config import Config
 from seed_matrace.envs.base import VectorEnv
-from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
+from seed_matrace.envs.registry import backend_name, make_training_env, training_spec
 from seed_matrace.transport.messages import Schema
 from seed_matrace.transport.shared_memory import SharedMemoryClient
 
@@ -26,7 +26,7 @@ MakeEnv = Callable[[int, int, int], VectorEnv]  # (num_envs, seed, first_env)
 
 def make_schema(config: Config) -> Schema:
     """What this side of the connection is built for."""
-    return Schema(backend_name(config.env), config.env.map_name, env_spec(config.env))
+    return Schema(backend_name(config.env), config.env.map_name, training_spec(config))
 
 
 def run_actor(config: Config, address: str, task_id: int, *, reconnect_timeout_s: float) -> None:
@@ -56,7 +56,7 @@ def run_actor(config: Config, address: str, task_id: int, *, reconnect_timeout_s
             continue
         retry_s = _FIRST_RETRY_S
         try:
-            _act(client, lambda *sizes: make_vector_env(config.env, *sizes))
+            _act(client, lambda *sizes: make_training_env(config, *sizes))
         except OSError as error:
             logging.info("lost the learner at %s (%s)", address, error)
         last_contact = time.monotonic()

@@ -6,6 +6,7 @@ T: unroll length in env steps, B: unroll columns, N: agents, A: actions.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import tensorflow as tf
@@ -58,6 +59,7 @@ def matrace_loss(
     entropy_cost: Tensor,
     config: LossConfig,
     value_scale: Tensor | None = None,
+    final_values: Tensor | None = None,
 ) -> LossOutput:
     """Loss of MA-Trace on one batch of unrolls (MA-Trace eq. 2-4; constants and signs of the public code).
 
@@ -65,7 +67,8 @@ def matrace_loss(
     decentralised critics (DecMA-Trace): each agent has targets and a loss of its own, and their mean is taken.
 
     Step t of the unroll holds the action taken at t but the reward and the ends of the transition t-1 -> t, so what
-    the action at t led to stands at t+1. Termination and the time limit both end the return.
+    the action at t led to stands at t+1. Termination ends the return; so does the time limit, unless ``final_values``
+    say what it goes on with.
 
     Args:
       logits: float [T, B, N, A] of the trained policy at steps 0 .. T-1.
@@ -74,6 +77,7 @@ def matrace_loss(
       entropy_cost: float32 scalar, alpha of ``EntropyCost``.
       config: discount, thresholds and weights.
       value_scale: float32 scalar, the unit in which value errors and advantages are measured; 1 unless given.
+      final_values: float32 [T, B] or [T, B, N], as ``compute_final_values`` returns them.
 
     Returns:
       The total and its parts, averaged over T and B, and over N with one value per agent.
@@ -88,7 +92,7 @@ def matrace_loss(
     log_rhos = _log_rhos(taken.log_ratios, config)
     ended = tf.logical_or(unroll.terminated[1:], unroll.truncated[1:])  # t+1: what the action at t led to
     not_ended = _spread(1.0 - tf.cast(ended, tf.float32), log_rhos)
-    targets = _targets(log_rhos, not_ended, values, unroll, config)
+    targets = _targets(log_rhos, not_ended, values, final_values, unroll=unroll, config=config)
     errors = targets.vs - values[:-1]
     scale = 1.0 if value_scale is None else value_scale
     total, losses = _total(taken, errors / scale, targets.pg_advantages / scale, entropy_cost, config)
@@ -100,6 +104,27 @@ def matrace_loss(
         **_ratio_metrics(log_rhos, not_ended, config),
     }
     return LossOutput(total, {tag: tf.stop_gradient(value) for tag, value in metrics.items()}, targets.vs)
+
+
+def compute_final_values(critic: Callable[..., Tensor], unroll: Unroll, *, known_shapes: bool = False) -> Tensor:
+    """Values of what episodes showed last that the time limit cut off; computed nowhere else, for that is seldom.
+
+    Args:
+      critic: (obs [..., N, O], state [..., S], last_action [..., N]) -> values [...] or [..., N].
+      unroll: [T+1, B, ...], with the final observations or states that the critic looks at.
+      known_shapes: computes them everywhere after all: how many there are is known only when the graph runs.
+
+    Returns:
+      float32 [T, B] or [T, B, N]: of the transition t -> t+1; 0 where no episode was truncated.
+    """
+    truncated = unroll.truncated[1:]  # t+1: what the action at t led to
+    seen = unroll.final_obs[1:], unroll.final_state[1:], unroll.action[:-1]
+    if known_shapes:
+        values = critic(*seen)
+        return tf.stop_gradient(tf.where(_spread(truncated, values), values, 0.0))
+    values = critic(*(tf.boolean_mask(array, truncated) for array in seen))
+    shape = tf.concat([tf.shape(truncated), tf.shape(values)[1:]], axis=0)
+    return tf.stop_gradient(tf.scatter_nd(tf.where(truncated), values, tf.cast(shape, tf.int64)))
 
 
 class _TakenActions(NamedTuple):
@@ -130,16 +155,26 @@ def _log_rhos(log_ratios: Tensor, config: LossConfig) -> Tensor:
     return log_rhos
 
 
-def _targets(log_rhos: Tensor, not_ended: Tensor, values: Tensor, unroll: Unroll, config: LossConfig) -> VTraceOutput:
+def _targets(
+    log_rhos: Tensor,
+    not_ended: Tensor,
+    values: Tensor,
+    final_values: Tensor | None,
+    *,
+    unroll: Unroll,
+    config: LossConfig,
+) -> VTraceOutput:
     """Value targets and advantages; ratios and ends in the shape of one step's values."""
     rewards = unroll.reward[1:]  # t+1, as the ends
     if config.max_abs_reward > 0:
         rewards = tf.clip_by_value(rewards, -config.max_abs_reward, config.max_abs_reward)
-    baseline = _spread(tf.reduce_mean(values, axis=-1), log_rhos) if config.mean_value else values
+    rewards, baseline = _spread(rewards, log_rhos), _baseline(values, config)
+    if final_values is not None:  # part of the last step's reward, for the trace ends there
+        rewards += config.discount * _baseline(final_values, config)
     return vtrace(
         log_rhos=tf.zeros_like(log_rhos) if config.importance_weights == "none" else log_rhos,
         discounts=config.discount * not_ended,
-        rewards=_spread(rewards, log_rhos),
+        rewards=rewards,
         values=baseline[:-1],
         bootstrap_value=baseline[-1],
         clip_rho_threshold=config.clip_rho_threshold,
@@ -147,6 +182,13 @@ def _targets(log_rhos: Tensor, not_ended: Tensor, values: Tensor, unroll: Unroll
         clip_pg_rho_threshold=config.clip_pg_rho_threshold,
         lambda_=config.lambda_,
     )
+
+
+def _baseline(values: Tensor, config: LossConfig) -> Tensor:
+    """What targets start from and go on with: the values, or the mean over agents in the place of each."""
+    if not config.mean_value:
+        return values
+    return tf.broadcast_to(tf.reduce_mean(values, axis=-1, keepdims=True), tf.shape(values))
 
 
 def _spread(of_envs: Tensor, like: Tensor) -> Tensor:

@@ -13,7 +13,8 @@ from seed_matrace.types import EnvOutput
 class VectorEnv(Protocol):
     """E environments that step together and reset themselves.
 
-    A step that ends an episode already shows the next episode's first observation (see ``types``).
+    A step that ends an episode already shows the next episode's first observation (see ``types``); with
+    ``spec.with_final`` it also holds what the ended one showed last.
     """
 
     spec: EnvSpec

@@ -5,6 +5,8 @@ It tests the way of the data without any game, and is the skeleton to start from
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from seed_matrace.specs import EnvSpec, empty_env_output
@@ -22,8 +24,8 @@ class CountingVectorEnv:
     the number of the step it led to, in the episode that it belongs to. A third of the battles is won.
     """
 
-    def __init__(self, num_envs: int, first_env: int = 0) -> None:
-        self.spec = SPEC
+    def __init__(self, num_envs: int, first_env: int = 0, *, with_final: bool = False) -> None:
+        self.spec = dataclasses.replace(SPEC, with_final=with_final)
         self.num_envs = num_envs
         self._number = first_env + np.arange(num_envs)
         self._length = 3 + self._number % 5
@@ -51,6 +53,9 @@ class CountingVectorEnv:
         out.episode.length[ended] = self._step[ended]
         out.episode.episode_return[ended] = (self._step * (self._step + 1) // 2)[ended]
         out.episode.battle_won[ended] = self._episode[ended] % 3 == 0
+        if self.spec.with_final:
+            obs, state = self._look()
+            out.final_obs[ended], out.final_state[ended] = obs[ended], state[ended]
         self._episode[ended] += 1
         self._step[ended] = 0
         self._show(out)
@@ -78,10 +83,14 @@ class CountingVectorEnv:
         return out
 
     def _show(self, out: EnvOutput) -> None:
-        out.state[:] = np.stack([self._number % _LARGEST, self._episode, self._step], axis=-1)
-        out.obs[..., :3] = out.state[:, None, :]
-        out.obs[..., 3] = np.arange(self.spec.n_agents)
+        out.obs[...], out.state[...] = self._look()
         out.avail_actions[...] = self._remember_available()
+
+    def _look(self) -> tuple[np.ndarray, np.ndarray]:
+        """Observations and state now."""
+        state = np.stack([self._number % _LARGEST, self._episode, self._step], axis=-1)
+        agents = np.broadcast_to(np.arange(self.spec.n_agents)[:, None], (self.num_envs, self.spec.n_agents, 1))
+        return np.concatenate([np.repeat(state[:, None], self.spec.n_agents, axis=1), agents], axis=-1), state
 
     def _remember_available(self) -> np.ndarray:
         """All actions but the one of the step's number may be chosen."""

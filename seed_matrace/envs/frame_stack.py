@@ -8,7 +8,7 @@ import numpy as np
 
 from seed_matrace._cext._batching import stack_frames
 from seed_matrace.envs.base import VectorEnv
-from seed_matrace.specs import EnvSpec, check_env_output, empty_env_output
+from seed_matrace.specs import EnvSpec, check_env_output, empty_env_output, env_output_spec
 from seed_matrace.types import EnvOutput
 
 
@@ -51,6 +51,17 @@ class FrameStack:
         """Where the next observation belongs, float32 [E, N, O]."""
         return self._ring[self.next_place]
 
+    def stack_final(self, final: np.ndarray, ended: np.ndarray, out: np.ndarray) -> None:
+        """Writes what ended episodes showed last; to be called before the next episodes' first observation is pushed.
+
+        Args:
+          final: float32 [E, N, O], the last observations.
+          ended: bool [E].
+          out: float32 [E, N, k * O], written; 0 where no episode ended.
+        """
+        seen = np.where(ended, np.minimum(self._seen + 1, len(self._ring)), 0).astype(np.int32)
+        stack_frames(self._ring, self.next_place, final, seen, out)
+
     def push(self, episode_start: np.ndarray, out: np.ndarray) -> None:
         """Takes the observation in ``next_frame`` and writes the stacks.
 
@@ -81,6 +92,7 @@ class FrameStackVectorEnv:
         self.num_envs = env.num_envs
         self._env = env
         self._stack = FrameStack(depth, env.num_envs, env.spec)
+        self._final_obs = env_output_spec(env.spec, env.num_envs).final_obs.empty()
         self._header = f"stack of {depth}\n".encode()
         self._out: EnvOutput | None = None
         self._inner: list[EnvOutput] = []
@@ -89,6 +101,7 @@ class FrameStackVectorEnv:
         """See ``VectorEnv``."""
         out = empty_env_output(self.spec, self.num_envs) if out is None else out
         self._env.reset(self._unstacked(out))
+        out.final_obs[...] = 0
         self._stack.push(np.ones(self.num_envs, np.bool_), out.obs)
         return out
 
@@ -96,7 +109,10 @@ class FrameStackVectorEnv:
         """See ``VectorEnv``."""
         out = empty_env_output(self.spec, self.num_envs) if out is None else out
         self._env.step(actions, self._unstacked(out))
-        self._stack.push(out.terminated | out.truncated, out.obs)
+        ended = out.terminated | out.truncated
+        if self.spec.with_final:
+            self._stack.stack_final(self._final_obs, ended, out.final_obs)
+        self._stack.push(ended, out.obs)
         return out
 
     def get_state_bytes(self) -> bytes:
@@ -121,8 +137,9 @@ class FrameStackVectorEnv:
         self._out, self._inner = None, []
 
     def _unstacked(self, out: EnvOutput) -> EnvOutput:
-        """``out`` with the memory of the next observation in the place of the stacks; made once for each ``out``."""
+        """``out`` with memory for single observations in the place of the stacks; made once for each ``out``."""
         if self._out is not out:
             check_env_output(out, self.spec, self.num_envs)
-            self._out, self._inner = out, [out._replace(obs=frame) for frame in self._stack.frames]
+            inner = out._replace(final_obs=self._final_obs)
+            self._out, self._inner = out, [inner._replace(obs=frame) for frame in self._stack.frames]
         return self._inner[self._stack.next_place]

@@ -11,7 +11,7 @@ import numpy as np
 
 from seed_matrace.config import Config, EnvConfig
 from seed_matrace.envs.frame_stack import FrameStack
-from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
+from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env, training_spec
 from seed_matrace.evaluation.episodes import evaluate
 from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
@@ -132,7 +132,7 @@ def load_policy(run_dir: str | os.PathLike[str], checkpoint: str = "best") -> Tr
     if checkpoint not in kinds:
         raise ValueError(f"checkpoint must be 'best' or 'latest', not {checkpoint!r}")
     config, _, _ = load_run_config(Path(run_dir))
-    learner = Learner(config, env_spec(config.env), seed=0)
+    learner = Learner(config, training_spec(config), seed=0)
     restored = Checkpoints(Path(run_dir) / "checkpoints", keep=1).restore_newest(
         kinds[checkpoint], {"policy": learner.policy}
     )

@@ -163,8 +163,9 @@ class Unrolls:
             unroll.last_action[step] = self.last_action(group, env)
         unroll.obs[step] = env.obs
         unroll.avail_actions[step] = env.avail_actions
-        if unroll.state.shape[-1]:
-            unroll.state[step] = env.state
+        for name in ("state", "final_obs", "final_state"):
+            if getattr(unroll, name).shape[-1]:
+                getattr(unroll, name)[step] = getattr(env, name)
         unroll.reward[step] = env.reward
         unroll.terminated[step] = env.terminated
         unroll.truncated[step] = env.truncated

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seed_matrace.config import Config
-from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
+from seed_matrace.envs.registry import backend_name, make_training_env, training_spec
 from seed_matrace.inference.groups import GroupPlan, plan_groups
 from seed_matrace.learner.run_directory import OPERATIVE_CONFIG
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
@@ -31,7 +31,7 @@ _SLICE_S = 0.1
 
 def bench_env(config: Config, seconds: float) -> dict[str, Any]:
     """Env steps per second of one thread stepping 64 environments with random available actions."""
-    env = make_vector_env(config.env, _ENV_BATCH, seed=0)
+    env = make_training_env(config, _ENV_BATCH, seed=0)
     out = env.reset(empty_env_output(env.spec, _ENV_BATCH))
     actions = policy_output_spec(env.spec, _ENV_BATCH).action.empty()
     rng = np.random.default_rng(0)
@@ -57,7 +57,7 @@ def bench_inference(
     from seed_matrace.transport.messages import empty_slot
 
     plan = plan or plan_groups(config.run.num_envs, 1, config.actor.groups_per_actor)
-    spec = env_spec(config.env)
+    spec = training_spec(config)
     policy = VersionedPolicy(Learner(config, spec, seed=0, devices=devices).policy_step, lambda: 0)
     unrolls = Unrolls(spec, unroll_sizes(config, plan))
     inference = Inference(policy, unrolls, spec, plan, seed=0)
@@ -82,7 +82,7 @@ def bench_train(config: Config, seconds: float, devices: Devices | None = None) 
     """Learner steps per second, and the env steps they train on."""
     from seed_matrace.learner.learner import Learner
 
-    spec, sizes = env_spec(config.env), config.learner
+    spec, sizes = training_spec(config), config.learner
     learner = Learner(config, spec, seed=0, devices=devices)
     batch = random_batch(config, spec)
     seconds_per_step = _seconds_per_call(lambda: learner.train_step(batch)["losses/total"].numpy(), seconds)
@@ -141,6 +141,8 @@ def random_batch(config: Config, spec: EnvSpec) -> Unroll:
     batch.log_prob[...] = -np.log(batch.avail_actions.sum(axis=-1))
     batch.reward[...] = rng.uniform(0, 1, batch.reward.shape)
     batch.terminated[...] = rng.random(batch.terminated.shape) < 0.03
+    if spec.with_final:
+        batch.truncated[...] = ~batch.terminated & (rng.random(batch.truncated.shape) < 0.01)
     return batch
 
 

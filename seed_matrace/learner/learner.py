@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from seed_matrace.algo.acting import CompiledPolicy, as_tensor
-from seed_matrace.algo.losses import EntropyCost, LossOutput, matrace_loss
+from seed_matrace.algo.losses import EntropyCost, LossOutput, compute_final_values, matrace_loss
 from seed_matrace.algo.networks import Networks
 from seed_matrace.algo.replicas import mean_over_replicas
 from seed_matrace.learner.policy_lag import PolicyLag
@@ -166,6 +166,9 @@ class Learner:
 
     def _gradients(self, batch: Unroll) -> tuple[list[Tensor], LossOutput]:
         """Gradients of the loss in the order of ``_variables``, and the loss."""
+        final = None
+        if self._config.loss.bootstrap_time_limit:
+            final = compute_final_values(self.critic, batch, known_shapes=self._devices.compiled)
         with tf.GradientTape() as tape:
             loss = matrace_loss(
                 logits=self.policy(batch.obs[:-1], batch.last_action[:-1]),
@@ -174,6 +177,7 @@ class Learner:
                 entropy_cost=self.entropy_cost(),
                 config=self._config.loss,
                 value_scale=self.critic.value_scale,
+                final_values=final,
             )
         return tape.gradient(loss.total, self._variables), loss
 

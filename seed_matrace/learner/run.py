@@ -18,7 +18,7 @@ import numpy as np
 import psutil
 
 from seed_matrace.config import Config
-from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
+from seed_matrace.envs.registry import backend_name, make_vector_env, training_spec
 from seed_matrace.evaluation.episodes import evaluate, summarise
 from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.inference.groups import GroupPlan
@@ -69,7 +69,7 @@ class TrainingRun:
         self, config: Config, run_dir: Path, seed: int, reporter: Reporter, devices: Devices | None = None
     ) -> None:
         self.config = config
-        self.learner = Learner(config, env_spec(config.env), seed, devices)
+        self.learner = Learner(config, training_spec(config), seed, devices)
         self.progress = Progress()
         self._run_dir = run_dir
         self._seed = seed
@@ -283,7 +283,7 @@ def evaluate_greedily(
 
 def check_memory(config: Config, plan: GroupPlan) -> None:
     """Raises ValueError if the unrolls and batches of a run would not fit into this machine's free memory."""
-    sizes, spec = unroll_sizes(config, plan), env_spec(config.env)
+    sizes, spec = unroll_sizes(config, plan), training_spec(config)
     per_env_step = sizes.memory_bytes(spec) / (plan.num_groups * (1 + sizes.queued) * plan.group_size)
     batches = 4 * per_env_step * config.learner.batch_size  # two under way, and about as much again in the train step
     needed = sizes.memory_bytes(spec) + batches

@@ -11,7 +11,7 @@ import numpy as np
 
 from seed_matrace.config import Config
 from seed_matrace.envs.base import VectorEnv
-from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
+from seed_matrace.envs.registry import backend_name, make_training_env, training_spec
 from seed_matrace.inference.groups import GroupPlan, GroupTable
 from seed_matrace.inference.inference import ActingCounts, Inference, PolicyStep, VersionedPolicy
 from seed_matrace.inference.server import InferenceServer
@@ -72,7 +72,7 @@ class Acting:
 
     def make_parts(self, plan: GroupPlan) -> tuple[Unrolls, Batcher, Inference]:
         """The parts that every source is made of."""
-        spec, sizes = env_spec(self.config.env), unroll_sizes(self.config, plan)
+        spec, sizes = training_spec(self.config), unroll_sizes(self.config, plan)
         unrolls = Unrolls(spec, sizes)
         batcher = Batcher(unrolls, spec, self.config.learner.batch_size, sizes)
         policy = VersionedPolicy(self.policy_step, self.policy_version)
@@ -89,12 +89,12 @@ class LockstepSource:
         self._unrolls, self._batcher, self._inference = acting.make_parts(plan)
         self._batch = self._batcher.new_batch()
         self._session = int(acting.resume.get("session", acting.session))
-        env = acting.config.env
         _, welcome = GroupTable(plan, seed=acting.seed, session=self._session).assign(0)
         self._envs: list[VectorEnv] = [
-            make_vector_env(env, plan.group_size, acting.seed, first_env) for first_env in welcome.first_envs
+            make_training_env(acting.config, plan.group_size, acting.seed, first_env)
+            for first_env in welcome.first_envs
         ]
-        self._slots = [empty_slot(env_spec(env), plan.group_size) for _ in self._envs]
+        self._slots = [empty_slot(training_spec(acting.config), plan.group_size) for _ in self._envs]
         for vector_env, slot in zip(self._envs, self._slots, strict=True):
             vector_env.reset(out=slot.env)
         if acting.resume:
@@ -128,7 +128,8 @@ class LockstepSource:
         for index, (env, slot) in enumerate(zip(self._envs, self._slots, strict=True)):
             env.set_state_bytes(arrays[f"env/{index}"].tobytes())
             for number, array in enumerate(flatten(slot.env)):
-                array[...] = arrays[f"slot/{index}/{number}"]
+                if array.size:  # an older program did not know of every array that is empty here
+                    array[...] = arrays[f"slot/{index}/{number}"]
 
     def _parts(self) -> dict[str, Unrolls | Batcher | Inference]:
         return {"unrolls": self._unrolls, "batcher": self._batcher, "inference": self._inference}
@@ -145,7 +146,7 @@ class ActorSource:
         """Listens at ``socket_path``; ValueError if another learner does."""
         unrolls, batcher, self._inference = acting.make_parts(plan)
         env = acting.config.env
-        schema = Schema(backend_name(env), env.map_name, env_spec(env))
+        schema = Schema(backend_name(env), env.map_name, training_spec(acting.config))
         table = GroupTable(plan, seed=acting.seed, session=acting.session)
         transport = SharedMemoryServer(socket_path, schema, plan.group_size, table.assign)
         self._server = InferenceServer(transport, self._inference, unrolls, acting.config.inference.max_wait_ms)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from seed_matrace.envs.registry import env_spec
+from seed_matrace.envs.registry import training_spec
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.run_directory import load_run_config
@@ -23,7 +23,7 @@ def start_from(learner: Learner, run_dir: Path) -> str:
       ValueError: not a run directory, no checkpoint in it, or no weights that fit.
     """
     config, _, _ = load_run_config(run_dir)
-    other = Learner(config, env_spec(config.env), seed=0)
+    other = Learner(config, training_spec(config), seed=0)
     networks: dict[str, Any] = {"policy": other.policy, "critic": other.critic}
     if Checkpoints(run_dir / "checkpoints", keep=1).restore_newest("best", networks) is None:
         raise CheckpointError(f"{run_dir} has no best checkpoint to start from yet")

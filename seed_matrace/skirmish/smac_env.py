@@ -228,7 +228,7 @@ class SmacEnv(SmacInfo):
         ends = out.terminated.view(np.uint8), out.truncated.view(np.uint8)
         won = out.episode.battle_won.view(np.uint8)
         statistics = out.episode.episode_return, out.episode.length, won, *out.episode[3:]
-        self._battles.step(np.array([given], np.int32), *out[:4], *ends, *statistics)
+        self._battles.step(np.array([given], np.int32), *out[:4], *ends, *statistics, out.final_obs, out.final_state)
         self.last_action = np.eye(self.n_actions)[given]
         reward = float(self._battles.last_step()[0][0])
         if self.options.reward_scale:

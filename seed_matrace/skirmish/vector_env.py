@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from seed_matrace._cext._skirmish import Skirmish
@@ -30,6 +32,7 @@ class SkirmishVectorEnv:
       first_env: number of the first stream, at least 0.
       options: SMAC's options of observations, states, rewards and steps. With ``heuristic_ai`` any existing actions
         may be given; they are not played, but shown as last actions, as in SMAC.
+      with_final: also shows what episodes showed last, before the next one began (``final_obs``, ``final_state``).
 
     Raises:
       ValueError: unknown map (the message names near ones), or a number out of range.
@@ -39,7 +42,14 @@ class SkirmishVectorEnv:
     num_envs: int
 
     def __init__(
-        self, map_name: str, num_envs: int, seed: int = 0, first_env: int = 0, options: SmacOptions = DEFAULT_OPTIONS
+        self,
+        map_name: str,
+        num_envs: int,
+        seed: int = 0,
+        first_env: int = 0,
+        options: SmacOptions = DEFAULT_OPTIONS,
+        *,
+        with_final: bool = False,
     ) -> None:
         for name, value, least in (("num_envs", num_envs, 1), ("seed", seed, 0), ("first_env", first_env, 0)):
             if not least <= value < 2**63:
@@ -47,7 +57,7 @@ class SkirmishVectorEnv:
         self.map = load_map(map_name)
         self.options = options
         self.layout = self.map.layout.with_options(options, self.map.episode_limit)
-        self.spec = self.layout.spec(self.map.episode_limit)
+        self.spec = dataclasses.replace(self.layout.spec(self.map.episode_limit), with_final=with_final)
         self.num_envs = num_envs
         self._battles: Skirmish | None = build_battles(
             self.map, self.layout, num_envs, seed, first_env, reward_divisor=reward_divisor(self.map, options)
@@ -71,7 +81,7 @@ class SkirmishVectorEnv:
         """
         battles = self._open()
         out = self._output(out)
-        for array in flatten(out)[3:]:  # reward, ends, episode statistics
+        for array in flatten(out)[3:]:  # reward, ends, episode statistics, what episodes showed last
             array[...] = 0
         battles.reset(out.obs, out.avail_actions, out.state)
         self._playing = True
@@ -109,6 +119,8 @@ class SkirmishVectorEnv:
             out.episode.battle_won.view(np.uint8),
             out.episode.dead_allies,
             out.episode.dead_enemies,
+            out.final_obs,
+            out.final_state,
         )
         return out
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -86,7 +86,8 @@ def decode_hello(data: bytes) -> Hello:
     try:
         fields = json.loads(data)
         schema = fields["schema"]
-        spec = EnvSpec(**{name: int(value) for name, value in schema["spec"].items()})
+        sizes: dict[str, Any] = {name: value if value is True else int(value) for name, value in schema["spec"].items()}
+        spec = EnvSpec(**sizes)
         task_id = int(fields["task_id"])
         return Hello(
             task_id, Schema(str(schema["backend"]), str(schema["map_name"]), spec, protocol=int(schema["protocol"]))

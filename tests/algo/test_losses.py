@@ -301,6 +301,11 @@ def test_config_options_reach_the_loss():
         **{"max_abs_reward": 0.5, "kl_cost": 0.5},
     }
     own = {"entropy_cost", "entropy_cost_speed"}
-    assert {field.name for field in dataclasses.fields(LossConfig)} == {*changes, *own, "mean_value"}
+    assert {field.name for field in dataclasses.fields(LossConfig)} == {
+        *changes,
+        *own,
+        "mean_value",
+        "bootstrap_time_limit",
+    }
     for name, value in changes.items():
         assert _loss(unroll, logits, values, **{name: value}).total != base, name

@@ -28,7 +28,7 @@ class SpellingPolicy:
         return PolicyOutput(wanted, log_prob.astype(np.float32))
 
 
-def collect(num_envs, groups, batch_size, batches, with_state=True, with_last_action=True):
+def collect(num_envs, groups, batch_size, batches, with_state=True, with_last_action=True, bootstrap=False):
     config, _, _ = load_config(
         [],
         [
@@ -38,6 +38,7 @@ def collect(num_envs, groups, batch_size, batches, with_state=True, with_last_ac
             f"learner.unroll_length={UNROLL_LENGTH}",
             f"network.critic_input='{'state' if with_state else 'joint_obs'}'",
             f"network.last_action={with_last_action}",
+            f"loss.bootstrap_time_limit={bootstrap}",
         ],
     )
     policy = SpellingPolicy()
@@ -132,10 +133,32 @@ def test_the_policy_sees_the_last_action_that_the_unroll_keeps():
     source.close()
 
 
+@pytest.mark.parametrize("with_state", [True, False])
+@pytest.mark.parametrize(("num_envs", "groups", "batch_size", "batches"), SIZES)
+def test_an_end_also_holds_what_its_episode_showed_last(num_envs, groups, batch_size, batches, with_state):
+    taken, _ = collect(num_envs, groups, batch_size, batches, with_state, bootstrap=True)
+    truncated = 0
+    for batch in taken:
+        number, episode, step = np.moveaxis(batch.obs[..., 0, :3], -1, 0)
+        ended = (batch.terminated | batch.truncated)[1:]
+        last = np.stack([number[:-1], episode[:-1], step[:-1] + 1], axis=-1)  # of the episode that step t was in
+        last[~ended] = 0
+        if with_state:
+            assert batch.final_obs.shape[-1] == 0
+            np.testing.assert_array_equal(batch.final_state[1:], last)
+        else:
+            assert batch.final_state.shape[-1] == 0
+            np.testing.assert_array_equal(batch.final_obs[1:, ..., :3], np.stack([last, last], axis=2))
+            np.testing.assert_array_equal(batch.final_obs[1:, :, 1, 3], ended)
+        truncated += batch.truncated[1:].sum()
+    assert truncated > 0
+
+
 def test_what_nobody_sees_is_left_out():
     taken, _ = collect(4, 1, 4, 1, with_state=False, with_last_action=False)
     assert taken[0].state.shape == (UNROLL_LENGTH + 1, 4, 0)
     assert taken[0].last_action.shape == (UNROLL_LENGTH + 1, 4, 0)
+    assert taken[0].final_obs.size == taken[0].final_state.size == 0
 
 
 def test_policy_version_is_that_of_the_step_which_chose_the_action():

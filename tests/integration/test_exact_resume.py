@@ -23,9 +23,9 @@ KINDS = {
     "counting": ["env.backend='counting'"],
     "skirmish": ["env.backend='skirmish'"],
     "with memory": [
-        *("env.backend='skirmish'", "network.critic_input='joint_obs_and_actions'", "network.last_action=True"),
+        *("env.backend='counting'", "network.critic_input='joint_obs_and_actions'", "network.last_action=True"),
         *("network.normalise_obs=True", "network.normalise_values=True", "optimizer.decay_env_steps=500"),
-        *("learner.policy_lag=2", "env.frame_stack=3"),
+        *("learner.policy_lag=2", "env.frame_stack=3", "loss.bootstrap_time_limit=True"),
     ],
 }
 

@@ -68,7 +68,7 @@ class Battle:
         out = self.out
         ends = [out.terminated.view(np.uint8), out.truncated.view(np.uint8)]
         episode = out.episode._replace(battle_won=out.episode.battle_won.view(np.uint8))
-        self.battles.step(actions, *out[:4], *ends, *episode)
+        self.battles.step(actions, *out[:4], *ends, *episode, out.final_obs, out.final_state)
         self.ended = bool(out.terminated[0] or out.truncated[0])
 
 
@@ -146,7 +146,7 @@ def test_medivacs_alone_have_lost_and_an_enemy_medivac_alone_is_beaten() -> None
         battles.memory()[0][0, 2, :6] *= [int(flag) for flag in alive]
         episode = out.episode._replace(battle_won=out.episode.battle_won.view(np.uint8))
         ends = out.terminated.view(np.uint8), out.truncated.view(np.uint8)
-        battles.step(np.ones((1, 3), np.int32), *out[:4], *ends, *episode)
+        battles.step(np.ones((1, 3), np.int32), *out[:4], *ends, *episode, out.final_obs, out.final_state)
         assert (out.terminated[0], out.episode.battle_won[0]) == (code is not None, code == 1), alive
 
 

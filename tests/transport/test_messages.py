@@ -1,5 +1,6 @@
 """Handshakes and group numbers: what goes in comes out, and nothing malformed gets through."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -8,12 +9,15 @@ import pytest
 from seed_matrace.envs.counting import SPEC
 from seed_matrace.transport import messages
 from seed_matrace.transport.messages import Hello, ProtocolError, RefusedError, Schema, Welcome
+from seed_matrace.types import flatten
 
 SCHEMA = Schema("counting-1", "3m", SPEC)
 
 
-def test_hello_survives_the_wire():
-    hello = Hello(3, SCHEMA)
+@pytest.mark.parametrize("with_final", [False, True])
+def test_hello_survives_the_wire(with_final):
+    spec = dataclasses.replace(SPEC, with_final=with_final)
+    hello = Hello(3, dataclasses.replace(SCHEMA, spec=spec))
     assert messages.decode_hello(messages.encode_hello(hello)) == hello
 
 
@@ -70,11 +74,15 @@ def test_schema_mismatch_names_what_differs():
     assert messages.schema_mismatch(SCHEMA, SCHEMA) is None
 
 
-def test_slots_are_aligned_and_do_not_overlap():
-    size = messages.slot_bytes(SPEC, 3)
+@pytest.mark.parametrize("with_final", [False, True])
+def test_slots_are_aligned_and_do_not_overlap(with_final):
+    spec = dataclasses.replace(SPEC, with_final=with_final)
+    size = messages.slot_bytes(spec, 3)
     buffer = bytearray(2 * size)
-    slots = messages.map_slots(memoryview(buffer), SPEC, 3, 2)
-    arrays = [array for slot in slots for array in (*slot.env[:-1], *slot.env.episode, slot.action)]
+    slots = messages.map_slots(memoryview(buffer), spec, 3, 2)
+    arrays = [array for slot in slots for array in (*flatten(slot.env), slot.action)]
+    arrays = [array for array in arrays if array.size]
+    assert len(arrays) == 2 * (14 if with_final else 12)
     base = np.frombuffer(buffer, np.uint8).ctypes.data
     for number, array in enumerate(arrays, start=1):
         assert (array.ctypes.data - base) % 64 == 0
