@@ -90,3 +90,6 @@ def test_bench_prints_one_json_object_last(part):
     assert figures["bench"] == part
     assert figures["map"] == "3m"
     assert figures["env_steps_per_s"] > 0
+    if part == "train":
+        assert figures["loop_env_steps_per_s"] > 0
+        assert 0 < figures["loop_compiled_share"] < 1

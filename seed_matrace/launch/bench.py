@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
-import tempfile
-import threading
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,10 +12,9 @@ import numpy as np
 from seed_matrace.config import Config
 from seed_matrace.envs.registry import backend_name, make_training_env, training_spec
 from seed_matrace.inference.groups import GroupPlan, plan_groups
-from seed_matrace.learner.run_directory import OPERATIVE_CONFIG
+from seed_matrace.launch.random_data import fill_randomly, random_actions, random_unroll
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
-from seed_matrace.specs import EnvSpec, empty_env_output, empty_unroll, policy_output_spec
-from seed_matrace.types import EnvOutput, Unroll
+from seed_matrace.specs import empty_env_output, policy_output_spec
 
 if TYPE_CHECKING:
     from seed_matrace.learner.strategy import Devices
@@ -63,7 +58,7 @@ def bench_inference(
     inference = Inference(policy, unrolls, spec, plan, seed=0)
     slots = [empty_slot(spec, plan.group_size) for _ in range(plan.num_groups)]
     for slot in slots:
-        _fill_randomly(slot.env, spec)
+        fill_randomly(slot.env)
 
     turns = itertools.cycle(range(plan.num_groups))
 
@@ -79,12 +74,24 @@ def bench_inference(
 
 
 def bench_train(config: Config, seconds: float, devices: Devices | None = None) -> dict[str, Any]:
-    """Learner steps per second, and the env steps they train on."""
+    """Learner steps per second, and the env steps they train on, of the train step alone and of the learner's loop.
+
+    ``compiled_share`` is the part of the loop's time that it spends in the train step: the rest is waiting for the
+    batcher and keeping the books.
+    """
+    from seed_matrace.launch.bench_run import learner_loop
+
+    alone = _train_alone(config, seconds / 2, devices)
+    loop = learner_loop(config, seconds / 2, devices)
+    return alone | {f"loop_{name}": figure for name, figure in loop.items()}
+
+
+def _train_alone(config: Config, seconds: float, devices: Devices | None) -> dict[str, Any]:
     from seed_matrace.learner.learner import Learner
 
-    spec, sizes = training_spec(config), config.learner
-    learner = Learner(config, spec, seed=0, devices=devices)
-    batch = random_batch(config, spec)
+    sizes = config.learner
+    learner = Learner(config, training_spec(config), seed=0, devices=devices)
+    batch = random_unroll(config, sizes.batch_size)
     seconds_per_step = _seconds_per_call(lambda: learner.train_step(batch)["losses/total"].numpy(), seconds)
     per_step = sizes.batch_size * sizes.unroll_length
     return _result(
@@ -100,57 +107,20 @@ def bench_end_to_end(
     Args:
       operative_text: ``config`` as a gin file, for the actors.
     """
+    from seed_matrace.launch.bench_run import whole_topology
+
     parts = {
         "env": bench_env(config, seconds / 4),
         "inference": bench_inference(config, seconds / 4, devices=devices),
-        "train": bench_train(config, seconds / 4, devices),
+        "train": _train_alone(config, seconds / 4, devices),
     }
     rates = {name: part["env_steps_per_s"] for name, part in parts.items()}
     for name, rate in rates.items():
         print(f"{name:<10} alone, one thread: {rate:>12,.0f} env steps/s, {1e6 / rate:8.2f} us per env step")
-    whole = _whole_topology(config, seconds, num_actors, operative_text, devices)
+    whole = whole_topology(config, seconds, num_actors, operative_text, devices)
     return _result(config, "end_to_end", num_actors=num_actors, **whole) | {
         f"{name}_per_s": rate for name, rate in rates.items()
     }
-
-
-def random_actions(rng: np.random.Generator, avail_actions: np.ndarray) -> np.ndarray:
-    """One available action per agent, each as likely as the others.
-
-    Args:
-      avail_actions: uint8 [E, N, A].
-
-    Returns:
-      int32 [E, N].
-    """
-    order = np.cumsum(avail_actions, axis=-1, dtype=np.int16)
-    chosen = (rng.random(order.shape[:-1]) * order[..., -1]).astype(np.int16)
-    return (order <= chosen[..., None]).sum(axis=-1, dtype=np.int32)
-
-
-def random_batch(config: Config, spec: EnvSpec) -> Unroll:
-    """A training batch of random numbers with available actions taken, for measuring."""
-    rng, sizes = np.random.default_rng(0), config.learner
-    batch = empty_unroll(spec, sizes.unroll_length, sizes.batch_size, **config.network.unroll_fields)
-    batch.obs[...] = rng.uniform(-1, 1, batch.obs.shape)
-    batch.state[...] = rng.uniform(-1, 1, batch.state.shape)
-    batch.avail_actions[...] = rng.random(batch.avail_actions.shape) < 0.5
-    batch.avail_actions[..., 1] = 1
-    for step in range(sizes.unroll_length + 1):
-        batch.action[step] = random_actions(rng, batch.avail_actions[step])
-    batch.log_prob[...] = -np.log(batch.avail_actions.sum(axis=-1))
-    batch.reward[...] = rng.uniform(0, 1, batch.reward.shape)
-    batch.terminated[...] = rng.random(batch.terminated.shape) < 0.03
-    if spec.with_final:
-        batch.truncated[...] = ~batch.terminated & (rng.random(batch.truncated.shape) < 0.01)
-    return batch
-
-
-def _fill_randomly(env: EnvOutput, spec: EnvSpec) -> None:
-    rng = np.random.default_rng(0)
-    env.obs[...] = rng.uniform(-1, 1, env.obs.shape)
-    env.avail_actions[...] = rng.random(env.avail_actions.shape) < 0.5
-    env.avail_actions[..., 1] = 1
 
 
 def _seconds_per_call(call: Callable[[], Any], seconds: float) -> float:
@@ -169,58 +139,3 @@ def _seconds_per_call(call: Callable[[], Any], seconds: float) -> float:
 
 def _result(config: Config, part: str, **figures: Any) -> dict[str, Any]:
     return {"bench": part, "map": config.env.map_name, "backend": backend_name(config.env), **figures}
-
-
-class _Recorder:
-    """Stands in for the display: remembers when how many env steps were done, and says when to stop."""
-
-    def __init__(self, seconds: float, stop: threading.Event) -> None:
-        self.points: list[tuple[float, Mapping[str, Any]]] = []
-        self._seconds = seconds
-        self._stop = stop
-
-    def update(self, metrics: Mapping[str, Any]) -> None:
-        if "perf/env_steps_per_s" in metrics:
-            self.points.append((time.perf_counter(), metrics))
-            if self.points[-1][0] - self.points[0][0] > self._seconds:
-                self._stop.set()
-
-    def note(self, text: str) -> None:
-        pass
-
-
-def _whole_topology(
-    config: Config, seconds: float, num_actors: int, operative_text: str, devices: Devices | None
-) -> dict[str, Any]:
-    """Trains for ``seconds`` with real actor processes; the first report only starts the clock."""
-    from seed_matrace.launch.train import open_source
-    from seed_matrace.learner.run import TrainingRun
-
-    plan = plan_groups(config.run.num_envs, num_actors, config.actor.groups_per_actor)
-    per_report = 4 * config.learner.batch_size * config.learner.unroll_length
-    total = per_report * 100_000
-    endless = dataclasses.replace(
-        config,
-        run=dataclasses.replace(
-            config.run,
-            total_env_steps=total,
-            report_fraction=per_report / total,
-            stop_win_rate=0.0,
-            checkpoint_fraction=1.0,
-        ),
-        evaluation=dataclasses.replace(config.evaluation, every_fraction=1.0),
-    )
-    stop = threading.Event()
-    recorder = _Recorder(seconds, stop)
-    with tempfile.TemporaryDirectory(prefix="seed_matrace-bench-") as folder:
-        path = Path(folder)
-        (path / OPERATIVE_CONFIG).write_text(operative_text)
-        run = TrainingRun(endless, path, 0, recorder, devices)
-        with open_source(run, plan, num_actors=num_actors, run_dir=path, note=recorder.note) as source:
-            run.train(source, stop)
-    (first_s, first), (last_s, last) = recorder.points[0], recorder.points[-1]
-    return {
-        "env_steps_per_s": (last["env_steps"] - first["env_steps"]) / (last_s - first_s),
-        "policy_lag_mean": float(np.mean([point["perf/policy_lag_mean"] for _, point in recorder.points])),
-        "learner_idle": float(np.mean([point["perf/learner_idle"] for _, point in recorder.points])),
-    }
