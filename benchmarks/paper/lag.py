@@ -1,9 +1,8 @@
 """Importance weights under lag: what a sweep over learner.policy_lag and loss.importance_weights has shown.
 
-    python benchmarks/paper/lag.py SWEEP docs/results/lag-5m_vs_6m
+    python benchmarks/paper/lag.py SWEEP docs/results/lag
 
-writes the .json, the .png and, to standard output, the table. A run's score is its mean evaluated win rate over the
-last fifth of its env steps, for one evaluation of 32 battles says too little.
+writes the .json, the .png and, to standard output, the table.
 """
 
 from __future__ import annotations
@@ -15,51 +14,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from finished import draw_band, finished_runs, overall, score
 
-from seed_matrace.evaluation.statistics import estimate, iqm
-from seed_matrace.evaluation.sweep_record import read_sweep
-from seed_matrace.learner.metrics import RUN_FILE, read_run_info
-from seed_matrace.learner.run_directory import load_run_config
-from seed_matrace.viewer.runs import Run, band, read_run
+from seed_matrace.viewer.runs import Run
 from seed_matrace.viewer.style import new_figure, save_figure, style_axes, variant_style
 
-LAST = 0.2  # share of a run that its score is taken from
 MEANS = ("perf/policy_lag_mean", "policy/kl", "IS/c_mean", "IS/rho_max", "IS/trace_length")
 
 Groups = dict[tuple[int, str], list[Run]]  # by policy lag and importance weights
 
 
-def read_groups(sweep_dir: Path) -> Groups:
-    """The finished runs of a sweep."""
+def read_groups(sweep_dir: str) -> Groups:
     groups: Groups = {}
-    for planned in read_sweep(sweep_dir):
-        path = sweep_dir / planned.name
-        if (path / RUN_FILE).is_file() and read_run_info(path).get("finished"):
-            config, _, _ = load_run_config(path)
-            key = (config.learner.policy_lag, config.loss.importance_weights)
-            groups.setdefault(key, []).append(read_run(path))
+    for _, config, run in finished_runs(sweep_dir):
+        groups.setdefault((config.learner.policy_lag, config.loss.importance_weights), []).append(run)
     return dict(sorted(groups.items()))
-
-
-def score(run: Run) -> float:
-    """Mean evaluated win rate over the last fifth of the run."""
-    steps, values = run.curve("eval/win_rate")
-    return float(values[steps >= (1 - LAST) * steps[-1]].mean())
 
 
 def summary(runs: Sequence[Run]) -> dict[str, Any]:
     """Scores, their interquartile mean and interval, and how far acting was from training."""
-    scores = [score(run) for run in runs]
-    overall = estimate(iqm, [np.array(scores)], episodes=[0])
-    means = {tag: float(np.mean([run.curve(tag).values.mean() for run in runs])) for tag in MEANS}
+    estimate = overall(runs)
     return {
         "seeds": [run.seed for run in runs],
         "env_steps": int(runs[0].reports[-1]["env_steps"]),
-        "scores": scores,
-        "iqm": overall.value,
-        "interval": overall.interval,
-        "win_rate": overall.figures(),
-        **means,
+        "scores": [score(run) for run in runs],
+        "iqm": estimate.value,
+        "interval": estimate.interval,
+        "win_rate": estimate.figures(),
+        **{tag: float(np.mean([run.curve(tag).values.mean() for run in runs])) for tag in MEANS},
     }
 
 
@@ -71,10 +53,7 @@ def draw(groups: Groups) -> Any:
     for axes, lag in zip(panels, lags, strict=True):
         of_lag = [(weights, runs) for (of, weights), runs in groups.items() if of == lag]
         for place, (weights, runs) in enumerate(of_lag):
-            spread = band([run.curve("eval/win_rate") for run in runs], "iqm")
-            style = {**variant_style(place), "markevery": max(1, len(spread.env_steps) // 8), "markersize": 4}
-            axes.plot(spread.env_steps, spread.middle, label=f"{weights}, {len(runs)} seeds", **style)
-            axes.fill_between(spread.env_steps, spread.low, spread.high, color=style["color"], alpha=0.2, linewidth=0)
+            draw_band(axes, runs, f"{weights}, {len(runs)} seeds", variant_style(place))
         axes.set(title=f"acting {lag} learner steps behind", xlabel="environment steps", ylim=(-0.02, 1.02))
         axes.legend(frameon=False, fontsize=8)
         style_axes(axes, x_ticks=4)
@@ -85,7 +64,7 @@ def draw(groups: Groups) -> Any:
 
 
 def main(sweep_dir: str, output: str) -> None:
-    groups = read_groups(Path(sweep_dir))
+    groups = read_groups(sweep_dir)
     if not groups:
         sys.exit(f"{sweep_dir} has no finished run yet")
     results = [{"policy_lag": lag, "weights": weights, **summary(runs)} for (lag, weights), runs in groups.items()]

@@ -1,0 +1,60 @@
+"""The finished runs of a sweep, and the score that the tables of this folder give them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seed_matrace.config import Config
+from seed_matrace.evaluation.statistics import Estimate, estimate, iqm
+from seed_matrace.evaluation.sweep_record import read_sweep
+from seed_matrace.learner.metrics import RUN_FILE, read_run_info
+from seed_matrace.learner.run_directory import load_run_config
+from seed_matrace.viewer.runs import Run, band, read_run
+
+LAST = 0.2  # share of a run that its score is taken from
+SOLVED = 0.8  # win rate of the sampling policy that counts as having learnt a map
+TAG = "eval/win_rate"
+
+
+class FinishedRun(NamedTuple):
+    variant: str
+    config: Config
+    run: Run
+
+
+def finished_runs(sweep_dir: str | Path) -> Iterator[FinishedRun]:
+    """The runs of a sweep that are over, in its order."""
+    for planned in read_sweep(sweep_dir):
+        path = Path(sweep_dir) / planned.name
+        if (path / RUN_FILE).is_file() and read_run_info(path).get("finished"):
+            yield FinishedRun(planned.variant, load_run_config(path)[0], read_run(path))
+
+
+def score(run: Run) -> float:
+    """Mean evaluated win rate over the last fifth of the run: one evaluation of 32 battles says too little."""
+    steps, values = run.curve(TAG)
+    return float(values[steps >= (1 - LAST) * steps[-1]].mean())
+
+
+def overall(runs: Sequence[Run]) -> Estimate:
+    """Interquartile mean of the runs' scores."""
+    return estimate(iqm, [np.array([score(run) for run in runs])], episodes=[0])
+
+
+def solved_at(run: Run) -> float:
+    """Env steps after which the sampling policy won 80% of its battles for the first time; infinite if never."""
+    steps, values = run.curve("train/win_rate")
+    solved = steps[values >= SOLVED]
+    return float(solved[0]) if len(solved) else float("inf")
+
+
+def draw_band(axes: Any, runs: Sequence[Run], label: str, style: dict[str, Any]) -> None:
+    """Interquartile mean and 95% interval of the evaluated win rate."""
+    spread = band([run.curve(TAG) for run in runs], "iqm")
+    marks = {"markevery": max(1, len(spread.env_steps) // 8), "markersize": 4}
+    axes.plot(spread.env_steps, spread.middle, label=label, **style, **marks)
+    axes.fill_between(spread.env_steps, spread.low, spread.high, color=style["color"], alpha=0.2, linewidth=0)

@@ -1,0 +1,77 @@
+"""Variants beside the first one of a sweep over one map.
+
+    python benchmarks/paper/variants.py SWEEP docs/results/variants
+
+writes the .json, the .png (a panel for each variant) and, to standard output, the table.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from finished import draw_band, finished_runs, overall, score, solved_at
+
+from seed_matrace.viewer.runs import Run
+from seed_matrace.viewer.style import EVAL_COLOUR, NEUTRAL_COLOUR, new_figure, save_figure, style_axes
+
+COLUMNS = 5
+OURS: dict[str, Any] = {"color": EVAL_COLOUR, "linewidth": 1.8, "marker": "o"}
+FIRST: dict[str, Any] = {"color": NEUTRAL_COLOUR, "linewidth": 1.0, "linestyle": "--"}
+
+
+def read_groups(sweep_dir: str) -> dict[str, list[Run]]:
+    groups: dict[str, list[Run]] = {}
+    for variant, _, run in finished_runs(sweep_dir):
+        groups.setdefault(variant, []).append(run)
+    return groups
+
+
+def draw(groups: dict[str, list[Run]]) -> Any:
+    first_name, first = next(iter(groups.items()))
+    rows = math.ceil(len(groups) / COLUMNS)
+    figure = new_figure(2.6 * COLUMNS, 2.2 * rows + 0.5)
+    panels = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).flat
+    for axes, (name, runs) in zip(panels, groups.items(), strict=False):
+        draw_band(axes, runs, name, OURS)
+        if runs is not first:
+            draw_band(axes, first, first_name, FIRST)
+        axes.set(title=f"{name}, {len(runs)} seeds", ylim=(-0.02, 1.02))
+        style_axes(axes, x_ticks=4)
+    for axes in list(figure.axes)[len(groups) :]:
+        axes.set_visible(False)
+    title = f"{first[0].map_name} on {first[0].backend}: evaluated win rate against env steps, IQM and 95% interval; "
+    figure.suptitle(f"{title}dashed: {first_name}", fontsize=11)
+    return figure
+
+
+def main(sweep_dir: str, output: str) -> None:
+    groups = read_groups(sweep_dir)
+    if not groups:
+        sys.exit(f"{sweep_dir} has no finished run yet")
+    results = {}
+    print("| variant | seeds | win rate | env steps until training won 80%, median |")
+    print("|---|---|---|---|")
+    for name, runs in groups.items():
+        estimate, solved = overall(runs), float(np.median([solved_at(run) for run in runs]))
+        results[name] = {
+            "seeds": [run.seed for run in runs],
+            "env_steps": int(runs[0].reports[-1]["env_steps"]),
+            "scores": [score(run) for run in runs],
+            "iqm": estimate.value,
+            "interval": estimate.interval,
+            "solved_at": [at if math.isfinite(at := solved_at(run)) else None for run in runs],
+        }
+        when = f"{solved / 1e6:.2f}M" if math.isfinite(solved) else "not reached"
+        print(f"| {name} | {len(runs)} | {estimate.figures()} | {when} |")
+    Path(output).parent.mkdir(parents=True, exist_ok=True)
+    Path(f"{output}.json").write_text(json.dumps(results, indent=1) + "\n")
+    save_figure(draw(groups), f"{output}.png")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
