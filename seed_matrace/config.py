@@ -13,6 +13,7 @@ import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gin
 from seed_matrace.fields import FieldError, check_fields, near_names
@@ -60,6 +61,8 @@ class NetworkConfig(_Checked):
         "what the critic sees; own_obs and joint_obs_and_actions: one value per agent",
         choices=("joint_obs", "state", "own_obs", "joint_obs_and_actions"),
     )
+    policy_gru_units: int = _option(0, "units of a GRU after the policy's hidden layers; 0: none", low=0)
+    critic_gru_units: int = _option(0, "units of a GRU after the critic's hidden layers; 0: none", low=0)
     share_policy: bool = _option(True, "one policy network for all agents, or one for each")
     agent_id: bool = _option(False, "networks of one agent also see its number, one-hot")
     last_action: bool = _option(False, "networks of one agent also see its previous action, one-hot")
@@ -74,11 +77,13 @@ class NetworkConfig(_Checked):
         return self.critic_input in ("own_obs", "joint_obs_and_actions")
 
     @property
-    def unroll_fields(self) -> dict[str, bool]:
+    def unroll_fields(self) -> dict[str, Any]:
         """Which optional fields of an unroll training needs, as arguments of ``specs.unroll_spec``."""
         return {
             "with_state": self.critic_input == "state",
             "with_last_action": self.last_action or self.critic_input == "joint_obs_and_actions",
+            "units_per_agent": self.policy_gru_units + self.critic_gru_units * self.one_value_per_agent,
+            "units_per_env": self.critic_gru_units * (not self.one_value_per_agent),
         }
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from seed_matrace.types import EnvOutput, EpisodeStats, PolicyOutput, Unroll, flatten, unflatten
+from seed_matrace.types import EnvOutput, EpisodeStats, Memory, PolicyOutput, Unroll, flatten, unflatten
 
 ALIGNMENT = 64  # bytes: a cache line, and what TensorFlow asks of memory that it does not copy
 
@@ -83,12 +83,20 @@ def policy_output_spec(spec: EnvSpec, num_envs: int) -> PolicyOutput:
 
 
 def unroll_spec(
-    spec: EnvSpec, unroll_length: int, columns: int, *, with_state: bool = False, with_last_action: bool = False
+    spec: EnvSpec,
+    unroll_length: int,
+    columns: int,
+    *,
+    with_state: bool = False,
+    with_last_action: bool = False,
+    units_per_agent: int = 0,
+    units_per_env: int = 0,
 ) -> Unroll:
     """Unroll of ArraySpecs: ``unroll_length`` + 1 steps of ``columns`` environments.
 
     State and last action have no entries unless ``with_state`` and ``with_last_action``; with ``spec.with_final`` there
-    is the final state or the final observations, as ``with_state`` says what the critic looks at.
+    is the final state or the final observations, as ``with_state`` says what the critic looks at. ``units_per_agent``
+    and ``units_per_env`` are how wide the states of recurrent networks are.
     """
     steps, n = unroll_length + 1, spec.n_agents
     with_final_obs, with_final_state = spec.with_final and not with_state, spec.with_final and with_state
@@ -105,6 +113,7 @@ def unroll_spec(
         last_action=_array(np.int32, steps, columns, n if with_last_action else 0),
         final_obs=_array(np.float32, steps, columns, n, spec.obs_dim if with_final_obs else 0),
         final_state=_array(np.float32, steps, columns, spec.state_dim if with_final_state else 0),
+        recurrent=_array(np.float32, 1, columns, n * units_per_agent + units_per_env),
     )
 
 
@@ -123,9 +132,15 @@ def check_env_output(out: EnvOutput, spec: EnvSpec, num_envs: int) -> None:
             raise ValueError(f"out.{name} must be C-contiguous and writeable")
 
 
-def empty_unroll(
-    spec: EnvSpec, unroll_length: int, columns: int, *, with_state: bool = False, with_last_action: bool = False
-) -> Unroll:
-    """Zeroed arrays for one unroll."""
-    arrays = unroll_spec(spec, unroll_length, columns, with_state=with_state, with_last_action=with_last_action)
-    return Unroll(*(array.empty() for array in arrays))
+def empty_unroll(spec: EnvSpec, unroll_length: int, columns: int, **fields: Any) -> Unroll:
+    """Zeroed arrays for one unroll; ``fields`` as of ``unroll_spec``."""
+    return Unroll(*(array.empty() for array in unroll_spec(spec, unroll_length, columns, **fields)))
+
+
+def empty_memory(spec: EnvSpec, num_envs: int, **fields: Any) -> Memory:
+    """What there is to remember of ``num_envs`` environments, nothing yet; ``fields`` as of ``unroll_spec``."""
+    unroll = unroll_spec(spec, 1, num_envs, **fields)
+    specs = (ArraySpec(array.shape[1:], array.dtype) for array in (unroll.last_action, unroll.recurrent))
+    memory = Memory(*(array.empty() for array in specs))
+    memory.forget(np.ones(num_envs, np.bool_))
+    return memory

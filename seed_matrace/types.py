@@ -55,6 +55,26 @@ class PolicyOutput(NamedTuple):
 
     action: Array  # int32 [B, N]
     log_prob: Array  # float32 [B, N], log mu(action | obs) of each agent
+    recurrent: Array = None  # float32 [B, R], the state of recurrent networks after the step; None without any
+
+
+class Memory(NamedTuple):
+    """What the networks may know of B environments' steps before, within an episode; all that acting must remember."""
+
+    last_action: Array  # int32 [B, N], -1 before the first; N = 0 if unused
+    recurrent: Array  # float32 [B, R], states of the policy's and then of the critic's GRU, 0 before the first; R = 0
+
+    def forget(self, started: Array) -> None:
+        """Empties the arrays where ``started``, bool [B]: an episode begins there."""
+        self.last_action[started] = -1
+        self.recurrent[started] = 0.0
+
+    def remember(self, output: PolicyOutput) -> None:
+        """Takes over what the step that ``output`` belongs to leaves behind."""
+        if self.last_action.size:
+            self.last_action[...] = output.action
+        if self.recurrent.size:
+            self.recurrent[...] = output.recurrent
 
 
 class Unroll(NamedTuple):
@@ -75,3 +95,4 @@ class Unroll(NamedTuple):
     last_action: Array  # int32 [T+1, B, N], the action at t-1, -1 if step t begins an episode; N = 0 if unused
     final_obs: Array  # float32 [T+1, B, N, O], as of EnvOutput; O = 0 unless the critic looks at it there
     final_state: Array  # float32 [T+1, B, S], likewise
+    recurrent: Array  # float32 [1, B, R], the state of recurrent networks that enters step 0; R = 0 without any

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from seed_matrace.algo.distributions import MaskedCategorical
-from seed_matrace.algo.networks import Policy
+from seed_matrace.algo.networks import Critic, Policy
+from seed_matrace.algo.recurrence import Past
 from seed_matrace.specs import EnvSpec
-from seed_matrace.types import PolicyOutput
+from seed_matrace.types import Memory, PolicyOutput
 
 Tensor = Any
 
@@ -32,6 +33,7 @@ class CompiledPolicy:
         spec: EnvSpec,
         *,
         with_last_action: bool = False,
+        critic: Critic | None = None,
         device: str = "",
         jit_compile: bool = False,
     ) -> None:
@@ -40,34 +42,52 @@ class CompiledPolicy:
         Args:
           policy: its weights are not copied.
           spec: sizes of the environment.
-          with_last_action: whether the policy sees what each agent did before.
+          with_last_action: whether the networks see what each agent did before.
+          critic: a recurrent one, whose state ``sample`` carries along.
           device: runs there; "": where TensorFlow likes.
           jit_compile: by XLA, as TPUs need; then once more for every new batch size.
         """
-        self._with_last_action = with_last_action
         self._device = device
+        critic_dim = critic.state_dim if critic else 0
+        self._sampling = _Seen(with_last_action, policy.state_dim + critic_dim, bool(critic and critic.sees_state))
+        self._playing = _Seen(with_last_action, policy.state_dim, state=False)
+
+        def sample(obs: Tensor, avail_actions: Tensor, seed: Tensor, *seen: Tensor | None) -> PolicyOutput:
+            last_action, recurrent, state = seen
+            of_policy, of_critic = _pasts(recurrent, policy.state_dim, critic_dim)
+            logits, carried = policy.forward(obs, last_action, of_policy)
+            if critic is not None:
+                _, carried_by_critic = critic.forward(obs, state, last_action, of_critic)
+                carried = carried_by_critic if carried is None else tf.concat([carried, carried_by_critic], axis=-1)
+            distribution = MaskedCategorical(logits, avail_actions)
+            action = distribution.sample(seed)
+            return PolicyOutput(action, distribution.log_prob(action), carried)
+
+        def greedy(obs: Tensor, avail_actions: Tensor, *seen: Tensor | None) -> PolicyOutput:
+            last_action, recurrent, _ = seen
+            of_policy, _ = _pasts(recurrent, policy.state_dim, 0)
+            logits, carried = policy.forward(obs, last_action, of_policy)
+            distribution = MaskedCategorical(logits, avail_actions)
+            action = distribution.greedy()
+            return PolicyOutput(action, distribution.log_prob(action), carried)
+
         obs = tf.TensorSpec([None, spec.n_agents, spec.obs_dim], tf.float32)
         avail_actions = tf.TensorSpec([None, spec.n_agents, spec.n_actions], tf.uint8)
         seed = tf.TensorSpec([2], tf.int64)
-        last_action = [tf.TensorSpec([None, spec.n_agents], tf.int32)] if with_last_action else []
-
-        def sample(obs: Tensor, avail_actions: Tensor, seed: Tensor, *last_action: Tensor) -> PolicyOutput:
-            distribution = MaskedCategorical(policy(obs, *last_action), avail_actions)
-            action = distribution.sample(seed)
-            return PolicyOutput(action, distribution.log_prob(action))
-
-        def greedy(obs: Tensor, avail_actions: Tensor, *last_action: Tensor) -> Tensor:
-            return MaskedCategorical(policy(obs, *last_action), avail_actions).greedy()
-
-        def compiled(function: Callable[..., Any], *signature: tf.TensorSpec) -> Any:
+        def compiled(function: Callable[..., Any], *signature: tf.TensorSpec | None) -> Any:
             traced = tf.function(function, autograph=False, jit_compile=jit_compile or None)
             return traced.get_concrete_function(*signature)
 
-        self._sample = compiled(sample, obs, avail_actions, seed, *last_action)
-        self._greedy = compiled(greedy, obs, avail_actions, *last_action)
+        self._sample = compiled(sample, obs, avail_actions, seed, *self._sampling.specs(spec))
+        self._greedy = compiled(greedy, obs, avail_actions, *self._playing.specs(spec))
 
     def sample(
-        self, obs: np.ndarray, avail_actions: np.ndarray, seed: np.ndarray, last_action: np.ndarray | None = None
+        self,
+        obs: np.ndarray,
+        avail_actions: np.ndarray,
+        seed: np.ndarray,
+        memory: Memory | None = None,
+        state: np.ndarray | None = None,
     ) -> PolicyOutput:
         """Draws actions from the policy.
 
@@ -75,25 +95,56 @@ class CompiledPolicy:
           obs: float32 [B, N, O].
           avail_actions: uint8 [B, N, A], 1 = may be chosen; never all 0.
           seed: int32 or int64 [2]; equal seeds and batches draw equal actions.
-          last_action: int32 [B, N], -1 at the start of an episode; not looked at unless the policy sees it.
+          memory: of the steps before; not looked at unless networks do.
+          state: float32 [B, S]; not looked at unless a recurrent critic does.
 
         Returns:
-          PolicyOutput of tensors: action int32 [B, N], log_prob float32 [B, N].
+          PolicyOutput of tensors: action int32 [B, N], log_prob float32 [B, N], and the recurrent networks' state after
+          the step, float32 [B, R], or None.
         """
-        seen = self._seen(last_action)
+        seen = self._sampling.tensors(memory, state)
         with self._on_device():
             return self._sample(as_tensor(obs), as_tensor(avail_actions), tf.constant(seed, tf.int64), *seen)
 
-    def greedy(self, obs: np.ndarray, avail_actions: np.ndarray, last_action: np.ndarray | None = None) -> Tensor:
-        """The likeliest actions, int32 [B, N]; arguments as in ``sample``."""
+    def greedy(self, obs: np.ndarray, avail_actions: np.ndarray, memory: Memory | None = None) -> PolicyOutput:
+        """Chooses the likeliest actions; as ``sample``, but its memory holds the state of the policy alone."""
         with self._on_device():
-            return self._greedy(as_tensor(obs), as_tensor(avail_actions), *self._seen(last_action))
+            return self._greedy(as_tensor(obs), as_tensor(avail_actions), *self._playing.tensors(memory, None))
 
     def _on_device(self) -> contextlib.AbstractContextManager[Any]:
         return tf.device(self._device) if self._device else contextlib.nullcontext()
 
-    def _seen(self, last_action: np.ndarray | None) -> list[Tensor]:
-        return [tf.constant(last_action, tf.int32)] if self._with_last_action else []
+
+class _Seen(NamedTuple):
+    """What else a compiled function looks at: last actions, states of recurrent networks, environments' states."""
+
+    last_action: bool
+    recurrent_dim: int
+    state: bool
+
+    def specs(self, spec: EnvSpec) -> list[tf.TensorSpec | None]:
+        """What to trace with; None for what is not looked at."""
+        return [
+            tf.TensorSpec([None, spec.n_agents], tf.int32) if self.last_action else None,
+            tf.TensorSpec([None, self.recurrent_dim], tf.float32) if self.recurrent_dim else None,
+            tf.TensorSpec([None, spec.state_dim], tf.float32) if self.state else None,
+        ]
+
+    def tensors(self, memory: Memory | None, state: np.ndarray | None) -> list[Tensor | None]:
+        """What to call with."""
+        last_action, recurrent = memory or (None, None)
+        return [
+            as_tensor(last_action) if self.last_action else None,
+            as_tensor(recurrent) if self.recurrent_dim else None,
+            as_tensor(state) if self.state else None,
+        ]
+
+
+def _pasts(recurrent: Tensor | None, *dims: int) -> list[Past | None]:
+    """The parts of one step's ``recurrent``, float32 [B, sum of dims]."""
+    if recurrent is None:
+        return [None] * len(dims)
+    return [Past.of_one_step(state) for state in tf.split(recurrent, dims, axis=-1)]
 
 
 def as_tensor(array: np.ndarray | Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""ReLU multilayer perceptrons.
+"""ReLU multilayer perceptrons, recurrent if wished.
 
 Weights are drawn with NumPy from a generator the caller seeds, so that a seed means the same weights on every device.
 """
@@ -12,13 +12,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from seed_matrace.algo.recurrence import Gru, Past
+
 Tensor = Any
 
 _LAYER_NORM_EPSILON = 1e-3  # that of Keras, as in the public code
 
 
 class Mlp(tf.Module):
-    """Dense layers with ReLU between them; initialised as Keras' Dense: Glorot uniform kernels, zero biases."""
+    """Dense layers with ReLU between them; initialised as Keras' Dense: Glorot uniform kernels, zero biases.
+
+    With a GRU one more dense layer feeds it, and it stands between the hidden layers and the last one.
+    """
 
     def __init__(
         self,
@@ -28,6 +33,7 @@ class Mlp(tf.Module):
         copies: int | None = None,
         layer_norm: bool = False,
         dtype: str = "float32",
+        gru: Gru | None = None,
         name: str = "mlp",
     ) -> None:
         """Creates the weights.
@@ -37,14 +43,18 @@ class Mlp(tf.Module):
           rng: draws the kernels.
           copies: makes this many networks of different weights that are evaluated together.
           layer_norm: normalises the units of each hidden layer before its ReLU (Ba, Kiros and Hinton 2016).
-          dtype: hidden layers multiply in it; weights, sums, outputs and the last layer are float32.
+          dtype: hidden layers multiply in it; weights, sums, outputs, a GRU and the last layer are float32.
+          gru: makes the network recurrent; with as many copies as the network, if any.
           name: of the module.
         """
         super().__init__(name=name)
         self._dtype = dtype
         stack, row = ((), ()) if copies is None else ((copies,), (copies, 1))
-        self.kernels, self.biases = [], []
-        for i, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
+        self.kernels, self.biases, self.gru = [], [], gru
+        fans = list(itertools.pairwise(sizes))
+        if gru is not None:
+            fans[-1:] = [(sizes[-2], 3 * gru.units), (gru.units, sizes[-1])]
+        for i, (fan_in, fan_out) in enumerate(fans):
             limit = np.sqrt(6.0 / (fan_in + fan_out))
             kernel = rng.uniform(-limit, limit, (*stack, fan_in, fan_out)).astype(np.float32)
             self.kernels.append(tf.Variable(kernel, name=f"kernel_{i}"))
@@ -55,24 +65,35 @@ class Mlp(tf.Module):
             self.gains = [tf.Variable(tf.ones((*row, width)), name=f"gain_{i}") for i, width in hidden]
             self.offsets = [tf.Variable(tf.zeros((*row, width)), name=f"offset_{i}") for i, width in hidden]
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """float32 [M, inputs] to [M, outputs]; of copies [copies, M, inputs] to [copies, M, outputs]."""
-        return self.finish(self.product(x, self.kernels[0]))
+    def __call__(self, x: Tensor, past: Past | None = None) -> tuple[Tensor, Tensor | None]:
+        """The outputs and, of a recurrent network, its state after the last step.
+
+        Args:
+          x: float32 [M, inputs]; of copies [copies, M, inputs].
+          past: of a recurrent network; the M rows are then those of its steps, one step after the other.
+
+        Returns:
+          float32 [M, outputs] or [copies, M, outputs], and as ``Gru`` or None.
+        """
+        return self.finish(self.product(x, self.kernels[0]), past)
 
     def product(self, x: Tensor, kernel: Tensor) -> Tensor:
         """Product of a hidden layer, [..., inputs] and [..., inputs, outputs] to float32 [..., outputs]."""
         return tf.cast(tf.matmul(tf.cast(x, self._dtype), tf.cast(kernel, self._dtype)), tf.float32)
 
-    def finish(self, x: Tensor) -> Tensor:
+    def finish(self, x: Tensor, past: Past | None = None) -> tuple[Tensor, Tensor | None]:
         """Goes on from the product of the inputs and the first kernel, [M, first width]."""
-        last = len(self.kernels) - 1
+        last, state = len(self.kernels) - 1, None
         for i, bias in enumerate(self.biases):
             x = tf.nn.bias_add(x, bias) if bias.shape.rank == 1 else x + bias
-            if i < last:
+            if self.gru is not None and i == last - 1:
+                x, state = self.gru(x, past)
+            elif i < last:
                 x = tf.nn.relu(self._normalise(x, i) if self._layer_norm else x)
+            if i < last:
                 multiply = self.product if i + 1 < last else tf.matmul
                 x = multiply(x, self.kernels[i + 1])
-        return x
+        return x, state
 
     def _normalise(self, x: Tensor, layer: int) -> Tensor:
         mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)

@@ -10,7 +10,9 @@ import tensorflow as tf
 
 from seed_matrace.algo.layers import Mlp
 from seed_matrace.algo.normalisation import RunningMoments
+from seed_matrace.algo.recurrence import Gru, Past
 from seed_matrace.specs import EnvSpec
+from seed_matrace.types import Unroll
 
 if TYPE_CHECKING:
     from seed_matrace.config import NetworkConfig
@@ -71,6 +73,7 @@ class Policy(tf.Module):
         share: bool = True,
         layer_norm: bool = False,
         dtype: str = "float32",
+        gru_units: int = 0,
     ) -> None:
         """Creates the policy.
 
@@ -82,22 +85,42 @@ class Policy(tf.Module):
           share: the same weights for every agent, or each agent its own.
           layer_norm: as of ``Mlp``.
           dtype: as of ``Mlp``.
+          gru_units: of a GRU after the hidden layers, with a state for each agent; 0 for none.
         """
         super().__init__(name="policy")
         self._spec, self._share = spec, share
         self._inputs = inputs or AgentInputs(spec)
         sizes = [self._inputs.dim, *layers, spec.n_actions]
-        self._mlp = Mlp(sizes, rng, copies=None if share else spec.n_agents, layer_norm=layer_norm, dtype=dtype)
+        copies = None if share else spec.n_agents
+        gru = Gru(gru_units, rng, agents=spec.n_agents, copies=not share) if gru_units else None
+        self._mlp = Mlp(sizes, rng, copies=copies, layer_norm=layer_norm, dtype=dtype, gru=gru)
+        self.state_dim = gru.state_dim if gru else 0
 
-    def __call__(self, obs: Tensor, last_action: Tensor | None = None) -> Tensor:
-        """float32 [..., N, O] and, if it is seen, int32 [..., N] to logits float32 [..., N, A]."""
+    def __call__(self, obs: Tensor, last_action: Tensor | None = None, past: Past | None = None) -> Tensor:
+        """Logits float32 [..., N, A]; arguments as of ``forward``."""
+        return self.forward(obs, last_action, past)[0]
+
+    def forward(
+        self, obs: Tensor, last_action: Tensor | None = None, past: Past | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Logits and, of a recurrent policy, its state after the last step.
+
+        Args:
+          obs: float32 [..., N, O]; of a recurrent policy [T, B, N, O], or [B, N, O] for a single step.
+          last_action: int32 [..., N], -1 at the start of an episode; only where it is seen.
+          past: of a recurrent policy.
+
+        Returns:
+          float32 [..., N, A], and float32 [B, state_dim] or None.
+        """
         x = self._inputs(obs, last_action)
         if self._share:
-            logits = self._mlp(tf.reshape(x, [-1, self._inputs.dim]))  # one large matmul; a view, not a copy
+            logits, state = self._mlp(tf.reshape(x, [-1, self._inputs.dim]), past)  # one large matmul
         else:
             by_agent = tf.transpose(tf.reshape(x, [-1, self._spec.n_agents, self._inputs.dim]), [1, 0, 2])
-            logits = tf.transpose(self._mlp(by_agent), [1, 0, 2])
-        return tf.reshape(logits, tf.concat([tf.shape(obs)[:-1], [self._spec.n_actions]], axis=0))
+            logits, state = self._mlp(by_agent, past)
+            logits = tf.transpose(logits, [1, 0, 2])
+        return tf.reshape(logits, tf.concat([tf.shape(obs)[:-1], [self._spec.n_actions]], axis=0)), state
 
 
 class Critic(tf.Module):
@@ -113,6 +136,7 @@ class Critic(tf.Module):
         inputs: AgentInputs | None = None,
         layer_norm: bool = False,
         dtype: str = "float32",
+        gru_units: int = 0,
         normalise_state: bool = False,
         normalise_values: bool = False,
     ) -> None:
@@ -129,6 +153,7 @@ class Critic(tf.Module):
           inputs: what networks see of an observation; all of it, as it is, unless given.
           layer_norm: as of ``Mlp``.
           dtype: as of ``Mlp``.
+          gru_units: of a GRU after the hidden layers, with a state for each value; 0 for none.
           normalise_state: by running moments.
           normalise_values: predict values less their mean over their standard deviation (van Hasselt et al. 2016,
             Pop-Art: a change of either changes no prediction).
@@ -147,30 +172,43 @@ class Critic(tf.Module):
         if critic_input not in input_dims:
             raise ValueError(f"critic_input must be one of {', '.join(input_dims)}, not {critic_input!r}")
         self._spec, self._critic_input, self._input_dim = spec, critic_input, input_dims[critic_input]
-        self._mlp = Mlp([self._input_dim, *layers, 1], rng, layer_norm=layer_norm, dtype=dtype)
+        self.sees_state = critic_input == "state"
+        self._central = critic_input in ("joint_obs", "state")
+        gru = Gru(gru_units, rng, agents=1 if self._central else spec.n_agents) if gru_units else None
+        self._mlp = Mlp([self._input_dim, *layers, 1], rng, layer_norm=layer_norm, dtype=dtype, gru=gru)
+        self.state_dim = gru.state_dim if gru else 0
         self._state_moments = RunningMoments((spec.state_dim,), "state") if normalise_state else None
         self._value_moments = RunningMoments((), "value") if normalise_values else None
 
-    def __call__(self, obs: Tensor, state: Tensor, last_action: Tensor | None = None) -> Tensor:
-        """Values of environments, or of agents.
+    def __call__(
+        self, obs: Tensor, state: Tensor, last_action: Tensor | None = None, past: Past | None = None
+    ) -> Tensor:
+        """Values float32 [...], or [..., N] of agents; arguments as of ``forward``."""
+        return self.forward(obs, state, last_action, past)[0]
+
+    def forward(
+        self, obs: Tensor, state: Tensor, last_action: Tensor | None = None, past: Past | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Values of environments, or of agents, and the state of a recurrent critic after the last step.
 
         Args:
-          obs: float32 [..., N, O].
-          state: float32 [..., S]; S may be 0 where it is not the critic's input.
+          obs: float32 [..., N, O]; of a recurrent critic [T, B, N, O], or [B, N, O] for a single step.
+          state: float32 [..., S] of the environments; S may be 0 where it is not the critic's input.
           last_action: int32 [..., N], -1 at the start of an episode; only where it is seen.
+          past: of a recurrent critic.
 
         Returns:
-          float32 [...]; for "own_obs" and "joint_obs_and_actions" [..., N].
+          float32 [...], for "own_obs" and "joint_obs_and_actions" [..., N]; and float32 [B, state_dim] or None.
         """
         if self._critic_input == "joint_obs_and_actions":
-            values = self._mlp.finish(self._circle_products(obs, last_action))
+            values, recurrent = self._mlp.finish(self._circle_products(obs, last_action), past)
         else:
-            values = self._mlp(tf.reshape(self._seen(obs, state, last_action), [-1, self._input_dim]))
-        central = self._critic_input in ("joint_obs", "state")
-        values = tf.reshape(values, tf.shape(state)[:-1] if central else tf.shape(obs)[:-1])
-        if self._value_moments is None:
-            return values
-        return self._value_moments.std * values + self._value_moments.mean
+            x = tf.reshape(self._seen(obs, state, last_action), [-1, self._input_dim])
+            values, recurrent = self._mlp(x, past)
+        values = tf.reshape(values, tf.shape(obs)[: -2 if self._central else -1])
+        if self._value_moments is not None:
+            values = self._value_moments.std * values + self._value_moments.mean
+        return values, recurrent
 
     @property
     def value_scale(self) -> Tensor | None:
@@ -207,7 +245,7 @@ class Critic(tf.Module):
         return tf.reshape(products, [-1, width])
 
     def _seen(self, obs: Tensor, state: Tensor, last_action: Tensor | None) -> Tensor:
-        if self._critic_input == "state":
+        if self.sees_state:
             return state if self._state_moments is None else self._state_moments.normalise(state)
         return self._inputs(obs, last_action) if self._critic_input == "own_obs" else self._inputs.normalise(obs)
 
@@ -230,6 +268,7 @@ class Networks(tf.Module):
             share=config.share_policy,
             layer_norm=config.layer_norm,
             dtype=config.dtype,
+            gru_units=config.policy_gru_units,
         )
         self.critic = Critic(
             spec,
@@ -239,9 +278,17 @@ class Networks(tf.Module):
             inputs=self.inputs,
             layer_norm=config.layer_norm,
             dtype=config.dtype,
+            gru_units=config.critic_gru_units,
             normalise_state=config.normalise_obs and config.critic_input == "state",
             normalise_values=config.normalise_values,
         )
+
+    def __call__(self, unroll: Unroll) -> tuple[Tensor, Tensor]:
+        """Logits at the steps 0 .. T-1 and values at all T+1 steps of a batch of unrolls."""
+        starts = tf.logical_or(unroll.terminated, unroll.truncated)
+        of_policy, of_critic = tf.split(unroll.recurrent[0], [self.policy.state_dim, self.critic.state_dim], axis=-1)
+        logits = self.policy(unroll.obs[:-1], unroll.last_action[:-1], Past(of_policy, starts[:-1]))
+        return logits, self.critic(unroll.obs, unroll.state, unroll.last_action, Past(of_critic, starts))
 
     def observe(self, obs: Tensor, state: Tensor, value_targets: Tensor) -> None:
         """Takes a training batch into all running moments; call it after the optimizer's step."""

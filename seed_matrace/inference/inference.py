@@ -14,11 +14,10 @@ from seed_matrace.inference.groups import GroupPlan
 from seed_matrace.inference.unrolls import Unrolls
 from seed_matrace.specs import EnvSpec, empty_env_output
 from seed_matrace.transport.messages import Slot
-from seed_matrace.types import EnvOutput, EpisodeStats, PolicyOutput, flatten, unflatten
+from seed_matrace.types import EnvOutput, EpisodeStats, Memory, PolicyOutput, flatten, unflatten
 
-# (obs [B, N, O], avail_actions [B, N, A], seed int32 [2], and where unrolls keep it last_action int32 [B, N])
-# -> PolicyOutput
-PolicyStep = Callable[..., PolicyOutput]
+# (obs [B, N, O], avail_actions [B, N, A], seed int32 [2], memory of B environments, state [B, S]) -> PolicyOutput
+PolicyStep = Callable[[np.ndarray, np.ndarray, np.ndarray, Memory, np.ndarray], PolicyOutput]
 
 
 class VersionedPolicy(NamedTuple):
@@ -95,7 +94,7 @@ class Inference:
         self._group_size = plan.group_size
         self._batch_groups = _batch_sizes(plan.num_groups)
         self._staging = empty_env_output(spec, plan.num_groups * plan.group_size)
-        self._last_action = np.zeros((plan.num_groups * plan.group_size, spec.n_agents), np.int32)
+        self._memory = unrolls.new_memory()
         self._seed = np.array([seed & 0x7FFFFFFF, 0], np.int32)  # the second number counts the batches
 
     def infer(self, groups: Sequence[int], slots: Sequence[Slot]) -> None:
@@ -114,13 +113,15 @@ class Inference:
             self._staging.obs[:padded],
             self._staging.avail_actions[:padded],
             self._next_seed(),
-            *self._last_actions(groups, padded),
+            self._recall(groups, padded),
+            self._staging.state[:padded],
         )
-        action, log_prob = np.asarray(output.action), np.asarray(output.log_prob)
+        arrays = [np.asarray(field) for field in output if field is not None]
         for index, (group, slot) in enumerate(zip(groups, slots, strict=True)):
             own = self._rows(index)
-            self._unrolls.append(group, _select(self._staging, own), action[own], log_prob[own], version)
-            slot.action[...] = action[own]
+            chosen = PolicyOutput(*(array[own] for array in arrays))
+            self._unrolls.append(group, _select(self._staging, own), chosen, version)
+            slot.action[...] = chosen.action
         self.statistics.add(_select(self._staging, slice(0, rows)), batches=1)
 
     def state(self) -> dict[str, np.ndarray]:
@@ -140,14 +141,15 @@ class Inference:
         for source, target in zip(flatten(slot.env), flatten(self._staging), strict=True):
             target[rows] = source
 
-    def _last_actions(self, groups: Sequence[int], padded: int) -> list[np.ndarray]:
-        """What the policy sees of the steps before, if anything."""
-        if not self._unrolls.with_last_action:
-            return []
-        for index, group in enumerate(groups):
-            rows = self._rows(index)
-            self._last_action[rows] = self._unrolls.last_action(group, _select(self._staging, rows))
-        return [self._last_action[:padded]]
+    def _recall(self, groups: Sequence[int], padded: int) -> Memory:
+        """What networks may know of the steps before."""
+        if self._unrolls.remembers:
+            for index, group in enumerate(groups):
+                rows = self._rows(index)
+                remembered = self._unrolls.memory(group, _select(self._staging, rows))
+                for source, target in zip(remembered, self._memory, strict=True):
+                    target[rows] = source
+        return Memory(*(array[:padded] for array in self._memory))
 
     def _pad(self, rows: int, padded: int) -> None:
         self._staging.obs[rows:padded] = 0.0

@@ -9,15 +9,13 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from seed_matrace.specs import EnvSpec, empty_unroll, unroll_spec
-from seed_matrace.types import EnvOutput, Unroll
-
-_NONE = -1  # no action before
+from seed_matrace.specs import EnvSpec, empty_memory, empty_unroll, unroll_spec
+from seed_matrace.types import EnvOutput, Memory, PolicyOutput, Unroll
 
 
 class FullUnroll(NamedTuple):
@@ -33,18 +31,12 @@ class UnrollSizes:
     group_size: int
     unroll_length: int
     queued: int  # full unrolls that may wait per group
-    with_state: bool
-    with_last_action: bool = False
+    fields: Mapping[str, Any] = field(default_factory=dict)  # which optional ones, as arguments of specs.unroll_spec
 
     def memory_bytes(self, spec: EnvSpec) -> int:
         """Bytes of all unrolls together."""
         arrays = unroll_spec(spec, self.unroll_length, self.group_size, **self.fields)
         return sum(array.nbytes for array in arrays) * self.num_groups * (1 + self.queued)
-
-    @property
-    def fields(self) -> dict[str, bool]:
-        """Which optional fields unrolls have, as arguments of ``specs.unroll_spec``."""
-        return {"with_state": self.with_state, "with_last_action": self.with_last_action}
 
 
 def _named(prefix: str, unroll: Unroll, steps: int | None = None) -> dict[str, np.ndarray]:
@@ -65,7 +57,6 @@ class Unrolls:
         def new_unroll() -> Unroll:
             return empty_unroll(spec, sizes.unroll_length, sizes.group_size, **sizes.fields)
 
-        self.with_last_action = sizes.with_last_action
         self._length = sizes.unroll_length
         self._changed = threading.Condition()
         self._on_release: Callable[[], None] = lambda: None
@@ -73,9 +64,9 @@ class Unrolls:
         self._free = [[new_unroll() for _ in range(sizes.queued)] for _ in range(sizes.num_groups)]
         self._current = [new_unroll() for _ in range(sizes.num_groups)]
         self._step = [0] * sizes.num_groups
-        self._last_action = [
-            np.full((sizes.group_size, spec.n_agents), _NONE, np.int32) for _ in range(sizes.num_groups)
-        ]
+        self._spec, self._sizes = spec, sizes
+        self._memory = self.new_memory()
+        self.remembers = any(array.size for array in self._memory)
 
     def call_on_release(self, callback: Callable[[], None]) -> None:
         """``callback`` is called, in the batcher's thread, whenever a group that had to wait may go on."""
@@ -85,34 +76,37 @@ class Unrolls:
         """False while the group would complete an unroll and has no buffer for its next one."""
         return self._step[group] < self._length or bool(self._free[group])
 
-    def last_action(self, group: int, env: EnvOutput) -> np.ndarray:
-        """What the agents of a group did before the step ``env`` of the same episode, int32 [E, N]; -1: nothing."""
-        started = np.logical_or(env.terminated, env.truncated)
-        return np.where(started[:, np.newaxis], _NONE, self._last_action[group])
+    def new_memory(self) -> Memory:
+        """Arrays for what there is to know of the environments of all groups."""
+        return empty_memory(self._spec, self._sizes.num_groups * self._sizes.group_size, **self._sizes.fields)
 
-    def append(self, group: int, env: EnvOutput, action: np.ndarray, log_prob: np.ndarray, version: int) -> None:
+    def memory(self, group: int, env: EnvOutput) -> Memory:
+        """What there is to know, before the step ``env`` of a group, of the steps before in the same episode."""
+        memory = self._memory_of(group)
+        if self.remembers:
+            memory.forget(np.logical_or(env.terminated, env.truncated))
+        return memory
+
+    def append(self, group: int, env: EnvOutput, output: PolicyOutput, version: int) -> None:
         """Adds one step of a group; ``can_append`` must hold. A full unroll goes to the queue."""
-        self._write(group, env, action, log_prob, version)
-        if self.with_last_action:
-            self._last_action[group][...] = action
-        if self._step[group] < self._length:
-            self._step[group] += 1
-            return
-        full = self._current[group]
-        with self._changed:
-            self._current[group] = self._free[group].pop()
-        for source, target in zip(full, self._current[group], strict=True):
-            target[0] = source[-1]  # unrolls overlap by one step
-        self._step[group] = 1
-        with self._changed:
-            self._queue.append(FullUnroll(group, full))
-            self._changed.notify_all()
+        memory = self.memory(group, env)
+        self._write(group, env, memory, output, version)
+        if self._step[group] == self._length:
+            full = self._current[group]
+            with self._changed:
+                self._current[group] = self._free[group].pop()
+                self._queue.append(FullUnroll(group, full))
+                self._changed.notify_all()
+            self._step[group] = 0
+            self._write(group, env, memory, output, version)  # unrolls overlap by one step
+        self._step[group] += 1
+        memory.remember(output)
 
     def drop(self, group: int) -> int:
         """Forgets the group's unfinished unroll; returns the env steps lost with it."""
         steps = max(self._step[group] - 1, 0) * self._current[group].reward.shape[1]
         self._step[group] = 0
-        self._last_action[group][...] = _NONE
+        self._memory_of(group).forget(np.ones(self._sizes.group_size, np.bool_))
         return steps
 
     def take(self, timeout_s: float | None = None) -> FullUnroll | None:
@@ -132,7 +126,7 @@ class Unrolls:
         arrays = {
             "step": np.array(self._step),
             "queue": np.array([full.group for full in self._queue], np.int64),
-            "last_action": np.array(self._last_action),
+            **self._memory._asdict(),
         }
         for group, unroll in enumerate(self._current):
             arrays |= _named(f"current/{group}", unroll, self._step[group])
@@ -143,8 +137,9 @@ class Unrolls:
     def set_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Puts fresh unrolls where ``state`` left others of the same sizes."""
         self._step = arrays["step"].tolist()
-        if self.with_last_action:
-            self._last_action = list(arrays["last_action"])
+        for name, array in self._memory._asdict().items():
+            if array.size:  # an older program did not know of every field that is empty here
+                array[...] = arrays[name].reshape(array.shape)
         for group, unroll in enumerate(self._current):
             _fill(unroll, arrays, f"current/{group}")
         for index, group in enumerate(arrays["queue"].tolist()):
@@ -157,10 +152,15 @@ class Unrolls:
         with self._changed:
             return FullUnroll(group, self._free[group].pop())
 
-    def _write(self, group: int, env: EnvOutput, action: np.ndarray, log_prob: np.ndarray, version: int) -> None:
+    def _memory_of(self, group: int) -> Memory:
+        size = self._sizes.group_size
+        return Memory(*(array[group * size : (group + 1) * size] for array in self._memory))
+
+    def _write(self, group: int, env: EnvOutput, memory: Memory, output: PolicyOutput, version: int) -> None:
         unroll, step = self._current[group], self._step[group]
-        if self.with_last_action:
-            unroll.last_action[step] = self.last_action(group, env)
+        unroll.last_action[step] = memory.last_action
+        if step == 0:
+            unroll.recurrent[0] = memory.recurrent
         unroll.obs[step] = env.obs
         unroll.avail_actions[step] = env.avail_actions
         for name in ("state", "final_obs", "final_state"):
@@ -169,6 +169,6 @@ class Unrolls:
         unroll.reward[step] = env.reward
         unroll.terminated[step] = env.terminated
         unroll.truncated[step] = env.truncated
-        unroll.action[step] = action
-        unroll.log_prob[step] = log_prob
+        unroll.action[step] = output.action
+        unroll.log_prob[step] = output.log_prob
         unroll.policy_version[step] = version

@@ -15,7 +15,7 @@ from seed_matrace.learner.policy_lag import PolicyLag
 from seed_matrace.learner.schedules import LearningRate
 from seed_matrace.learner.strategy import Devices, metrics_of_batch
 from seed_matrace.specs import EnvSpec, unroll_spec
-from seed_matrace.types import PolicyOutput, Unroll
+from seed_matrace.types import Memory, PolicyOutput, Unroll
 
 if TYPE_CHECKING:
     from seed_matrace.config import Config
@@ -73,17 +73,22 @@ class Learner:
         self._train_function(config.learner.unroll_length + 1)
 
     def policy_step(
-        self, obs: np.ndarray, avail_actions: np.ndarray, seed: np.ndarray, last_action: np.ndarray | None = None
+        self,
+        obs: np.ndarray,
+        avail_actions: np.ndarray,
+        seed: np.ndarray,
+        memory: Memory | None = None,
+        state: np.ndarray | None = None,
     ) -> PolicyOutput:
         """Draws actions from the policy that acts, the newest unless ``learner.policy_lag`` holds it back.
 
         Arguments and result as of ``CompiledPolicy.sample``.
         """
-        return self._acting.sample(obs, avail_actions, seed, last_action)
+        return self._acting.sample(obs, avail_actions, seed, memory, state)
 
-    def greedy_step(self, obs: np.ndarray, avail_actions: np.ndarray, last_action: np.ndarray | None = None) -> Tensor:
-        """The newest policy's likeliest actions, int32 [B, N]; arguments as of ``policy_step``."""
-        return self._newest.greedy(obs, avail_actions, last_action)
+    def greedy_step(self, obs: np.ndarray, avail_actions: np.ndarray, memory: Memory | None = None) -> PolicyOutput:
+        """The newest policy's likeliest actions; see ``CompiledPolicy.greedy``."""
+        return self._newest.greedy(obs, avail_actions, memory)
 
     def train_step(self, batch: Unroll) -> dict[str, Tensor]:
         """Does one learner step.
@@ -118,10 +123,12 @@ class Learner:
         return trackables | ({"policy_lag": self.policy_lag} if self.policy_lag else {})
 
     def _compiled(self, team: Networks) -> CompiledPolicy:
+        network = self._config.network
         return CompiledPolicy(
             team.policy,
             self._spec,
-            with_last_action=self._config.network.last_action,
+            with_last_action=network.unroll_fields["with_last_action"],
+            critic=team.critic if network.critic_gru_units else None,
             device=self._devices.acting,
             jit_compile=self._devices.compiled,
         )
@@ -132,7 +139,7 @@ class Learner:
             shapes = unroll_spec(self._spec, steps - 1, columns=1, **self._config.network.unroll_fields)
             own_columns = self._config.learner.batch_size // self._devices.hosts
             columns = own_columns if self._devices.strategy else None  # TPUs must know
-            signature = [tf.TensorSpec([steps, columns, *field.shape[2:]], field.dtype) for field in shapes]
+            signature = [tf.TensorSpec([field.shape[0], columns, *field.shape[2:]], field.dtype) for field in shapes]
             self._train_functions[steps] = tf.function(self._train, autograph=False).get_concrete_function(*signature)
         return self._train_functions[steps]
 
@@ -170,9 +177,10 @@ class Learner:
         if self._config.loss.bootstrap_time_limit:
             final = compute_final_values(self.critic, batch, known_shapes=self._devices.compiled)
         with tf.GradientTape() as tape:
+            logits, values = self._team(batch)
             loss = matrace_loss(
-                logits=self.policy(batch.obs[:-1], batch.last_action[:-1]),
-                values=self.critic(batch.obs, batch.state, batch.last_action),
+                logits=logits,
+                values=values,
                 unroll=batch,
                 entropy_cost=self.entropy_cost(),
                 config=self._config.loss,

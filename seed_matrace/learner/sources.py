@@ -55,7 +55,7 @@ def unroll_sizes(config: Config, plan: GroupPlan) -> UnrollSizes:
         group_size=plan.group_size,
         unroll_length=config.learner.unroll_length,
         queued=config.learner.queued_unrolls,
-        **config.network.unroll_fields,
+        fields=config.network.unroll_fields,
     )
 
 

@@ -33,7 +33,7 @@ def _batch(size: int) -> tuple[np.ndarray, np.ndarray]:
 def test_actions_are_available_and_carry_their_log_probability(size):
     policy = Policy(SPEC, (6,), np.random.default_rng(0))
     obs, avail_actions = _batch(size)
-    action, log_prob = CompiledPolicy(policy, SPEC).sample(obs, avail_actions, SEED)
+    action, log_prob, _ = CompiledPolicy(policy, SPEC).sample(obs, avail_actions, SEED)
     assert action.dtype == tf.int32
     assert np.take_along_axis(avail_actions, action.numpy()[..., None], -1).all()
     expected = MaskedCategorical(policy(obs), avail_actions).log_prob(action)
@@ -59,7 +59,7 @@ def test_new_weights_count_at_once():
     bias = next(variable for variable in policy.trainable_variables if variable.name.startswith("bias_1"))
     bias.assign([0.0, 1.0, 2.0, 3.0])
     expected = np.where(avail_actions, np.arange(4), -1).argmax(-1)
-    np.testing.assert_array_equal(compiled.greedy(obs, avail_actions), expected)
+    np.testing.assert_array_equal(compiled.greedy(obs, avail_actions).action, expected)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8, np.int32, np.int64, np.bool_])

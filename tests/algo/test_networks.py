@@ -122,13 +122,13 @@ def test_agents_know_their_number(share):
 def test_layer_norm_makes_hidden_units_independent_of_the_inputs_scale():
     mlp = Mlp([5, 8, 8, 2], np.random.default_rng(0), layer_norm=True)
     x = 50 * np.random.default_rng(1).normal(size=(7, 5)).astype(np.float32)
-    np.testing.assert_allclose(mlp(10 * x), mlp(x), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(mlp(10 * x)[0], mlp(x)[0], rtol=1e-3, atol=1e-4)
     hidden = x @ mlp.kernels[0].numpy()
     hidden = (hidden - hidden.mean(-1, keepdims=True)) / np.sqrt(hidden.var(-1, keepdims=True) + 1e-3)
     rest = Mlp([8, 8, 2], np.random.default_rng(0), layer_norm=True)
     for ours, theirs in zip(rest.kernels, mlp.kernels[1:], strict=True):
         ours.assign(theirs)
-    np.testing.assert_allclose(rest(tf.nn.relu(hidden)), mlp(x), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(rest(tf.nn.relu(hidden))[0], mlp(x)[0], rtol=1e-3, atol=1e-4)
 
 
 def test_layer_norm_of_copies_normalises_each():
@@ -138,7 +138,7 @@ def test_layer_norm_of_copies_normalises_each():
     for agent in range(3):
         for ours, theirs in zip(alone.kernels, copies.kernels, strict=True):
             ours.assign(theirs[agent])
-        np.testing.assert_allclose(copies(x)[agent], alone(x[agent]), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(copies(x)[0][agent], alone(x[agent])[0], rtol=1e-4, atol=1e-5)
 
 
 def _rounded(x: np.ndarray) -> np.ndarray:

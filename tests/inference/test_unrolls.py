@@ -8,8 +8,9 @@ import pytest
 from seed_matrace.envs.counting import SPEC, CountingVectorEnv
 from seed_matrace.inference.unrolls import Unrolls, UnrollSizes
 from seed_matrace.specs import unroll_spec
+from seed_matrace.types import PolicyOutput
 
-SIZES = UnrollSizes(num_groups=2, group_size=3, unroll_length=4, queued=1, with_state=False)
+SIZES = UnrollSizes(num_groups=2, group_size=3, unroll_length=4, queued=1)
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ class Group:
         for _ in range(steps):
             action = np.argmax(self.output.avail_actions, axis=-1).astype(np.int32)
             log_prob = np.full(action.shape, -float(self.appended), np.float32)
-            self.unrolls.append(self.number, self.output, action, log_prob, version=self.appended)
+            self.unrolls.append(self.number, self.output, PolicyOutput(action, log_prob), version=self.appended)
             self.output = self.env.step(action)
             self.appended += 1
 

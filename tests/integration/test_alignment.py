@@ -20,8 +20,8 @@ class SpellingPolicy:
         self.version = 0
         self.seen = []
 
-    def step(self, obs, avail_actions, seed, last_action=None):
-        self.seen.append(None if last_action is None else last_action.copy())
+    def step(self, obs, avail_actions, seed, memory, state):
+        self.seen.append(memory.last_action.copy())
         wanted = (obs[..., 2].astype(np.int32) + 1) % avail_actions.shape[-1]
         log_prob = -(obs[..., 0] * 1e4 + obs[..., 1] * 10 + obs[..., 2])
         self.version += 1

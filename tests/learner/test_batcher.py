@@ -7,10 +7,13 @@ from seed_matrace.envs.counting import SPEC
 from seed_matrace.inference.unrolls import Unrolls, UnrollSizes
 from seed_matrace.learner.batcher import Batcher, BatcherThread
 from seed_matrace.specs import empty_env_output
+from seed_matrace.types import PolicyOutput
+
+FIELDS = {"with_state": True, "units_per_env": 3}
 
 
 def make(batch_size, group_size, num_groups=4):
-    sizes = UnrollSizes(num_groups=num_groups, group_size=group_size, unroll_length=2, queued=2, with_state=True)
+    sizes = UnrollSizes(num_groups=num_groups, group_size=group_size, unroll_length=2, queued=2, fields=FIELDS)
     unrolls = Unrolls(SPEC, sizes)
     return unrolls, Batcher(unrolls, SPEC, batch_size, sizes)
 
@@ -22,8 +25,10 @@ def publish(unrolls, group, group_size, first_column):
     env.reward[:] = column
     env.state[:] = column[:, None]
     action = np.broadcast_to(column[:, None], (group_size, SPEC.n_agents))
+    recurrent = np.broadcast_to(column[:, None], (group_size, 3))
+    unrolls.memory(group, env).remember(PolicyOutput(action, action, recurrent))
     for step in range(3):
-        unrolls.append(group, env, action, -action.astype(np.float32), version=step)
+        unrolls.append(group, env, PolicyOutput(action, -action.astype(np.float32), recurrent), version=step)
 
 
 @pytest.mark.parametrize(("batch_size", "group_size"), [(4, 4), (4, 2), (2, 4), (3, 2), (5, 3), (1, 4)])
@@ -37,6 +42,7 @@ def test_columns_come_whole_once_and_in_order(batch_size, group_size):
         np.testing.assert_array_equal(batch.state[..., 0], batch.reward)
         np.testing.assert_array_equal(batch.action[..., 0], batch.reward)
         assert (batch.reward == batch.reward[0]).all()
+        np.testing.assert_array_equal(batch.recurrent[0], np.repeat(batch.reward[0][:, None], 3, axis=1))
         columns += batch.reward[0].astype(int).tolist()
     expected = 4 * group_size // batch_size * batch_size
     assert columns == list(range(expected))

@@ -13,7 +13,7 @@ import tensorflow as tf
 from seed_matrace.config import SECTIONS, Config
 from seed_matrace.learner.learner import Learner
 from seed_matrace.specs import EnvSpec, empty_unroll
-from seed_matrace.types import Unroll
+from seed_matrace.types import Memory, Unroll
 
 SPEC = EnvSpec(n_agents=2, n_actions=3, obs_dim=4, state_dim=5, episode_limit=10)
 STEPS, COLUMNS = 6, 4
@@ -28,19 +28,23 @@ def _config(**sections: dict) -> Config:
 
 
 def _act(learner: Learner, unroll: Unroll) -> None:
-    """Fills actions and log-probabilities with the learner's own policy."""
+    """Fills actions and log-probabilities with the learner's own policy, from the state that enters step 0."""
+    recurrent = unroll.recurrent[0].copy()
     for t in range(len(unroll.reward)):
-        seed = np.array([9, t])
-        output = learner.policy_step(unroll.obs[t], unroll.avail_actions[t], seed, unroll.last_action[t])
+        recurrent[unroll.terminated[t]] = 0
+        memory = Memory(unroll.last_action[t], recurrent)
+        output = learner.policy_step(unroll.obs[t], unroll.avail_actions[t], np.array([9, t]), memory, unroll.state[t])
         unroll.action[t], unroll.log_prob[t] = output.action, output.log_prob
+        recurrent = np.array(output.recurrent) if recurrent.size else recurrent
 
 
-def _unroll(steps: int = STEPS, columns: int = COLUMNS, **fields: bool) -> Unroll:
+def _unroll(steps: int = STEPS, columns: int = COLUMNS, **fields: int) -> Unroll:
     rng = np.random.default_rng(steps * columns)
     unroll = empty_unroll(SPEC, steps, columns, **fields)
     unroll.last_action[:] = rng.integers(-1, 3, unroll.last_action.shape)
     unroll.obs[:] = rng.normal(size=unroll.obs.shape)
     unroll.state[:] = rng.normal(size=unroll.state.shape)
+    unroll.recurrent[:] = rng.normal(size=unroll.recurrent.shape)
     unroll.avail_actions[:] = rng.random(unroll.avail_actions.shape) < 0.7
     unroll.avail_actions[..., 0] = 1
     unroll.reward[:] = rng.normal(size=unroll.reward.shape)
@@ -95,18 +99,17 @@ EVERYTHING = {
     **{"share_policy": False, "agent_id": True, "last_action": True, "layer_norm": True},
     **{"normalise_obs": True, "normalise_values": True},
 }
-VARIANTS = [
-    {"critic_input": critic_input, **EVERYTHING}
-    for critic_input in ("joint_obs", "state", "own_obs", "joint_obs_and_actions")
-]
+RECURRENT = {"policy_gru_units": 5, "critic_gru_units": 6}
 
 
-@pytest.mark.parametrize("network", VARIANTS, ids=lambda network: network["critic_input"])
-def test_variants_train_and_their_checkpoint_holds_all_that_training_changes(network, tmp_path):
-    decentralised = network["critic_input"] in ("own_obs", "joint_obs_and_actions")
+@pytest.mark.parametrize("recurrent", [{}, RECURRENT], ids=["feed-forward", "recurrent"])
+@pytest.mark.parametrize("critic_input", ["joint_obs", "state", "own_obs", "joint_obs_and_actions"])
+def test_variants_train_and_their_checkpoint_holds_all_that_training_changes(critic_input, recurrent, tmp_path):
+    network = {"critic_input": critic_input, **EVERYTHING, **recurrent}
+    decentralised = critic_input in ("own_obs", "joint_obs_and_actions")
     loss = {"importance_weights": "per_agent", "mean_value": True} if decentralised else {}
     config = _config(network=network, loss=loss, optimizer={"warmup_steps": 5, "decay_env_steps": 200})
-    unroll = _unroll(with_state=network["critic_input"] == "state", with_last_action=True)
+    unroll = _unroll(**config.network.unroll_fields)
     learner, restored = Learner(config, SPEC, seed=1), Learner(config, SPEC, seed=2)
     for _ in range(3):
         learner.train_step(unroll)
@@ -179,7 +182,7 @@ def test_acting_and_training_at_once():
     assert learner.learner_steps == 50
     assert np.isfinite(metrics["losses/total"])
     assert outputs
-    for action, log_prob in outputs:
+    for action, log_prob, _ in outputs:
         assert np.take_along_axis(unroll.avail_actions[0], action.numpy()[..., None], -1).all()
         assert np.isfinite(log_prob).all()
 
@@ -222,52 +225,3 @@ def test_the_same_seed_trains_the_same_weights_to_the_bit():
     first, again, other = result.stdout.split()
     assert first == again
     assert first != other
-
-
-class _TwoSteps:
-    """A cooperative game of two moves: both must play what only their own observation names, first and then again.
-
-    Half the reward is for the first move, half for a second move that fits a right first one.
-    """
-
-    right = np.array([[2, 0], [1, 2]])  # by move and agent
-
-    def __init__(self, num_envs: int) -> None:
-        self._move = np.zeros(num_envs, int)
-        self._good = np.ones(num_envs, bool)
-
-    def observe(self) -> np.ndarray:
-        obs = np.zeros((len(self._move), 2, 4), np.float32)
-        for agent in range(2):
-            obs[np.arange(len(obs)), agent, 2 * self._move + agent] = 1
-        return obs
-
-    def step(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        self._good &= (action == self.right[self._move]).all(-1)
-        reward, ended = 0.5 * self._good, self._move == 1
-        self._good |= ended
-        self._move = 1 - self._move
-        return reward, ended
-
-
-def test_learns_a_cooperative_game():
-    config = _config(learner={"unroll_length": 8}, optimizer={"learning_rate": 5e-3}, loss={"entropy_cost": 0.1})
-    learner = Learner(config, SPEC, seed=1)
-    game = _TwoSteps(num_envs=32)
-    unroll = empty_unroll(SPEC, 8, 32)
-    unroll.avail_actions[:] = 1
-    unroll.obs[8] = game.observe()
-    for update in range(300):
-        for field in unroll:
-            field[0] = field[8]
-        for t in range(9):
-            if t > 0:
-                unroll.reward[t], unroll.terminated[t] = game.step(unroll.action[t - 1])
-                unroll.obs[t] = game.observe()
-            if t > 0 or update == 0:
-                output = learner.policy_step(unroll.obs[t], unroll.avail_actions[t], np.array([update, t]))
-                unroll.action[t], unroll.log_prob[t] = output.action, output.log_prob
-        learner.train_step(unroll)
-    obs = np.eye(4, dtype=np.float32).reshape(2, 2, 4)  # by move and agent
-    np.testing.assert_array_equal(learner.greedy_step(obs, np.ones((2, 2, 3), np.uint8)), game.right)
-    assert unroll.reward[1:].mean() > 0.45
