@@ -52,6 +52,7 @@ def test_configuration_is_frozen():
         ("env.move_amount = 1.5\nenv.obs_pathing_grid = True", "env.obs_pathing_grid looks at whole cells"),
         ("loss.importance_weights = 'per_agent'", "needs one value per agent (network.critic_input = 'own_obs' or"),
         ("loss.mean_value = True", "needs one value per agent"),
+        ("loss.bootstrap_time_limit = True\nnetwork.critic_gru_units = 8", "needs a critic without memory"),
         ("loss.discount = @nothing", "--gin_param 'loss.discount = @nothing'"),
         ("loss.discount =", "--gin_param"),
     ],

@@ -12,21 +12,21 @@ from seed_matrace.evaluation.policy import TrainedPolicy, play
 from seed_matrace.learner.greedy import GreedyTeam
 from seed_matrace.learner.learner import Learner
 
-PARAMS = ["env.frame_stack=3", "network.policy_layers=(8,)", "network.critic_layers=(8,)", "learner.unroll_length=2"]
+PARAMS = ["network.policy_layers=(8,)", "network.critic_layers=(8,)", "learner.unroll_length=2"]
 
 
-@pytest.fixture(scope="module")
-def stacking():
-    """A learner whose policy sees stacks, and that policy as users get it."""
-    config, _, _ = load_config([], PARAMS)
+@pytest.fixture(scope="module", params=["env.frame_stack=3", "network.policy_gru_units=8"])
+def remembering(request):
+    """A learner whose policy sees stacks or is recurrent, and that policy as users get it."""
+    config, _, _ = load_config([], [*PARAMS, request.param])
     learner = Learner(config, env_spec(config.env), seed=3)
     spec = env_spec(dataclasses.replace(config.env, frame_stack=1))
     return learner, TrainedPolicy(learner, config, spec, env_steps=0)
 
 
-def test_policy_stacks_what_it_is_shown(stacking):
-    """It plays in plain environments as the learner does in stacking ones, in more than one chunk."""
-    learner, policy = stacking
+def test_policy_remembers_what_it_is_shown(remembering):
+    """It plays in plain environments as the learner does in its own, in more than one chunk."""
+    learner, policy = remembering
     config = policy.config
     expected = evaluate(
         lambda num_envs, first_env: make_vector_env(config.env, num_envs, 5, first_env), GreedyTeam(learner), 7
@@ -44,22 +44,22 @@ def test_policy_stacks_what_it_is_shown(stacking):
     np.testing.assert_array_equal(chunks.episode_return, expected.episode_return)
 
 
-def test_what_was_seen_before_the_episode_is_forgotten(stacking):
-    _, policy = stacking
+def test_what_was_seen_before_the_episode_is_forgotten(remembering):
+    _, policy = remembering
     rng = np.random.default_rng(0)
     obs = rng.normal(size=(6, 50, policy.spec.n_agents, policy.spec.obs_dim)).astype(np.float32)
     avail_actions = np.ones((50, policy.spec.n_agents, policy.spec.n_actions), np.uint8)
     never, start = np.zeros(50, np.bool_), np.ones(50, np.bool_)
     fresh = [policy.act(obs[t], avail_actions, start if t == 2 else never) for t in (2, 3, 4)]
     policy.act(obs[0], avail_actions, start)
-    remembering = policy.act(obs[2], avail_actions, never)
+    not_forgotten = policy.act(obs[2], avail_actions, never)
     again = [policy.act(obs[t], avail_actions, start if t == 2 else never) for t in (2, 3, 4)]
     np.testing.assert_array_equal(again, fresh)
-    assert (remembering != fresh[0]).any()
+    assert (not_forgotten != fresh[0]).any()
 
 
-def test_stacked_observations_are_refused(stacking):
-    _, policy = stacking
+def test_stacked_observations_are_refused(remembering):
+    _, policy = remembering
     n, o, a = policy.spec.n_agents, policy.spec.obs_dim, policy.spec.n_actions
     with pytest.raises(ValueError, match=rf"obs must have shape \(2, {n}, {o}\), not \(2, {n}, {3 * o}\)"):
         policy.act(np.zeros((2, n, 3 * o), np.float32), np.ones((2, n, a), np.uint8), np.ones(2, np.bool_))

@@ -1,5 +1,6 @@
 """Unrolls: overlap, bounded buffers, dropping."""
 
+import dataclasses
 import threading
 
 import numpy as np
@@ -31,7 +32,7 @@ class Group:
         for _ in range(steps):
             action = np.argmax(self.output.avail_actions, axis=-1).astype(np.int32)
             log_prob = np.full(action.shape, -float(self.appended), np.float32)
-            self.unrolls.append(self.number, self.output, PolicyOutput(action, log_prob), version=self.appended)
+            self.unrolls.append(self.number, self.output, PolicyOutput(action, log_prob, 5), version=self.appended)
             self.output = self.env.step(action)
             self.appended += 1
 
@@ -100,6 +101,20 @@ def test_dropping_forgets_the_unfinished_unroll_only(unrolls):
         unrolls.take(timeout_s=0).unroll.policy_version[:, 0], np.arange(SIZES.unroll_length + 1)
     )
     assert Unrolls(SPEC, SIZES).drop(0) == 0
+
+
+def test_dropping_forgets_what_networks_remember():
+    fields = {"with_last_action": True, "units_per_env": 2}
+    unrolls = Unrolls(SPEC, dataclasses.replace(SIZES, fields=fields))
+    groups = [Group(unrolls, 0), Group(unrolls, 1)]
+    for group in groups:
+        group.append(1)
+    unrolls.drop(0)
+    dropped, kept = (unrolls.memory(group.number, group.output) for group in groups)
+    assert (dropped.last_action == -1).all()
+    assert (kept.last_action >= 0).all()
+    assert (dropped.recurrent == 0).all()
+    assert (kept.recurrent == 5).all()
 
 
 def test_taking_waits_for_another_thread(unrolls):

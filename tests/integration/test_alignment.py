@@ -25,10 +25,12 @@ class SpellingPolicy:
         wanted = (obs[..., 2].astype(np.int32) + 1) % avail_actions.shape[-1]
         log_prob = -(obs[..., 0] * 1e4 + obs[..., 1] * 10 + obs[..., 2])
         self.version += 1
-        return PolicyOutput(wanted, log_prob.astype(np.float32))
+        return PolicyOutput(wanted, log_prob.astype(np.float32), obs[:, 0, 2:3] + 1)
 
 
-def collect(num_envs, groups, batch_size, batches, with_state=True, with_last_action=True, bootstrap=False):
+def collect(
+    num_envs, groups, batch_size, batches, with_state=True, with_last_action=True, bootstrap=False, gru_units=0
+):
     config, _, _ = load_config(
         [],
         [
@@ -39,6 +41,7 @@ def collect(num_envs, groups, batch_size, batches, with_state=True, with_last_ac
             f"network.critic_input='{'state' if with_state else 'joint_obs'}'",
             f"network.last_action={with_last_action}",
             f"loss.bootstrap_time_limit={bootstrap}",
+            f"network.critic_gru_units={gru_units}",
         ],
     )
     policy = SpellingPolicy()
@@ -119,6 +122,14 @@ def test_last_action_is_that_of_the_step_before_in_the_same_episode(num_envs, gr
         np.testing.assert_array_equal(batch.last_action[1:][same_episode], batch.action[:-1][same_episode])
 
 
+@pytest.mark.parametrize(("num_envs", "groups", "batch_size", "batches"), SIZES)
+def test_recurrent_state_is_what_the_step_before_in_the_same_episode_left(num_envs, groups, batch_size, batches):
+    taken, _ = collect(num_envs, groups, batch_size, batches, gru_units=1)
+    for batch in taken:
+        assert batch.recurrent.shape == (1, batch_size, 1)
+        np.testing.assert_array_equal(batch.recurrent[0, :, 0], batch.obs[0, :, 0, 2])
+
+
 def test_the_policy_sees_the_last_action_that_the_unroll_keeps():
     params = ["env.backend='counting'", "network.last_action=True", "learner.unroll_length=5", "learner.batch_size=4"]
     config, _, _ = load_config([], params)
@@ -159,6 +170,7 @@ def test_what_nobody_sees_is_left_out():
     assert taken[0].state.shape == (UNROLL_LENGTH + 1, 4, 0)
     assert taken[0].last_action.shape == (UNROLL_LENGTH + 1, 4, 0)
     assert taken[0].final_obs.size == taken[0].final_state.size == 0
+    assert taken[0].recurrent.shape == (1, 4, 0)
 
 
 def test_policy_version_is_that_of_the_step_which_chose_the_action():

@@ -19,6 +19,7 @@ TOTAL = 600  # env steps: 30 learner steps
 POINTS = np.random.default_rng(0).choice(130, size=20, replace=False).tolist()
 KILLS = [("counting" if index % 2 else "skirmish", point) for index, point in enumerate(sorted(POINTS))]
 KILLS += [("with memory", point) for point in (41, 83)]  # stacks, last actions, statistics, old weights, a schedule
+KILLS += [("recurrent", 59)]
 KINDS = {
     "counting": ["env.backend='counting'"],
     "skirmish": ["env.backend='skirmish'"],
@@ -26,6 +27,10 @@ KINDS = {
         *("env.backend='counting'", "network.critic_input='joint_obs_and_actions'", "network.last_action=True"),
         *("network.normalise_obs=True", "network.normalise_values=True", "optimizer.decay_env_steps=500"),
         *("learner.policy_lag=2", "env.frame_stack=3", "loss.bootstrap_time_limit=True"),
+    ],
+    "recurrent": [
+        *("env.backend='skirmish'", "network.critic_input='own_obs'", "network.share_policy=False"),
+        *("network.policy_gru_units=5", "network.critic_gru_units=6"),
     ],
 }
 
