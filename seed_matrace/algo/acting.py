@@ -74,6 +74,7 @@ class CompiledPolicy:
         obs = tf.TensorSpec([None, spec.n_agents, spec.obs_dim], tf.float32)
         avail_actions = tf.TensorSpec([None, spec.n_agents, spec.n_actions], tf.uint8)
         seed = tf.TensorSpec([2], tf.int64)
+
         def compiled(function: Callable[..., Any], *signature: tf.TensorSpec | None) -> Any:
             traced = tf.function(function, autograph=False, jit_compile=jit_compile or None)
             return traced.get_concrete_function(*signature)

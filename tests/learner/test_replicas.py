@@ -16,10 +16,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from seed_matrace.algo.recurrence import Past
 from seed_matrace.config import load_config
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.strategy import Devices, choose_devices
 from seed_matrace.specs import EnvSpec, empty_unroll
+from seed_matrace.types import Memory
 
 SPEC = EnvSpec(n_agents=3, n_actions=4, obs_dim=5, state_dim=6, episode_limit=10)
 STEPS, COLUMNS = 5, 8
@@ -32,7 +34,10 @@ NORMALISED = [*SHARED, "network.normalise_obs=True", "network.normalise_values=T
 VARIANTS = {
     "joint": SHARED,
     "state": [*NORMALISED, "network.critic_input='state'"],
-    "own": [*NORMALISED, "network.critic_input='own_obs'", "loss.importance_weights='per_agent'"],
+    "own": [
+        *(*NORMALISED, "network.critic_input='own_obs'", "loss.importance_weights='per_agent'"),
+        "network.policy_gru_units=4",
+    ],
 }
 # Not means over columns: replicas report the mean of what each sees in its own.
 OF_COLUMNS = ("V/target_std", "V/explained_variance", "policy/entropy_spread")
@@ -47,7 +52,7 @@ def _config(variant, *more):
 def _batch(config, number, columns=slice(None)):
     rng = np.random.default_rng(number)
     unroll = empty_unroll(SPEC, STEPS, COLUMNS, **config.network.unroll_fields)
-    for field in (unroll.obs, unroll.state, unroll.reward):
+    for field in (unroll.obs, unroll.state, unroll.reward, unroll.recurrent):
         field[:] = rng.normal(size=field.shape)
     # Replicas differ in how large what they see is: the mean of their variances is not the variance of all.
     unroll.obs[:] *= np.arange(1, COLUMNS + 1)[:, np.newaxis, np.newaxis]
@@ -159,10 +164,12 @@ def _check_copies(learner):
 
 def _check_acting(learner):
     """Log-probabilities of actions drawn; they must be those of the policy that is trained."""
-    batch = _batch(_config("joint"), 0)
-    action, log_prob = learner.policy_step(batch.obs[0], batch.avail_actions[0], np.array([1, 2]))
+    batch = _batch(_config("own"), 0)
+    memory = Memory(batch.last_action[0], batch.recurrent[0])
+    action, log_prob, _ = learner.policy_step(batch.obs[0], batch.avail_actions[0], np.array([1, 2]), memory)
     assert log_prob.device.endswith("CPU:3")
-    expected = tf.nn.log_softmax(learner.policy(batch.obs[0]))
+    past = Past.of_one_step(memory.recurrent[:, : learner.policy.state_dim])
+    expected = tf.nn.log_softmax(learner.policy(batch.obs[0], past=past))
     np.testing.assert_allclose(log_prob, tf.gather(expected, action, batch_dims=2), rtol=1e-4, atol=1e-5)
     return log_prob.numpy()
 
