@@ -189,8 +189,8 @@ class Config:
         """Checks what options of several sections mean together."""
         if self.loss.bootstrap_time_limit and self.network.critic_gru_units:
             raise ConfigError(
-                "loss.bootstrap_time_limit = True needs a critic without memory (network.critic_gru_units = 0): what an "
-                "episode showed last stands beside the steps of an unroll, where a recurrent critic does not come by"
+                "loss.bootstrap_time_limit = True needs a critic without memory (network.critic_gru_units = 0): what "
+                "an episode showed last stands beside the steps of an unroll, where a recurrent critic does not come by"
             )
         if not self.network.one_value_per_agent:
             wanted = {

@@ -155,7 +155,7 @@ def test_hidden_layers_multiply_in_bfloat16_and_the_last_in_float32(copies):
     assert outputs.dtype == tf.float32 and all(weight.dtype == tf.float32 for weight in mlp.trainable_variables)
     # Sums that are a hair apart may be rounded a step of bfloat16 apart.
     np.testing.assert_allclose(outputs, hidden @ mlp.kernels[-1].numpy(), atol=2e-2)
-    plain = Mlp([5, 8, 8, 2], np.random.default_rng(0), copies=copies)(x)
+    plain = Mlp([5, 8, 8, 2], np.random.default_rng(0), copies=copies)(x)[0]
     assert 1e-4 < np.abs(outputs - plain).max() < 0.1
 
 
