@@ -46,8 +46,10 @@ def read_scores(run_dir: str | Path, variant: str) -> dict[str, Score]:
     """The final score of a run, and its absolute one if that was played, by kind; none before an evaluation.
 
     Raises:
-      ValueError: ``eval/results.json`` is not that of one run.
+      ValueError: there is no such directory, or its ``eval/results.json`` is not that of one run.
     """
+    if not Path(run_dir).is_dir():
+        raise ValueError(f"{run_dir} is not a run directory: it does not exist")
     try:
         results = read_results(run_dir)
     except FileNotFoundError:

@@ -38,6 +38,11 @@ def test_scores_of_a_run_are_its_last_evaluation_and_its_absolute_metric(tmp_pat
     assert read_scores(tmp_path, "base") == {"final": final, "absolute": absolute}
 
 
+def test_a_mistyped_run_directory_is_said_to_be_missing(tmp_path):
+    with pytest.raises(ValueError, match="not a run directory: it does not exist"):
+        read_scores(tmp_path / "nope", "base")
+
+
 def test_results_of_several_runs_in_one_file_are_refused(tmp_path):
     ResultsWriter(tmp_path, backend="skirmish-1", map_name="3m", seed=7).append(0, 0.0, outcomes(1, 2))
     results = json.loads((tmp_path / RESULTS_FILE).read_text())
