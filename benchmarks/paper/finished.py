@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seed_matrace.config import Config
-from seed_matrace.evaluation.statistics import Estimate, estimate, iqm
+from seed_matrace.evaluation.statistics import estimate, iqm
 from seed_matrace.evaluation.sweep_record import read_sweep
 from seed_matrace.learner.metrics import RUN_FILE, read_run_info
 from seed_matrace.learner.run_directory import load_run_config
@@ -17,7 +18,7 @@ from seed_matrace.viewer.runs import Run, band, read_run
 
 LAST = 0.2  # share of a run that its score is taken from
 SOLVED = 0.8  # win rate of the sampling policy that counts as having learnt a map
-TAG = "eval/win_rate"
+GREEDY, SAMPLED = "eval/win_rate", "train/win_rate"  # battles of evaluation; battles of training
 
 
 class FinishedRun(NamedTuple):
@@ -34,27 +35,36 @@ def finished_runs(sweep_dir: str | Path) -> Iterator[FinishedRun]:
             yield FinishedRun(planned.variant, load_run_config(path)[0], read_run(path))
 
 
-def score(run: Run) -> float:
-    """Mean evaluated win rate over the last fifth of the run: one evaluation of 32 battles says too little."""
-    steps, values = run.curve(TAG)
+def score(run: Run, tag: str) -> float:
+    """Mean win rate over the last fifth of the run: one evaluation of 32 battles says too little."""
+    steps, values = run.curve(tag)
     return float(values[steps >= (1 - LAST) * steps[-1]].mean())
 
 
-def overall(runs: Sequence[Run]) -> Estimate:
-    """Interquartile mean of the runs' scores."""
-    return estimate(iqm, [np.array([score(run) for run in runs])], episodes=[0])
+def summary(runs: Sequence[Run]) -> dict[str, Any]:
+    """What the runs of one variant achieved: scores, and their interquartile mean with its interval."""
+    result: dict[str, Any] = {
+        "seeds": [run.seed for run in runs],
+        "env_steps": int(runs[0].reports[-1]["env_steps"]),
+        "solved_at": [at if math.isfinite(at := solved_at(run)) else None for run in runs],
+    }
+    for name, tag in (("greedy", GREEDY), ("sampled", SAMPLED)):
+        scores = [score(run, tag) for run in runs]
+        overall = estimate(iqm, [np.array(scores)], episodes=[0])
+        result[name] = {"scores": scores, "iqm": overall.value, "interval": overall.interval, "text": overall.figures()}
+    return result
 
 
 def solved_at(run: Run) -> float:
     """Env steps after which the sampling policy won 80% of its battles for the first time; infinite if never."""
-    steps, values = run.curve("train/win_rate")
+    steps, values = run.curve(SAMPLED)
     solved = steps[values >= SOLVED]
     return float(solved[0]) if len(solved) else float("inf")
 
 
-def draw_band(axes: Any, runs: Sequence[Run], label: str, style: dict[str, Any]) -> None:
-    """Interquartile mean and 95% interval of the evaluated win rate."""
-    spread = band([run.curve(TAG) for run in runs], "iqm")
+def draw_band(axes: Any, runs: Sequence[Run], tag: str, label: str, style: dict[str, Any]) -> None:
+    """Interquartile mean and 95% interval of a win rate against env steps."""
+    spread = band([run.curve(tag) for run in runs], "iqm")
     marks = {"markevery": max(1, len(spread.env_steps) // 8), "markersize": 4}
     axes.plot(spread.env_steps, spread.middle, label=label, **style, **marks)
     axes.fill_between(spread.env_steps, spread.low, spread.high, color=style["color"], alpha=0.2, linewidth=0)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from finished import draw_band, finished_runs, overall, score, solved_at
+from finished import GREEDY, draw_band, finished_runs, summary
 
 from seed_matrace.viewer.runs import Run
 from seed_matrace.viewer.style import EVAL_COLOUR, NEUTRAL_COLOUR, new_figure, save_figure, style_axes
@@ -37,9 +37,9 @@ def draw(groups: dict[str, list[Run]]) -> Any:
     figure = new_figure(2.6 * COLUMNS, 2.2 * rows + 0.5)
     panels = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).flat
     for axes, (name, runs) in zip(panels, groups.items(), strict=False):
-        draw_band(axes, runs, name, OURS)
+        draw_band(axes, runs, GREEDY, name, OURS)
         if runs is not first:
-            draw_band(axes, first, first_name, FIRST)
+            draw_band(axes, first, GREEDY, first_name, FIRST)
         axes.set(title=f"{name}, {len(runs)} seeds", ylim=(-0.02, 1.02))
         style_axes(axes, x_ticks=4)
     for axes in list(figure.axes)[len(groups) :]:
@@ -53,21 +53,13 @@ def main(sweep_dir: str, output: str) -> None:
     groups = read_groups(sweep_dir)
     if not groups:
         sys.exit(f"{sweep_dir} has no finished run yet")
-    results = {}
-    print("| variant | seeds | win rate | env steps until training won 80%, median |")
-    print("|---|---|---|---|")
-    for name, runs in groups.items():
-        estimate, solved = overall(runs), float(np.median([solved_at(run) for run in runs]))
-        results[name] = {
-            "seeds": [run.seed for run in runs],
-            "env_steps": int(runs[0].reports[-1]["env_steps"]),
-            "scores": [score(run) for run in runs],
-            "iqm": estimate.value,
-            "interval": estimate.interval,
-            "solved_at": [at if math.isfinite(at := solved_at(run)) else None for run in runs],
-        }
+    results = {name: summary(runs) for name, runs in groups.items()}
+    print("| variant | seeds | sampled | greedy | env steps until 80% were won in training, median |")
+    print("|---|---|---|---|---|")
+    for name, row in results.items():
+        solved = float(np.median([math.inf if at is None else at for at in row["solved_at"]]))
         when = f"{solved / 1e6:.2f}M" if math.isfinite(solved) else "not reached"
-        print(f"| {name} | {len(runs)} | {estimate.figures()} | {when} |")
+        print(f"| {name} | {len(row['seeds'])} | {row['sampled']['text']} | {row['greedy']['text']} | {when} |")
     Path(output).parent.mkdir(parents=True, exist_ok=True)
     Path(f"{output}.json").write_text(json.dumps(results, indent=1) + "\n")
     save_figure(draw(groups), f"{output}.png")
