@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from seed_matrace.transport.messages import Welcome
 
 LIVES_PER_SESSION = 1 << 16
 
 
+class Place(NamedTuple):
+    """Which of several hosts this is, from 0."""
+
+    number: int
+    hosts: int
+
+
+_ALONE = Place(0, 1)
+
+
 @dataclass(frozen=True)
 class GroupPlan:
-    """``num_groups`` groups of ``group_size`` environments, spread over ``num_actors`` actors."""
+    """``num_groups`` groups of ``group_size`` environments, spread over ``num_actors`` actors, on every host."""
 
     num_groups: int
     group_size: int
     num_actors: int
+    place: Place = _ALONE
 
     def groups_of(self, task_id: int) -> tuple[int, ...]:
         """Every num_actors-th group.
@@ -28,13 +40,15 @@ class GroupPlan:
         return tuple(range(task_id, self.num_groups, self.num_actors))
 
 
-def plan_groups(num_envs: int, num_actors: int, groups_per_actor: int) -> GroupPlan:
+def plan_groups(num_envs: int, num_actors: int, groups_per_actor: int, place: Place = _ALONE) -> GroupPlan:
     """Equal groups, at least ``groups_per_actor`` for each actor if ``num_envs`` allows.
 
     How environments are grouped decides batching, not learning: an environment plays the same in any group.
 
     Args:
+      num_envs: of this host.
       num_actors: 0 puts all environments into one group, for the one-process mode.
+      place: of this host among others; no two of them play alike.
 
     Raises:
       ValueError: more actors than environments.
@@ -43,7 +57,7 @@ def plan_groups(num_envs: int, num_actors: int, groups_per_actor: int) -> GroupP
         raise ValueError(f"{num_actors} actors for {num_envs} environments; lower --num_actors or raise run.num_envs")
     wanted = min(num_actors * groups_per_actor, num_envs)
     num_groups = next(count for count in range(max(wanted, 1), num_envs + 1) if num_envs % count == 0)
-    return GroupPlan(num_groups, num_envs // num_groups, max(num_actors, 1))
+    return GroupPlan(num_groups, num_envs // num_groups, max(num_actors, 1), place)
 
 
 class GroupTable:
@@ -58,8 +72,12 @@ class GroupTable:
     def assign(self, task_id: int) -> tuple[tuple[int, ...], Welcome]:
         """The groups of an actor and what to tell it; ValueError if there is no such actor."""
         groups = self._plan.groups_of(task_id)
-        num_envs = self._plan.num_groups * self._plan.group_size
-        first_envs = tuple(self._lives[group] * num_envs + group * self._plan.group_size for group in groups)
+        plan = self._plan
+        num_envs = plan.num_groups * plan.group_size
+        first_envs = tuple(
+            (self._lives[group] * plan.place.hosts + plan.place.number) * num_envs + group * plan.group_size
+            for group in groups
+        )
         for group in groups:
             self._lives[group] += 1
         return groups, Welcome(self._plan.group_size, first_envs, self._seed)

@@ -53,35 +53,42 @@ def train(options: TrainOptions, stop: threading.Event) -> None:
     Raises:
       ValueError: what makes the run impossible, before a file of an existing run is touched.
     """
-    from seed_matrace.learner.strategy import set_up_tensorflow  # TensorFlow takes seconds
+    from seed_matrace.learner.hosts import Hosts  # TensorFlow takes seconds
+    from seed_matrace.learner.strategy import set_up_tensorflow
 
     resuming = options.run_dir is not None and is_run_directory(Path(options.run_dir))
     config, *texts = _load(options, resuming)
     env_spec(config.env)  # an unknown map is said before a directory is made
-    plan = plan_groups(config.run.num_envs, options.num_actors, config.actor.groups_per_actor)
     devices = set_up_tensorflow(config, deterministic=options.num_actors == 0)
-    if devices.hosts > 1:
-        raise ValueError("a run is of one host: unset TF_CONFIG. Learner alone knows of several hosts")
+    hosts = Hosts(devices)
+    plan = plan_groups(
+        hosts.share_of(config).run.num_envs, options.num_actors, config.actor.groups_per_actor, hosts.place
+    )
     path = Path(options.run_dir or f"runs/{config.env.map_name}-{time.strftime('%Y%m%d-%H%M%S')}")
+    if not hosts.chief:
+        path, resuming = path / f"host_{hosts.place.number:03d}", False  # for what its actors need, and their logs
     with contextlib.closing(RunDirectory(path)) as directory:
         if resuming:
             directory.check_same_run(config)
-        seed = _seed(options, path, resuming)
+        seed = hosts.from_chief(_seed(options, path, resuming))
+        hosts.check_alike(str(config))
         directory.write_config(*texts)
-        write_run_info(
-            path,
-            backend=backend_name(config.env),
-            map_name=config.env.map_name,
-            seed=seed,
-            argv=sys.argv,
-            devices=devices.description,
-        )
+        if hosts.chief:
+            write_run_info(
+                path,
+                backend=backend_name(config.env),
+                map_name=config.env.map_name,
+                seed=seed,
+                argv=sys.argv,
+                devices=devices.description,
+            )
         print(_introduction(config, path, seed, options.num_actors, devices), flush=True)
         progress = _run(config, directory, seed, plan, options, devices, stop)
-        if progress.finished:
+        if hosts.chief and progress.finished:
             _play_absolute(config, path, seed)
             write_finished(path, progress.finished)
-    print(_conclusion(path, progress), flush=True)
+    if hosts.chief:
+        print(_conclusion(path, progress), flush=True)
 
 
 def _load(options: TrainOptions, resuming: bool) -> tuple[Config, str, str]:
@@ -119,6 +126,7 @@ def _run(
         run = TrainingRun(config, directory.path, seed, display, devices)
         if options.init_from and not run.resumed:
             display.note(run.start_from(Path(options.init_from)))
+        run.join_hosts()
         source = stack.enter_context(
             open_source(
                 run,

@@ -122,6 +122,18 @@ class Learner:
         }
         return trackables | ({"policy_lag": self.policy_lag} if self.policy_lag else {})
 
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """The variables of ``trackables``."""
+        modules: list[tf.Module] = [
+            self.policy,
+            self.critic,
+            self.entropy_cost,
+            *([self.policy_lag] if self.policy_lag else []),
+        ]
+        of_modules = [variable for module in modules for variable in module.variables]
+        return [*of_modules, *(variable.value for variable in self.optimizer.variables), self.learner_steps]
+
     def _compiled(self, team: Networks) -> CompiledPolicy:
         network = self._config.network
         return CompiledPolicy(

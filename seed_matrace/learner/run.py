@@ -25,6 +25,7 @@ from seed_matrace.inference.groups import GroupPlan
 from seed_matrace.learner.checkpoints import Checkpoints, load_arrays
 from seed_matrace.learner.divergence import check_loss
 from seed_matrace.learner.greedy import GreedyTeam
+from seed_matrace.learner.hosts import Hosts
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.metrics import MetricsWriter, ScalarMeans
 from seed_matrace.learner.sources import Acting, BatchSource, unroll_sizes
@@ -70,6 +71,7 @@ class TrainingRun:
     ) -> None:
         self.config = config
         self.learner = Learner(config, training_spec(config), seed, devices)
+        self._hosts = Hosts(devices or Devices())
         self.progress = Progress()
         self._run_dir = run_dir
         self._seed = seed
@@ -78,46 +80,59 @@ class TrainingRun:
         self._means = ScalarMeans()
         self._source_arrays: dict[str, np.ndarray] = {}
         self.resumed = self._restore()
-        self._writer = MetricsWriter(run_dir, self.progress.metrics_bytes if self.resumed else None)
-        self._results = ResultsWriter(
-            run_dir,
-            backend=backend_name(config.env),
-            map_name=config.env.map_name,
-            seed=seed,
-            resume_env_steps=self.progress.env_steps if self.resumed else None,
-        )
+        if self._hosts.chief:
+            self._writer = MetricsWriter(run_dir, self.progress.metrics_bytes if self.resumed else None)
+            self._results = ResultsWriter(
+                run_dir,
+                backend=backend_name(config.env),
+                map_name=config.env.map_name,
+                seed=seed,
+                resume_env_steps=self.progress.env_steps if self.resumed else None,
+            )
         self._rates = _Rates(self.progress)
 
     @property
     def acting(self) -> Acting:
         """What a batch source needs to act for this run."""
         return Acting(
-            self.config,
+            self._hosts.share_of(self.config),
             self.learner.policy_step,
             policy_version=lambda: max(self.progress.learner_steps - self.config.learner.policy_lag, 0),
             seed=self._seed,
             session=self.progress.session,
             resume=self._source_arrays,
+            host=self._hosts.place.number,
         )
 
     def start_from(self, run_dir: Path) -> str:
         """Takes over another run's best weights, as ``warm_start.start_from`` says."""
         return start_from(self.learner, run_dir)
 
+    def join_hosts(self) -> None:
+        """Begins where the first of several hosts begins; to be called before its batches are asked for."""
+        for counter in ("env_steps", "learner_steps", "session"):
+            setattr(self.progress, counter, self._hosts.from_chief(getattr(self.progress, counter)))
+        self._hosts.copy_weights(self.learner)
+
     def train(self, source: BatchSource, stop: threading.Event) -> Progress:
         """Trains until the budget is used, the target is reached or ``stop`` is set; leaves a checkpoint behind."""
         if not self.progress.env_steps:
             self._evaluate()
-        while not self.progress.finished and not stop.is_set():
-            batch = self._next_batch(source)
-            if batch is None:
-                continue
+        while (batch := self._agreed_batch(source, stop)) is not None:
             self._train_step(batch)
             source.release(batch)
             self._do_what_is_due(source)
         self._save("step", source)
-        self._writer.close()
+        if self._hosts.chief:
+            self._writer.close()
         return self.progress
+
+    def _agreed_batch(self, source: BatchSource, stop: threading.Event) -> Unroll | None:
+        """The next batch, or None when the run is over on any host: each asks once for each learner step."""
+        batch = None
+        while batch is None and not self.progress.finished and not stop.is_set():
+            batch = self._next_batch(source)
+        return None if self._hosts.any(batch is None) else batch
 
     def _next_batch(self, source: BatchSource) -> Unroll | None:
         started = time.monotonic()
@@ -136,7 +151,7 @@ class TrainingRun:
             run_dir=self._run_dir,
         )
         self._means.add({**scalars, "perf/policy_lag_mean": float(lag.mean()), "perf/policy_lag_max": float(lag.max())})
-        self.progress.env_steps += lag.size
+        self.progress.env_steps += lag.size * self._hosts.count
         self.progress.learner_steps += 1
 
     def _do_what_is_due(self, source: BatchSource) -> None:
@@ -178,6 +193,8 @@ class TrainingRun:
         self._write(scalars)
 
     def _evaluate(self) -> None:
+        if not self._hosts.chief:
+            return
         episodes = self.config.evaluation.episodes
         first_battle = self.progress.evaluations * episodes  # no battle is played in two evaluations
         stats = evaluate_greedily(self.learner, self.config, episodes, seed=self._seed, first_battle=first_battle)
@@ -207,10 +224,13 @@ class TrainingRun:
 
     def _write(self, scalars: Mapping[str, float]) -> None:
         self.progress.wall_s = self._rates.wall_s()
-        self._writer.write(self.progress.env_steps, self.progress.wall_s, self.progress.learner_steps, scalars)
+        if self._hosts.chief:
+            self._writer.write(self.progress.env_steps, self.progress.wall_s, self.progress.learner_steps, scalars)
         self._reporter.update({"env_steps": self.progress.env_steps, **scalars})
 
     def _save(self, kind: str, source: BatchSource | None = None) -> None:
+        if not self._hosts.chief:
+            return
         self.progress.metrics_bytes = self._writer.position
         self.progress.wall_s = self._rates.wall_s()
         self.progress.means = self._means.state()

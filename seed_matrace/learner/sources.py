@@ -22,6 +22,7 @@ from seed_matrace.transport.shared_memory import SharedMemoryServer
 from seed_matrace.types import Unroll, flatten
 
 _BATCH_TIMEOUT_S = 0.5
+_SEEDS_OF_A_HOST = 1 << 20
 
 
 class BatchSource(Protocol):
@@ -69,6 +70,7 @@ class Acting:
     seed: int
     session: int  # how often the run was resumed
     resume: Mapping[str, np.ndarray]  # what a checkpoint kept of its source
+    host: int = 0  # every host acts with random numbers of its own
 
     def make_parts(self, plan: GroupPlan) -> tuple[Unrolls, Batcher, Inference]:
         """The parts that every source is made of."""
@@ -76,7 +78,11 @@ class Acting:
         unrolls = Unrolls(spec, sizes)
         batcher = Batcher(unrolls, spec, self.config.learner.batch_size, sizes)
         policy = VersionedPolicy(self.policy_step, self.policy_version)
-        return unrolls, batcher, Inference(policy, unrolls, spec, plan, seed=self.seed + self.session)
+        return (
+            unrolls,
+            batcher,
+            Inference(policy, unrolls, spec, plan, seed=self.seed + self.session + self.host * _SEEDS_OF_A_HOST),
+        )
 
 
 class LockstepSource:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -174,6 +176,9 @@ def _multi_worker(config: LearnerConfig) -> Devices:
         )
     cluster = parse_cluster(os.environ["TF_CONFIG"])
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    if threading.current_thread() is threading.main_thread():
+        # TensorFlow has put a handler of its own there, after which SIGTERM ends nothing.
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
     replicas = strategy.num_replicas_in_sync
     if config.batch_size % replicas:
         raise ValueError(_indivisible(config, replicas))

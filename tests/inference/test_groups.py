@@ -1,8 +1,10 @@
 """Environments into groups, groups to actors."""
 
+import itertools
+
 import pytest
 
-from seed_matrace.inference.groups import GroupTable, plan_groups
+from seed_matrace.inference.groups import GroupTable, Place, plan_groups
 
 
 @pytest.mark.parametrize(
@@ -26,9 +28,9 @@ def test_more_actors_than_environments_is_an_error():
 
 
 def test_random_streams_are_never_given_twice():
-    plan = plan_groups(32, 2, 2)
+    plans = [plan_groups(32, 2, 2, Place(number, 3)) for number in range(3)]  # of three hosts
     streams = []
-    for session in (0, 1):
+    for plan, session in itertools.product(plans, (0, 1)):
         table = GroupTable(plan, seed=0, session=session)
         for task_id in (0, 1, 0, 0, 1):
             _, welcome = table.assign(task_id)

@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -47,7 +48,7 @@ def loaded(statements: str, *names: str) -> list[str]:
     return ast.literal_eval(result.stdout.splitlines()[-1])
 
 
-def start(*args: object) -> subprocess.Popen[str]:
+def start(*args: object, **environment: str) -> subprocess.Popen[str]:
     """Starts the program in a process group of its own."""
     return subprocess.Popen(
         command(*args),
@@ -55,7 +56,7 @@ def start(*args: object) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        env=_environment(),
+        env={**_environment(), **environment},
     )
 
 
@@ -108,6 +109,18 @@ def processes_where(fits: Callable[[list[str]], bool]) -> list[int]:
         if fits(words):
             found.append(int(path.parent.name))
     return found
+
+
+def tasks(count: int) -> list[str]:
+    """TF_CONFIG of each of so many hosts, all of which are this machine."""
+    sockets = [socket.create_server(("localhost", 0)) for _ in range(count)]
+    workers = [f"localhost:{server.getsockname()[1]}" for server in sockets]
+    for server in sockets:
+        server.close()
+    return [
+        json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}})
+        for index in range(count)
+    ]
 
 
 def wait_until(condition: Callable[[], object], what: str, timeout_s: float = 90) -> None:

@@ -5,9 +5,7 @@ own, which run this file, and compared with one device in the process of the tes
 """
 
 import functools
-import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from processes import tasks
 
 from seed_matrace.algo.recurrence import Past
 from seed_matrace.config import load_config
@@ -41,6 +40,9 @@ VARIANTS = {
 }
 # Not means over columns: replicas report the mean of what each sees in its own.
 OF_COLUMNS = ("V/target_std", "V/explained_variance", "policy/entropy_spread")
+
+
+_PYTHONPATH = os.pathsep.join([str(Path(__file__).parents[2]), str(Path(__file__).parents[1] / "integration")])
 
 
 def _config(variant, *more):
@@ -94,7 +96,7 @@ def _start(role, folder, **environment):
         stderr=subprocess.STDOUT,
         text=True,
         cwd=Path(__file__).parents[2],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment},
+        env={**os.environ, "PYTHONPATH": _PYTHONPATH, **environment},
     )
 
 
@@ -175,9 +177,7 @@ def _check_acting(learner):
 
 
 def test_hosts_do_the_step_of_one_device(tmp_path):
-    workers = [f"localhost:{port}" for port in _free_ports(2)]
-    tasks = [{"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}} for index in range(2)]
-    processes = [_start("host", tmp_path, TF_CONFIG=json.dumps(task)) for task in tasks]
+    processes = [_start("host", tmp_path, TF_CONFIG=task) for task in tasks(2)]
     for process in processes:
         _finish(process)
     expected = _one_device("state")
@@ -193,14 +193,6 @@ def _train_host(folder):
     own = slice(devices.host * COLUMNS // 2, (devices.host + 1) * COLUMNS // 2)
     _, changed = _train("state", devices, own)
     np.savez(folder / f"host-{devices.host}.npz", **changed)
-
-
-def _free_ports(count):
-    sockets = [socket.create_server(("localhost", 0)) for _ in range(count)]
-    ports = [server.getsockname()[1] for server in sockets]
-    for server in sockets:
-        server.close()
-    return ports
 
 
 if __name__ == "__main__":
