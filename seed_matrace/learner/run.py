@@ -21,14 +21,13 @@ from seed_matrace.config import Config
 from seed_matrace.envs.registry import backend_name, make_vector_env, training_spec
 from seed_matrace.evaluation.episodes import evaluate, summarise
 from seed_matrace.evaluation.results import ResultsWriter
-from seed_matrace.inference.groups import GroupPlan
 from seed_matrace.learner.checkpoints import Checkpoints, load_arrays
 from seed_matrace.learner.divergence import check_loss
 from seed_matrace.learner.greedy import GreedyTeam
 from seed_matrace.learner.hosts import Hosts
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.metrics import MetricsWriter, ScalarMeans
-from seed_matrace.learner.sources import Acting, BatchSource, unroll_sizes
+from seed_matrace.learner.sources import Acting, BatchSource
 from seed_matrace.learner.strategy import Devices
 from seed_matrace.learner.warm_start import start_from
 from seed_matrace.types import EpisodeStats, Unroll
@@ -299,18 +298,3 @@ def evaluate_greedily(
         GreedyTeam(learner),
         episodes,
     )
-
-
-def check_memory(config: Config, plan: GroupPlan) -> None:
-    """Raises ValueError if the unrolls and batches of a run would not fit into this machine's free memory."""
-    sizes, spec = unroll_sizes(config, plan), training_spec(config)
-    per_env_step = sizes.memory_bytes(spec) / (plan.num_groups * (1 + sizes.queued) * plan.group_size)
-    batches = 4 * per_env_step * config.learner.batch_size  # two under way, and about as much again in the train step
-    needed = sizes.memory_bytes(spec) + batches
-    free = psutil.virtual_memory().available
-    if needed > free:
-        raise ValueError(
-            f"this run needs about {needed / 1e9:.1f} GB for its unrolls and {free / 1e9:.1f} GB is free; lower "
-            f"run.num_envs ({config.run.num_envs}), learner.unroll_length ({config.learner.unroll_length}) or "
-            f"learner.batch_size ({config.learner.batch_size})"
-        )

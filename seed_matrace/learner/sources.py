@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import psutil
 
 from seed_matrace.config import Config
 from seed_matrace.envs.base import VectorEnv
@@ -58,6 +59,21 @@ def unroll_sizes(config: Config, plan: GroupPlan) -> UnrollSizes:
         queued=config.learner.queued_unrolls,
         fields=config.network.unroll_fields,
     )
+
+
+def check_memory(config: Config, plan: GroupPlan) -> None:
+    """Raises ValueError if the unrolls and batches of a run would not fit into this machine's free memory."""
+    sizes, spec = unroll_sizes(config, plan), training_spec(config)
+    per_env_step = sizes.memory_bytes(spec) / (plan.num_groups * (1 + sizes.queued) * plan.group_size)
+    batches = 4 * per_env_step * config.learner.batch_size  # two under way, and about as much again in the train step
+    needed = sizes.memory_bytes(spec) + batches
+    free = psutil.virtual_memory().available
+    if needed > free:
+        raise ValueError(
+            f"this run needs about {needed / 1e9:.1f} GB for its unrolls and {free / 1e9:.1f} GB is free; lower "
+            f"run.num_envs ({config.run.num_envs}), learner.unroll_length ({config.learner.unroll_length}) or "
+            f"learner.batch_size ({config.learner.batch_size})"
+        )
 
 
 @dataclass(frozen=True)

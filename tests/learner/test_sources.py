@@ -5,7 +5,7 @@ import pytest
 
 from seed_matrace.config import load_config
 from seed_matrace.inference.groups import plan_groups
-from seed_matrace.learner.run import check_memory
+from seed_matrace.learner.sources import check_memory
 
 
 def check(*params: str) -> None:
