@@ -38,7 +38,6 @@ def test_every_command_has_help_with_an_example(name, capsys):
         (["train", "--gin_file=maps/4m.gin"], "maps/3m.gin"),
         (["train", "--gin_param=los.discount=1"], "near: loss.discount"),
         (["train", "--gin_param=env.map_name='9m'"], "8m"),
-        (["train", "--num_actors=500"], "500 actors for 128 environments"),
         (["actor"], "--server_address is needed"),
         (["actor", "--server_address=tcp:1"], "unix:/path"),
         (["learner"], "--server_address is needed"),
@@ -63,6 +62,7 @@ def test_mistake_is_one_sentence_and_exit_code_2(args, said, tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("args", "said"),
     [
+        (["train", "--num_actors=500"], "500 actors for 128 environments"),
         (["train", "--run_dir=/proc/nowhere"], "cannot write to run directory /proc/nowhere"),
         (["train", "--run_dir=RUN", "--gin_param=run.num_envs=100000000"], "lower run.num_envs"),
     ],
