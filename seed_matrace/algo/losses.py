@@ -98,7 +98,7 @@ def matrace_loss(
     total, losses = _total(taken, errors / scale, targets.pg_advantages / scale, entropy_cost, config)
     metrics = {
         **losses,
-        "policy/entropy_spread": _entropy_spread(taken.agents_entropy),
+        **_entropy_metrics(taken.agents_entropy),
         "V/value_mean": tf.reduce_mean(values),
         **_critic_metrics(targets.vs, errors),
         **_ratio_metrics(log_rhos, not_ended, config),
@@ -228,10 +228,11 @@ def _check_config(config: LossConfig, per_agent: bool) -> None:
         )
 
 
-def _entropy_spread(entropies: Tensor) -> Tensor:
-    """Largest minus smallest of the agents' mean entropies; float32 [T, B, N] to a scalar."""
+def _entropy_metrics(entropies: Tensor) -> dict[str, Tensor]:
+    """Every agent's mean entropy, and the largest minus the smallest of them; from float32 [T, B, N]."""
     of_agents = tf.reduce_mean(entropies, axis=[0, 1])
-    return tf.reduce_max(of_agents) - tf.reduce_min(of_agents)
+    each = {f"policy/entropy_agent_{agent}": entropy for agent, entropy in enumerate(tf.unstack(of_agents))}
+    return {**each, "policy/entropy_spread": tf.reduce_max(of_agents) - tf.reduce_min(of_agents)}
 
 
 def _critic_metrics(targets: Tensor, errors: Tensor) -> dict[str, Tensor]:

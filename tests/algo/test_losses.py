@@ -279,6 +279,7 @@ def test_every_metric_is_there():
     assert set(_loss(unroll, logits, values).metrics) == {
         *("losses/policy", "losses/V", "losses/entropy", "losses/total"),
         *("policy/entropy", "policy/entropy_cost", "policy/entropy_spread", "policy/kl"),
+        *(f"policy/entropy_agent_{agent}" for agent in range(logits.shape[2])),
         *("V/value_mean", "V/target_std", "V/explained_variance"),
         *("IS/rho_mean", "IS/rho_max", "IS/clipped_fraction"),
         *("IS/c_mean", "IS/c_clipped_fraction", "IS/trace_length"),

@@ -79,6 +79,8 @@ def test_each_agent_has_its_own_targets_and_the_loss_is_their_mean(weights, mean
     np.testing.assert_allclose(metrics["losses/V"], np.mean(value_losses), rtol=1e-4)
     np.testing.assert_allclose(metrics["policy/entropy"], entropies.mean(), rtol=1e-4)
     np.testing.assert_allclose(metrics["policy/entropy_spread"], np.ptp(entropies), rtol=1e-4)
+    for agent in range(AGENTS):
+        np.testing.assert_allclose(metrics[f"policy/entropy_agent_{agent}"], entropies[agent], rtol=1e-4)
 
 
 def test_with_equal_values_and_joint_ratios_one_value_per_agent_is_the_central_critic():
