@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from finished import GREEDY, draw_band, finished_runs, summary
+from finished import SAMPLED, draw_band, finished_runs, summary
 
 from seed_matrace.viewer.runs import Run
 from seed_matrace.viewer.style import EVAL_COLOUR, NEUTRAL_COLOUR, new_figure, save_figure, style_axes
@@ -37,15 +37,15 @@ def draw(groups: dict[str, list[Run]]) -> Any:
     figure = new_figure(2.6 * COLUMNS, 2.2 * rows + 0.5)
     panels = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).flat
     for axes, (name, runs) in zip(panels, groups.items(), strict=False):
-        draw_band(axes, runs, GREEDY, name, OURS)
+        draw_band(axes, runs, SAMPLED, name, OURS)
         if runs is not first:
-            draw_band(axes, first, GREEDY, first_name, FIRST)
+            draw_band(axes, first, SAMPLED, first_name, FIRST)
         axes.set(title=f"{name}, {len(runs)} seeds", ylim=(-0.02, 1.02))
         style_axes(axes, x_ticks=4)
     for axes in list(figure.axes)[len(groups) :]:
         axes.set_visible(False)
-    title = f"{first[0].map_name} on {first[0].backend}: evaluated win rate against env steps, IQM and 95% interval; "
-    figure.suptitle(f"{title}dashed: {first_name}", fontsize=11)
+    what = "win rate of the sampling policy against env steps, IQM and 95% interval"
+    figure.suptitle(f"{first[0].map_name} on {first[0].backend}: {what}; dashed: {first_name}", fontsize=11)
     return figure
 
 
