@@ -33,9 +33,10 @@ def read_groups(sweep_dir: str) -> dict[str, list[Run]]:
 
 def draw(groups: dict[str, list[Run]]) -> Any:
     first_name, first = next(iter(groups.items()))
-    rows = math.ceil(len(groups) / COLUMNS)
-    figure = new_figure(2.6 * COLUMNS, 2.2 * rows + 0.5)
-    panels = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).flat
+    columns = min(COLUMNS, len(groups))
+    rows = math.ceil(len(groups) / columns)
+    figure = new_figure(max(2.6 * columns, 8), 2.2 * rows + 0.5)
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat
     for axes, (name, runs) in zip(panels, groups.items(), strict=False):
         draw_band(axes, runs, SAMPLED, name, OURS)
         if runs is not first:
