@@ -45,8 +45,8 @@ def draw(groups: dict[str, list[Run]]) -> Any:
         style_axes(axes, x_ticks=4)
     for axes in list(figure.axes)[len(groups) :]:
         axes.set_visible(False)
-    what = "win rate of the sampling policy against env steps, IQM and 95% interval"
-    figure.suptitle(f"{first[0].map_name} on {first[0].backend}: {what}; dashed: {first_name}", fontsize=11)
+    what = f"{first[0].map_name} on {first[0].backend}: win rate of the sampling policy against env steps"
+    figure.suptitle(f"{what}\nIQM and 95% interval; dashed: {first_name}", fontsize=11)
     return figure
 
 
