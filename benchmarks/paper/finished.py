@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from statistics import median
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -15,6 +18,8 @@ from seed_matrace.evaluation.sweep_record import read_sweep
 from seed_matrace.learner.metrics import RUN_FILE, read_run_info
 from seed_matrace.learner.run_directory import load_run_config
 from seed_matrace.viewer.runs import Run, band, read_run
+
+Key = TypeVar("Key")
 
 LAST = 0.2  # share of a run that its score is taken from
 SOLVED = 0.8  # win rate of the sampling policy that counts as having learnt a map
@@ -35,6 +40,21 @@ def finished_runs(sweep_dir: str | Path) -> Iterator[FinishedRun]:
             yield FinishedRun(planned.variant, load_run_config(path)[0], read_run(path))
 
 
+def grouped(sweep_dir: str | Path, key: Callable[[FinishedRun], Key]) -> dict[Key, list[Run]]:
+    """Finished runs by what sets them apart, in the sweep's order; ends the program where there is none."""
+    groups: dict[Key, list[Run]] = {}
+    for finished in finished_runs(sweep_dir):
+        groups.setdefault(key(finished), []).append(finished.run)
+    return groups or sys.exit(f"{sweep_dir} has no finished run yet")
+
+
+def save_results(results: Any, output: str | Path) -> None:
+    """Writes OUTPUT.json."""
+    path = Path(f"{output}.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(results, indent=1) + "\n")
+
+
 def score(run: Run, tag: str) -> float:
     """Mean win rate over the last fifth of the run: one evaluation of 32 battles says too little."""
     steps, values = run.curve(tag)
@@ -46,7 +66,7 @@ def summary(runs: Sequence[Run]) -> dict[str, Any]:
     result: dict[str, Any] = {
         "seeds": [run.seed for run in runs],
         "env_steps": int(runs[0].reports[-1]["env_steps"]),
-        "solved_at": [at if math.isfinite(at := solved_at(run)) else None for run in runs],
+        "solved_at": [solved_at(run) for run in runs],
     }
     for name, tag in (("greedy", GREEDY), ("sampled", SAMPLED)):
         scores = [score(run, tag) for run in runs]
@@ -55,11 +75,17 @@ def summary(runs: Sequence[Run]) -> dict[str, Any]:
     return result
 
 
-def solved_at(run: Run) -> float:
-    """Env steps after which the sampling policy won 80% of its battles for the first time; infinite if never."""
+def solved_at(run: Run) -> int | None:
+    """Env steps after which the sampling policy won 80% of its battles for the first time; None if it never did."""
     steps, values = run.curve(SAMPLED)
     solved = steps[values >= SOLVED]
-    return float(solved[0]) if len(solved) else float("inf")
+    return int(solved[0]) if len(solved) else None
+
+
+def solved_text(result: dict[str, Any]) -> str:
+    """Median over seeds of a summary's ``solved_at``, as 1.04M; a seed that never got there counts as the latest."""
+    middle = median(math.inf if at is None else at for at in result["solved_at"])
+    return f"{middle / 1e6:.2f}M" if math.isfinite(middle) else "not reached"
 
 
 def draw_band(axes: Any, runs: Sequence[Run], tag: str, label: str, style: dict[str, Any]) -> None:

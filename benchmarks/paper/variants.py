@@ -1,34 +1,25 @@
-"""Variants beside the first one of a sweep over one map.
+"""Variants beside the first one of a sweep, map by map.
 
     python benchmarks/paper/variants.py SWEEP docs/results/variants
 
-writes the .json, the .png (a panel for each variant) and, to standard output, the table.
+writes the .json, for each map a picture variants-MAP.png and, to standard output, the tables.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import sys
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-from finished import SAMPLED, draw_band, finished_runs, summary
+from finished import SAMPLED, SOLVED, draw_band, grouped, save_results, solved_text, summary
 
 from seed_matrace.viewer.runs import Run
 from seed_matrace.viewer.style import EVAL_COLOUR, NEUTRAL_COLOUR, new_figure, save_figure, style_axes
 
 COLUMNS = 5
+WON = 0.95  # a map that every seed of every variant wins this often does not tell them apart
 OURS: dict[str, Any] = {"color": EVAL_COLOUR, "linewidth": 1.8, "marker": "o"}
 FIRST: dict[str, Any] = {"color": NEUTRAL_COLOUR, "linewidth": 1.0, "linestyle": "--"}
-
-
-def read_groups(sweep_dir: str) -> dict[str, list[Run]]:
-    groups: dict[str, list[Run]] = {}
-    for variant, _, run in finished_runs(sweep_dir):
-        groups.setdefault(variant, []).append(run)
-    return groups
 
 
 def draw(groups: dict[str, list[Run]]) -> Any:
@@ -50,20 +41,26 @@ def draw(groups: dict[str, list[Run]]) -> Any:
     return figure
 
 
-def main(sweep_dir: str, output: str) -> None:
-    groups = read_groups(sweep_dir)
-    if not groups:
-        sys.exit(f"{sweep_dir} has no finished run yet")
-    results = {name: summary(runs) for name, runs in groups.items()}
-    print("| variant | seeds | sampled | greedy | env steps until 80% were won in training, median |")
+def print_table(results: dict[str, dict[str, Any]]) -> None:
+    print(f"| variant | seeds | sampled | greedy | env steps until {SOLVED:.0%} were won in training, median |")
     print("|---|---|---|---|---|")
     for name, row in results.items():
-        solved = float(np.median([math.inf if at is None else at for at in row["solved_at"]]))
-        when = f"{solved / 1e6:.2f}M" if math.isfinite(solved) else "not reached"
-        print(f"| {name} | {len(row['seeds'])} | {row['sampled']['text']} | {row['greedy']['text']} | {when} |")
-    Path(output).parent.mkdir(parents=True, exist_ok=True)
-    Path(f"{output}.json").write_text(json.dumps(results, indent=1) + "\n")
-    save_figure(draw(groups), f"{output}.png")
+        scores = f"{row['sampled']['text']} | {row['greedy']['text']}"
+        print(f"| {name} | {len(row['seeds'])} | {scores} | {solved_text(row)} |")
+    if all(score >= WON for row in results.values() for score in row["greedy"]["scores"]):
+        print(f"\n**Not separated by this map**: every seed of every variant wins at least {WON:.0%}, greedily.")
+
+
+def main(sweep_dir: str, output: str) -> None:
+    groups = grouped(sweep_dir, lambda finished: (finished.run.map_name, finished.variant))
+    results: dict[str, dict[str, Any]] = {}
+    for map_name in dict.fromkeys(of for of, _ in groups):
+        here = {variant: runs for (of, variant), runs in groups.items() if of == map_name}
+        results[map_name] = {variant: summary(runs) for variant, runs in here.items()}
+        save_figure(draw(here), f"{output}-{map_name}.png")
+        print(f"\n### {map_name}\n")
+        print_table(results[map_name])
+    save_results(results, output)
 
 
 if __name__ == "__main__":

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from seed_matrace.algo.layer_norm import normalised_relu
 from seed_matrace.algo.recurrence import Gru, Past
 
 Tensor = Any
-
-_LAYER_NORM_EPSILON = 1e-3  # that of Keras, as in the public code
 
 
 class Mlp(tf.Module):
@@ -89,16 +88,11 @@ class Mlp(tf.Module):
             if self.gru is not None and i == last - 1:
                 x, state = self.gru(x, past)
             elif i < last:
-                x = tf.nn.relu(self._normalise(x, i) if self._layer_norm else x)
+                x = normalised_relu(x, self.gains[i], self.offsets[i]) if self._layer_norm else tf.nn.relu(x)
             if i < last:
                 multiply = self.product if i + 1 < last else tf.matmul
                 x = multiply(x, self.kernels[i + 1])
         return x, state
-
-    def _normalise(self, x: Tensor, layer: int) -> Tensor:
-        mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
-        offset, gain = self.offsets[layer], self.gains[layer]
-        return tf.nn.batch_normalization(x, mean, variance, offset, gain, _LAYER_NORM_EPSILON)
 
     def rescale_outputs(self, *, factor: Tensor, shift: Tensor) -> None:
         """Changes the last layer so that every output y becomes factor * y + shift."""
