@@ -17,7 +17,7 @@ from seed_matrace.evaluation.statistics import estimate, iqm
 from seed_matrace.evaluation.sweep_record import read_sweep
 from seed_matrace.learner.metrics import RUN_FILE, read_run_info
 from seed_matrace.learner.run_directory import load_run_config
-from seed_matrace.viewer.runs import Run, band, read_run
+from seed_matrace.viewer.runs import Curve, Run, band, read_run
 
 Key = TypeVar("Key")
 
@@ -69,10 +69,14 @@ def summary(runs: Sequence[Run]) -> dict[str, Any]:
         "solved_at": [solved_at(run) for run in runs],
     }
     for name, tag in (("greedy", GREEDY), ("sampled", SAMPLED)):
-        scores = [score(run, tag) for run in runs]
-        overall = estimate(iqm, [np.array(scores)], episodes=[0])
-        result[name] = {"scores": scores, "iqm": overall.value, "interval": overall.interval, "text": overall.figures()}
+        result[name] = aggregate([score(run, tag) for run in runs])
     return result
+
+
+def aggregate(scores: Sequence[float]) -> dict[str, Any]:
+    """Scores of several seeds and their interquartile mean: as numbers, and as ``text`` for a table."""
+    overall = estimate(iqm, [np.array(scores)], episodes=[0])
+    return {"scores": scores, "iqm": overall.value, "interval": overall.interval, "text": overall.figures()}
 
 
 def solved_at(run: Run) -> int | None:
@@ -88,9 +92,14 @@ def solved_text(result: dict[str, Any]) -> str:
     return f"{middle / 1e6:.2f}M" if math.isfinite(middle) else "not reached"
 
 
-def draw_band(axes: Any, runs: Sequence[Run], tag: str, label: str, style: dict[str, Any]) -> None:
-    """Interquartile mean and 95% interval of a win rate against env steps."""
-    spread = band([run.curve(tag) for run in runs], "iqm")
+def draw_curves(axes: Any, curves: Sequence[Curve], label: str, style: dict[str, Any]) -> None:
+    """Interquartile mean and 95% interval of the curves of several seeds."""
+    spread = band(curves, "iqm")
     marks = {"markevery": max(1, len(spread.env_steps) // 8), "markersize": 4}
     axes.plot(spread.env_steps, spread.middle, label=label, **style, **marks)
     axes.fill_between(spread.env_steps, spread.low, spread.high, color=style["color"], alpha=0.2, linewidth=0)
+
+
+def sampled_curves(runs: Sequence[Run]) -> list[Curve]:
+    """Win rate in training against env steps."""
+    return [run.curve(SAMPLED) for run in runs]

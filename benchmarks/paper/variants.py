@@ -11,7 +11,7 @@ import math
 import sys
 from typing import Any
 
-from finished import SAMPLED, SOLVED, draw_band, grouped, save_results, solved_text, summary
+from finished import SOLVED, draw_curves, grouped, sampled_curves, save_results, solved_text, summary
 
 from seed_matrace.viewer.runs import Run
 from seed_matrace.viewer.style import EVAL_COLOUR, NEUTRAL_COLOUR, new_figure, save_figure, style_axes
@@ -29,9 +29,9 @@ def draw(groups: dict[str, list[Run]]) -> Any:
     figure = new_figure(max(2.6 * columns, 8), 2.2 * rows + 0.5)
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat
     for axes, (name, runs) in zip(panels, groups.items(), strict=False):
-        draw_band(axes, runs, SAMPLED, name, OURS)
+        draw_curves(axes, sampled_curves(runs), name, OURS)
         if runs is not first:
-            draw_band(axes, first, SAMPLED, first_name, FIRST)
+            draw_curves(axes, sampled_curves(first), first_name, FIRST)
         axes.set(title=f"{name}, {len(runs)} seeds", ylim=(-0.02, 1.02))
         style_axes(axes, x_ticks=4)
     for axes in list(figure.axes)[len(groups) :]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,38 @@ def read_results(run_dir: str | Path) -> dict[str, Any]:
       FileNotFoundError: the run has no evaluation yet.
     """
     return json.loads((Path(run_dir) / RESULTS_FILE).read_text())
+
+
+def only_run(results: dict[str, Any], run_dir: str | Path) -> tuple[list[str], dict[str, Any]]:
+    """The keys (environment, task, algorithm, run) of a run's file, and its entries by step.
+
+    Raises:
+      ValueError: the file holds several of them.
+    """
+    keys: list[str] = []
+    inner: dict[str, Any] = results
+    for level in ("environment", "task", "algorithm", "run"):
+        if len(inner) != 1:
+            raise ValueError(f"the results of {run_dir} hold {len(inner)} of what should be one {level}")
+        ((name, inner),) = inner.items()
+        keys.append(name)
+    return keys, inner
+
+
+def merge_results(runs: Iterable[tuple[str, str | Path]]) -> dict[str, Any]:
+    """The results of many runs in one, each under the name of its variant; runs without an evaluation are left out.
+
+    Args:
+      runs: name of the variant and run directory of each; commas in names become semicolons, as marl-eval allows none.
+    """
+    merged: dict[str, Any] = {}
+    for variant, run_dir in runs:
+        if not (Path(run_dir) / RESULTS_FILE).is_file():
+            continue
+        (environment, task, _, run_name), run = only_run(read_results(run_dir), run_dir)
+        algorithms = merged.setdefault(environment, {}).setdefault(task, {})
+        algorithms.setdefault(variant.replace(",", ";"), {})[run_name] = run
+    return merged
 
 
 def _outcomes(stats: EpisodeStats) -> dict[str, list]:

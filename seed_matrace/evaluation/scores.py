@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seed_matrace.evaluation.results import ABSOLUTE, read_results
+from seed_matrace.evaluation.results import ABSOLUTE, only_run, read_results
 from seed_matrace.evaluation.statistics import Estimate, Measure, Sample, estimate
 
 ENV_STEPS = "env_steps"
@@ -54,7 +54,7 @@ def read_scores(run_dir: str | Path, variant: str) -> dict[str, Score]:
         results = read_results(run_dir)
     except FileNotFoundError:
         return {}
-    environment, task, run_name, run = _only_run(results, Path(run_dir))
+    (environment, task, _, run_name), run = only_run(results, run_dir)
     steps = sorted((entry for name, entry in run.items() if name != ABSOLUTE), key=lambda entry: entry["step_count"])
     if not steps:
         return {}
@@ -76,18 +76,6 @@ def read_scores(run_dir: str | Path, variant: str) -> dict[str, Score]:
     if ABSOLUTE in run:
         scores["absolute"] = score(run[ABSOLUTE], "absolute")
     return scores
-
-
-def _only_run(results: dict[str, Any], run_dir: Path) -> tuple[str, str, str, dict[str, Any]]:
-    """(environment, task, run, its entries) of a results file, which must hold a single run."""
-    path: list[str] = []
-    inner: dict[str, Any] = results
-    for level in ("environment", "task", "algorithm", "run"):
-        if len(inner) != 1:
-            raise ValueError(f"the results of {run_dir} hold {len(inner)} of what should be one {level}")
-        ((name, inner),) = inner.items()
-        path.append(name)
-    return path[0], path[1], path[3], inner
 
 
 class ScoreTable:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seed_matrace.evaluation import statistics
+from seed_matrace.evaluation.results import merge_results
 from seed_matrace.evaluation.scores import Score, ScoreTable, read_scores
 from seed_matrace.evaluation.statistics import Estimate
 from seed_matrace.evaluation.sweep_record import SweepRun, read_sweep
@@ -36,9 +38,9 @@ class _Sweep:
 
 
 def write_report(sweep_dir: str | Path) -> Path:
-    """Writes ``report/report.md``, ``report/report.html`` and their pictures into the directory of a sweep.
+    """Writes ``report/report.md``, ``report/report.html``, their pictures and ``report/results.json`` for marl-eval.
 
-    Statistics hold finished runs alone, pictures all that were begun. The same sweep gives the same report.
+    Statistics and results hold finished runs alone, pictures all that were begun. The same sweep gives the same report.
 
     Returns:
       The HTML file, which needs no other.
@@ -52,6 +54,8 @@ def write_report(sweep_dir: str | Path) -> Path:
     title = f"Sweep {sweep.path.resolve().name}"
     blocks = list(_page(sweep, folder, title))
     (folder / "report.md").write_text(to_markdown(blocks, folder))
+    finished = ((run.variant, sweep.path / run.name) for run in sweep.planned if run in sweep.finished)
+    (folder / "results.json").write_text(json.dumps(merge_results(finished)))
     page = folder / "report.html"
     page.write_text(to_html(blocks, title))
     return page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -92,3 +93,18 @@ def test_page_escapes_what_html_and_markdown_read_otherwise(tmp_path):
 
 def test_plots_and_reports_do_not_load_tensorflow():
     assert not loaded("import seed_matrace.viewer.report, seed_matrace.viewer.plot", "tensorflow", "keras")
+
+
+def test_results_of_all_finished_runs_stand_in_one_file(make_sweep):
+    missing = "8m/entropy_cost=1.0/seed_2"
+    sweep_dir = make_sweep(maps=("3m", "8m"), grids=GRID, won=lambda run: run.seed, missing=[missing])
+    merged = json.loads((write_report(sweep_dir).parent / "results.json").read_text())
+    ((environment, tasks),) = merged.items()
+    assert environment == "smac-skirmish-1"
+    assert {task: set(algorithms) for task, algorithms in tasks.items()} == {
+        task: {"entropy_cost=0.1", "entropy_cost=1.0"} for task in ("3m", "8m")
+    }
+    assert sorted(tasks["3m"]["entropy_cost=1.0"]) == ["seed_0", "seed_1", "seed_2"]
+    assert sorted(tasks["8m"]["entropy_cost=1.0"]) == ["seed_0", "seed_1"]
+    last = list(tasks["3m"]["entropy_cost=0.1"]["seed_2"].values())[-1]
+    assert sum(last["win_rate"]) == 2
