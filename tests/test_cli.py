@@ -62,7 +62,7 @@ def test_mistake_is_one_sentence_and_exit_code_2(args, said, tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["train", "--num_actors=500"], "500 actors for 128 environments"),
+        (["train", "--num_actors=500"], "500 actors for 64 environments"),
         (["train", "--run_dir=/proc/nowhere"], "cannot write to run directory /proc/nowhere"),
         (["train", "--run_dir=RUN", "--gin_param=run.num_envs=100000000"], "lower run.num_envs"),
     ],
