@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from seed_matrace.types import EnvOutput, EpisodeStats, Memory, PolicyOutput, Unroll, flatten, unflatten
+from seed_matrace.types import FIELD_NAMES, EnvOutput, EpisodeStats, Memory, PolicyOutput, Unroll, flatten, unflatten
 
 ALIGNMENT = 64  # bytes: a cache line, and what TensorFlow asks of memory that it does not copy
 
@@ -41,10 +39,6 @@ class EnvSpec:
     state_dim: int
     episode_limit: int
     with_final: bool = False  # whether steps that end an episode also hold what it showed last
-
-    def digest(self) -> str:
-        """Short hash that two processes compare before they exchange arrays."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _array(dtype: type, *shape: int) -> ArraySpec:
@@ -124,8 +118,7 @@ def empty_env_output(spec: EnvSpec, num_envs: int) -> EnvOutput:
 
 def check_env_output(out: EnvOutput, spec: EnvSpec, num_envs: int) -> None:
     """Raises ValueError unless an environment of ``spec`` can write its steps into ``out``."""
-    names = flatten(EnvOutput(*EnvOutput._fields[:-1], episode=EpisodeStats(*EpisodeStats._fields)))
-    for name, array, want in zip(names, flatten(out), flatten(env_output_spec(spec, num_envs)), strict=True):
+    for name, array, want in zip(FIELD_NAMES, flatten(out), flatten(env_output_spec(spec, num_envs)), strict=True):
         if array.shape != want.shape or array.dtype != want.dtype:
             raise ValueError(f"out.{name} is {array.dtype} {array.shape}; {want.dtype} {want.shape} expected")
         if not (array.flags.c_contiguous and array.flags.writeable):

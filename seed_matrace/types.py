@@ -44,6 +44,11 @@ def flatten(output: EnvOutput) -> list[Array]:
     return [*of_every_step, *episode, final_obs, final_state]
 
 
+FIELD_NAMES: tuple[str, ...] = tuple(
+    flatten(EnvOutput(*EnvOutput._fields[:-1], episode=EpisodeStats(*EpisodeStats._fields)))
+)
+
+
 def unflatten(arrays: Sequence[Array]) -> EnvOutput:
     """The EnvOutput that ``flatten`` took apart."""
     first = len(EnvOutput._fields) - 3  # of the episode statistics

@@ -8,45 +8,48 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import closing
 
 from absl import logging
 
 from seed_matrace.config import Config
 from seed_matrace.envs.base import VectorEnv
-from seed_matrace.envs.registry import backend_name, make_training_env, training_spec
-from seed_matrace.transport.messages import Schema
-from seed_matrace.transport.shared_memory import SharedMemoryClient
+from seed_matrace.envs.registry import make_training_env
+from seed_matrace.transport.address import parse_address
+from seed_matrace.transport.carriers import Client, connect
+from seed_matrace.transport.messages import OccupiedError
+from seed_matrace.transport.schema import make_schema
+from seed_matrace.transport.security import Security
 
 _FIRST_RETRY_S = 0.1
 _LAST_RETRY_S = 10.0
+_NO_SECURITY = Security()
 
 MakeEnv = Callable[[int, int, int], VectorEnv]  # (num_envs, seed, first_env)
 
 
-def make_schema(config: Config) -> Schema:
-    """What this side of the connection is built for."""
-    return Schema(backend_name(config.env), config.env.map_name, training_spec(config))
-
-
-def run_actor(config: Config, address: str, task_id: int, *, reconnect_timeout_s: float) -> None:
+def run_actor(
+    config: Config, address: str, task_id: int, *, reconnect_timeout_s: float, security: Security = _NO_SECURITY
+) -> None:
     """Acts until no learner could be reached for ``reconnect_timeout_s``.
 
     Args:
-      address: "unix:/path" of the learner's socket.
+      address: of the learner, "unix:/path" or "host:port".
 
     Raises:
       RefusedError: the learner does not take this actor.
-      ValueError: malformed address.
+      ValueError: malformed address, or one that ``security`` does not do for.
     """
-    path = socket_path(address)
-    schema = make_schema(config)
+    place, schema = parse_address(address), make_schema(config)
+    been_connected = False
     last_contact = time.monotonic()
     retry_s = _FIRST_RETRY_S
     while True:
         try:
-            client = SharedMemoryClient(path, task_id, schema)
-        except OSError as error:
+            client = connect(place, task_id, schema, security)
+        except (OSError, OccupiedError) as error:
+            if isinstance(error, OccupiedError) and not been_connected:
+                raise
             if time.monotonic() - last_contact > reconnect_timeout_s:
                 logging.info("no learner at %s for %g s (%s): done", address, reconnect_timeout_s, error)
                 return
@@ -54,23 +57,16 @@ def run_actor(config: Config, address: str, task_id: int, *, reconnect_timeout_s
             time.sleep(retry_s * random.uniform(0.5, 1.0))  # jitter: many actors lose one learner together
             retry_s = min(2 * retry_s, _LAST_RETRY_S)
             continue
-        retry_s = _FIRST_RETRY_S
+        been_connected, retry_s = True, _FIRST_RETRY_S
         try:
-            _act(client, lambda *sizes: make_training_env(config, *sizes))
+            with closing(client):
+                _act(client, lambda *sizes: make_training_env(config, *sizes))
         except OSError as error:
             logging.info("lost the learner at %s (%s)", address, error)
         last_contact = time.monotonic()
 
 
-def socket_path(address: str) -> Path:
-    """The path in "unix:/path"; ValueError for anything else."""
-    scheme, _, path = address.partition(":")
-    if scheme != "unix" or not path:
-        raise ValueError(f"server address must look like unix:/path/to/socket, not {address!r}")
-    return Path(path)
-
-
-def _act(client: SharedMemoryClient, make_env: MakeEnv) -> None:
+def _act(client: Client, make_env: MakeEnv) -> None:
     """Plays over one connection until it breaks (OSError)."""
     welcome = client.welcome
     envs = [make_env(welcome.group_size, welcome.seed, first_env) for first_env in welcome.first_envs]
@@ -87,4 +83,3 @@ def _act(client: SharedMemoryClient, make_env: MakeEnv) -> None:
     finally:
         for env in envs:
             env.close()
-        client.close()

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import signal
 import sys
-from pathlib import Path
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from absl import flags, logging
 
 from seed_matrace.cli.command import Command, define_gin_flags, required
 from seed_matrace.cli.process import import_tensorflow, stop_on_signals
+
+if TYPE_CHECKING:
+    from seed_matrace.transport.address import Address
+    from seed_matrace.transport.security import Security
 
 
 def _define_train_flags(values: flags.FlagValues) -> None:
@@ -40,19 +45,32 @@ TRAIN = Command(
 def _define_standalone_learner_flags(values: flags.FlagValues) -> None:
     _define_learner_flags(values)
     flags.DEFINE_integer("num_actors", 1, "how many actors will connect", lower_bound=1, flag_values=values)
-    _define_address_flag(values)
+    flags.DEFINE_multi_string(
+        "server_address",
+        [],
+        "where to listen, unix:/path/to/socket for actors on this host or host:port for others (0.0.0.0:port: on all "
+        "networks); may be repeated",
+        flag_values=values,
+    )
+    _define_security_flags(values, cert="this learner's", ca="actors' certificates, if they must have one")
 
 
 def _learner(values: flags.FlagValues, _: list[str]) -> None:
-    from seed_matrace.actor.actor import socket_path
+    from seed_matrace.transport.address import parse_address
+    from seed_matrace.transport.security import check_learner
 
-    address = required(values, "server_address")
-    _run_learner(values, num_actors=values.num_actors, listen_at=socket_path(address))
+    addresses = [parse_address(text) for text in values.server_address]
+    if not addresses:
+        raise flags.Error("--server_address is needed")
+    security = _security(values)
+    for address in addresses:
+        check_learner(address, security)
+    _run_learner(values, num_actors=values.num_actors, listen_at=addresses, security=security)
 
 
 LEARNER = Command(
     "Runs a learner that actors started elsewhere connect to.",
-    "seed-matrace learner --gin_file=maps/8m.gin --num_actors=2 --server_address=unix:/tmp/learner.sock",
+    "seed-matrace learner --gin_file=maps/8m.gin --num_actors=2 --server_address=localhost:5555",
     _define_standalone_learner_flags,
     _learner,
 )
@@ -60,7 +78,10 @@ LEARNER = Command(
 
 def _define_actor_flags(values: flags.FlagValues) -> None:
     define_gin_flags(values)
-    _define_address_flag(values)
+    flags.DEFINE_string(
+        "server_address", None, "the learner's address, unix:/path/to/socket or host:port", flag_values=values
+    )
+    _define_security_flags(values, cert="this actor's, if the learner asks for one", ca="the learner's certificate")
     flags.DEFINE_integer("task_id", 0, "number of this actor, 0 to num_actors - 1", lower_bound=0, flag_values=values)
     flags.DEFINE_float(
         "reconnect_timeout_s", 600.0, "give up when no learner was there this long", lower_bound=0.0, flag_values=values
@@ -79,12 +100,13 @@ def _actor(values: flags.FlagValues, _: list[str]) -> None:
         required(values, "server_address"),
         values.task_id,
         reconnect_timeout_s=values.reconnect_timeout_s,
+        security=_security(values),
     )
 
 
 ACTOR = Command(
     "Steps environments for a learner; needs no TensorFlow.",
-    "seed-matrace actor --gin_file=maps/8m.gin --server_address=unix:/tmp/learner.sock --task_id=0",
+    "seed-matrace actor --gin_file=maps/8m.gin --server_address=localhost:5555 --task_id=0",
     _define_actor_flags,
     _actor,
 )
@@ -97,12 +119,38 @@ def _define_learner_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string("init_from", None, "run directory whose best weights to start from", flag_values=values)
 
 
-def _define_address_flag(values: flags.FlagValues) -> None:
-    flags.DEFINE_string("server_address", None, "the learner's socket, unix:/path/to/socket", flag_values=values)
+def _define_security_flags(values: flags.FlagValues, *, cert: str, ca: str) -> None:
+    """What a host:port needs; the token itself never stands on a command line, where others can read it."""
+    flags.DEFINE_string("tls_cert", None, f"certificate, PEM: {cert}", flag_values=values)
+    flags.DEFINE_string("tls_key", None, "private key of --tls_cert, PEM", flag_values=values)
+    flags.DEFINE_string("tls_ca", None, f"certificate, PEM, of who signs {ca}", flag_values=values)
+    flags.DEFINE_string(
+        "token_file", None, "file with the secret of learner and actors (or set SEED_MATRACE_TOKEN)", flag_values=values
+    )
+    flags.DEFINE_bool("insecure", False, "allow a network without TLS or without a token", flag_values=values)
 
 
-def _run_learner(values: flags.FlagValues, *, num_actors: int, listen_at: Path | None = None) -> None:
+def _security(values: flags.FlagValues) -> Security:
+    from seed_matrace.transport.security import Security, read_token
+
+    return Security(
+        tls_cert=values.tls_cert,
+        tls_key=values.tls_key,
+        tls_ca=values.tls_ca,
+        token=read_token(values.token_file),
+        insecure=values.insecure,
+    )
+
+
+def _run_learner(
+    values: flags.FlagValues,
+    *,
+    num_actors: int,
+    listen_at: Sequence[Address] = (),
+    security: Security | None = None,
+) -> None:
     from seed_matrace.launch.train import TrainOptions, train
+    from seed_matrace.transport.security import Security
 
     import_tensorflow()
     options = TrainOptions(
@@ -113,5 +161,6 @@ def _run_learner(values: flags.FlagValues, *, num_actors: int, listen_at: Path |
         init_from=values.init_from,
         num_actors=num_actors,
         listen_at=listen_at,
+        security=security or Security(),
     )
     train(options, stop_on_signals())

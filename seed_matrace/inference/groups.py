@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from seed_matrace.transport.messages import Welcome
+from seed_matrace.transport.server import Places
 
 LIVES_PER_SESSION = 1 << 16
 
@@ -28,6 +29,11 @@ class GroupPlan:
     group_size: int
     num_actors: int
     place: Place = _ALONE
+
+    @property
+    def places(self) -> Places:
+        """For the actors of this host."""
+        return Places(self.num_actors, -(-self.num_groups // self.num_actors), self.group_size)
 
     def groups_of(self, task_id: int) -> tuple[int, ...]:
         """Every num_actors-th group.

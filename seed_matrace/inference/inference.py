@@ -13,7 +13,7 @@ import numpy as np
 from seed_matrace.inference.groups import GroupPlan
 from seed_matrace.inference.unrolls import Unrolls
 from seed_matrace.specs import EnvSpec, empty_env_output
-from seed_matrace.transport.messages import Slot
+from seed_matrace.transport.slots import Slot
 from seed_matrace.types import EnvOutput, EpisodeStats, Memory, PolicyOutput, flatten, unflatten
 
 # (obs [B, N, O], avail_actions [B, N, A], seed int32 [2], memory of B environments, state [B, S]) -> PolicyOutput

@@ -9,7 +9,7 @@ from absl import logging
 
 from seed_matrace.inference.inference import Inference
 from seed_matrace.inference.unrolls import Unrolls
-from seed_matrace.transport.shared_memory import Event, Joined, Left, Ready, SharedMemoryServer
+from seed_matrace.transport.server import Event, Joined, Left, Ready, Server
 
 _IDLE_S = 1.0
 
@@ -20,9 +20,7 @@ class InferenceServer:
     Groups whose unrolls the learner has not taken yet stay unanswered: they wait, the others go on.
     """
 
-    def __init__(
-        self, transport: SharedMemoryServer, inference: Inference, unrolls: Unrolls, max_wait_ms: float
-    ) -> None:
+    def __init__(self, transport: Server, inference: Inference, unrolls: Unrolls, max_wait_ms: float) -> None:
         self.dropped_env_steps = 0
         self.error: BaseException | None = None
         self._transport = transport

@@ -49,7 +49,7 @@ def bench_inference(
     from seed_matrace.inference.unrolls import Unrolls
     from seed_matrace.learner.learner import Learner
     from seed_matrace.learner.sources import unroll_sizes
-    from seed_matrace.transport.messages import empty_slot
+    from seed_matrace.transport.slots import empty_slot
 
     plan = plan or plan_groups(config.run.num_envs, 1, config.actor.groups_per_actor)
     spec = training_spec(config)

@@ -26,12 +26,16 @@ from seed_matrace.learner.run_directory import (
     is_run_directory,
     load_run_config,
 )
+from seed_matrace.transport.address import Address
+from seed_matrace.transport.security import Security
 from seed_matrace.transport.shared_memory import MAX_SOCKET_PATH
 
 if TYPE_CHECKING:
     from seed_matrace.learner.run import Progress, TrainingRun
     from seed_matrace.learner.sources import BatchSource
     from seed_matrace.learner.strategy import Devices
+
+_NO_SECURITY = Security()
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,8 @@ class TrainOptions:
     seed: int | None = None
     init_from: str | None = None
     num_actors: int = 0  # 0 steps the environments in this process
-    listen_at: Path | None = None  # socket for actors that others start; None starts them here
+    listen_at: Sequence[Address] = ()  # for actors that others start; none: they are started here
+    security: Security = _NO_SECURITY  # of those that are ports
 
 
 def train(options: TrainOptions, stop: threading.Event) -> None:
@@ -136,6 +141,7 @@ def _run(
                 run_dir=directory.path,
                 note=display.note,
                 listen_at=options.listen_at,
+                security=options.security,
             )
         )
         return run.train(source, stop)
@@ -160,7 +166,8 @@ def open_source(
     num_actors: int,
     run_dir: Path,
     note: Callable[[str], None],
-    listen_at: Path | None = None,
+    listen_at: Sequence[Address] = (),
+    security: Security = _NO_SECURITY,
 ) -> Iterator[BatchSource]:
     """A run's batches: from ``num_actors`` actors started here, from others at ``listen_at``, or (0) from this process.
 
@@ -174,11 +181,13 @@ def open_source(
         if num_actors == 0:
             yield stack.enter_context(contextlib.closing(LockstepSource(run.acting, plan)))
             return
-        path = listen_at or stack.enter_context(_private_socket(run_dir))
-        source = stack.enter_context(contextlib.closing(ActorSource(run.acting, plan, path)))
-        if listen_at is None:
-            config_file = run_dir / OPERATIVE_CONFIG
-            stack.enter_context(LocalActors(num_actors, f"unix:{path}", config_file, run_dir / "logs", note))
+        if listen_at:
+            yield stack.enter_context(contextlib.closing(ActorSource(run.acting, plan, listen_at, security)))
+            return
+        path = stack.enter_context(_private_socket(run_dir))
+        source = stack.enter_context(contextlib.closing(ActorSource(run.acting, plan, [path])))
+        config_file = run_dir / OPERATIVE_CONFIG
+        stack.enter_context(LocalActors(num_actors, f"unix:{path}", config_file, run_dir / "logs", note))
         yield source
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -12,18 +11,23 @@ import psutil
 
 from seed_matrace.config import Config
 from seed_matrace.envs.base import VectorEnv
-from seed_matrace.envs.registry import backend_name, make_training_env, training_spec
+from seed_matrace.envs.registry import make_training_env, training_spec
 from seed_matrace.inference.groups import GroupPlan, GroupTable
 from seed_matrace.inference.inference import ActingCounts, Inference, PolicyStep, VersionedPolicy
 from seed_matrace.inference.server import InferenceServer
 from seed_matrace.inference.unrolls import Unrolls, UnrollSizes
 from seed_matrace.learner.batcher import Batcher, BatcherThread
-from seed_matrace.transport.messages import Schema, empty_slot
-from seed_matrace.transport.shared_memory import SharedMemoryServer
+from seed_matrace.transport.address import Address
+from seed_matrace.transport.carriers import listen
+from seed_matrace.transport.schema import make_schema
+from seed_matrace.transport.security import Security
+from seed_matrace.transport.server import Admission
+from seed_matrace.transport.slots import empty_slot
 from seed_matrace.types import Unroll, flatten
 
 _BATCH_TIMEOUT_S = 0.5
 _SEEDS_OF_A_HOST = 1 << 20
+_NO_SECURITY = Security()
 
 
 class BatchSource(Protocol):
@@ -164,13 +168,14 @@ class LockstepSource:
 class ActorSource:
     """Actors in other processes, served by an inference thread; a batcher thread assembles ahead."""
 
-    def __init__(self, acting: Acting, plan: GroupPlan, socket_path: Path) -> None:
-        """Listens at ``socket_path``; ValueError if another learner does."""
+    def __init__(
+        self, acting: Acting, plan: GroupPlan, addresses: Sequence[Address], security: Security = _NO_SECURITY
+    ) -> None:
+        """Listens at ``addresses``; ValueError if one of them cannot be had."""
         unrolls, batcher, self._inference = acting.make_parts(plan)
-        env = acting.config.env
-        schema = Schema(backend_name(env), env.map_name, training_spec(acting.config))
         table = GroupTable(plan, seed=acting.seed, session=acting.session)
-        transport = SharedMemoryServer(socket_path, schema, plan.group_size, table.assign)
+        admission = Admission(make_schema(acting.config), plan.places, table.assign)
+        transport = listen(addresses, admission, security)
         self._server = InferenceServer(transport, self._inference, unrolls, acting.config.inference.max_wait_ms)
         self._batcher = BatcherThread(batcher)
         self._server.start()

@@ -13,37 +13,18 @@ import os
 import selectors
 import socket
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from absl import logging
 
 from seed_matrace.transport import messages
-from seed_matrace.transport.messages import ProtocolError, Schema, Slot, Welcome
+from seed_matrace.transport.messages import ProtocolError, RefusedError, Welcome
+from seed_matrace.transport.schema import Schema
+from seed_matrace.transport.server import Admission, Event, Joined, Left, Ready, by_connection
+from seed_matrace.transport.slots import Slot, map_slots, slot_type
 
 MAX_SOCKET_PATH = 107  # bytes, sun_path of Linux without its terminating zero
-
-
-class Joined(NamedTuple):
-    task_id: int
-    groups: tuple[int, ...]
-
-
-class Ready(NamedTuple):
-    """The group's slot holds a step and waits for its actions."""
-
-    group: int
-
-
-class Left(NamedTuple):
-    task_id: int
-    groups: tuple[int, ...]
-    reason: str
-
-
-Event = Joined | Ready | Left
 
 
 @dataclass
@@ -57,41 +38,30 @@ class _Connection:
 
 
 class SharedMemoryServer:
-    """The learner's end: tells which groups are ready and answers them.
+    """The learner's end, a ``Server`` at the Unix socket ``path``; ``admission`` says who may join."""
 
-    Args:
-      path: of the Unix socket.
-      schema: what actors must agree with.
-      group_size: environments of one group.
-      assign: from the actor's task id to its groups (and the Welcome that says so), or ValueError with the reason.
-    """
-
-    def __init__(
-        self, path: Path, schema: Schema, group_size: int, assign: Callable[[int], tuple[tuple[int, ...], Welcome]]
-    ) -> None:
+    def __init__(self, path: Path, admission: Admission) -> None:
         self._path = path
-        self._schema = schema
-        self._group_size = group_size
-        self._assign = assign
+        self._admission = admission
         self._connections: dict[int, _Connection] = {}
         self._slots: dict[int, Slot] = {}
         self._owner: dict[int, _Connection] = {}
         self._listener = _listen(path)
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._selector = selectors.DefaultSelector()
+        self._selector = selectors.EpollSelector()
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         self._selector.register(self._wake_fd, selectors.EVENT_READ, self._drain_wake)
 
+    def fileno(self) -> int:
+        return self._selector.fileno()
+
     def slot(self, group: int) -> Slot:
-        """The arrays of a group that is ready. Its actor can still write to them: copy before use."""
         return self._slots[group]
 
     def wake(self) -> None:
-        """Makes a ``poll`` that waits in another thread return; any thread may call it."""
         os.eventfd_write(self._wake_fd, 1)
 
     def poll(self, timeout_s: float | None) -> list[Event]:
-        """What has happened since the last call; waits up to ``timeout_s`` for something to happen."""
         events: list[Event] = []
         for key, _ in self._selector.select(timeout_s):
             handler = key.data
@@ -102,14 +72,8 @@ class SharedMemoryServer:
         return events
 
     def answer(self, groups: list[int]) -> list[Event]:
-        """Tells the actors of ``groups`` that their actions are written; returns who has left meanwhile."""
-        per_connection: dict[int, tuple[_Connection, list[int]]] = {}
-        for group in groups:
-            connection = self._owner[group]
-            _, local = per_connection.setdefault(id(connection), (connection, []))
-            local.append(connection.groups.index(group))
         events: list[Event] = []
-        for connection, local in per_connection.values():
+        for connection, local in by_connection(groups, self._owner):
             try:
                 connection.socket.send(messages.encode_groups(local))
             except OSError as error:
@@ -117,7 +81,6 @@ class SharedMemoryServer:
         return events
 
     def close(self) -> None:
-        """Cuts all actors off and leaves no socket or memory behind."""
         for connection in list(self._connections.values()):
             self._drop(connection, "the learner stops")
         self._selector.close()
@@ -153,40 +116,40 @@ class SharedMemoryServer:
             return [Ready(connection.groups[index]) for index in local]
         except BlockingIOError:
             return []
-        except ProtocolError as error:
-            self._refuse(connection, str(error))
+        except (ProtocolError, RefusedError) as error:
+            self._refuse(connection, error)
             return self._drop(connection, str(error))
         except OSError as error:
             return self._drop(connection, f"connection lost ({error.strerror})")
 
     def _welcome(self, connection: _Connection, hello: messages.Hello) -> list[Event]:
-        reason = messages.schema_mismatch(self._schema, hello.schema)
-        if reason is None and any(other.task_id == hello.task_id for other in self._connections.values()):
-            reason = f"an actor with task id {hello.task_id} is already connected; every actor needs its own --task_id"
-        if reason is None:
-            try:
-                groups, welcome = self._assign(hello.task_id)
-            except ValueError as error:
-                reason = str(error)
-        if reason is not None:
-            raise ProtocolError(reason)
-        size = messages.slot_bytes(self._schema.spec, self._group_size) * len(groups)
-        fd = _sealed_memory(size)
+        groups, welcome = self._admission.admit(hello)
         try:
-            connection.memory = mmap.mmap(fd, size)
-            socket.send_fds(connection.socket, [messages.encode_welcome(welcome)], [fd])
-        finally:
-            os.close(fd)
+            connection.memory = self._share_memory(connection.socket, len(groups), welcome)
+        except OSError:
+            self._admission.leave(hello.task_id)
+            raise
         connection.task_id, connection.groups = hello.task_id, groups
-        slots = messages.map_slots(memoryview(connection.memory), self._schema.spec, self._group_size, len(groups))
+        spec = self._admission.schema.spec
+        slots = map_slots(memoryview(connection.memory), spec, welcome.group_size, len(groups))
         for group, slot in zip(groups, slots, strict=True):
             self._slots[group], self._owner[group] = slot, connection
         return [Joined(hello.task_id, groups)]
 
-    def _refuse(self, connection: _Connection, reason: str) -> None:
-        logging.warning("refused an actor: %s", reason)
+    def _share_memory(self, client: socket.socket, num_groups: int, welcome: Welcome) -> mmap.mmap:
+        size = slot_type(self._admission.schema.spec, welcome.group_size).itemsize * num_groups
+        fd = _sealed_memory(size)
+        try:
+            memory = mmap.mmap(fd, size)
+            socket.send_fds(client, [messages.encode_welcome(welcome)], [fd])
+        finally:
+            os.close(fd)
+        return memory
+
+    def _refuse(self, connection: _Connection, error: Exception) -> None:
+        logging.warning("refused an actor: %s", error)
         with contextlib.suppress(OSError):
-            connection.socket.send(messages.encode_refusal(reason))
+            connection.socket.send(messages.encode_refusal(error))
 
     def _drop(self, connection: _Connection, reason: str) -> list[Event]:
         if self._connections.pop(connection.socket.fileno(), None) is None:
@@ -195,6 +158,8 @@ class SharedMemoryServer:
         connection.socket.close()
         for group in connection.groups:
             del self._slots[group], self._owner[group]
+        if connection.groups:
+            self._admission.leave(connection.task_id)
         connection.memory = None  # unmapped once the last view of it is gone
         return [Left(connection.task_id, connection.groups, reason)] if connection.groups else []
 
@@ -242,10 +207,10 @@ def _map_fd(fds: list[int], schema: Schema, welcome: Welcome) -> list[Slot]:
         raise ProtocolError("the learner's answer came without its memory")
     num_groups = len(welcome.first_envs)
     try:
-        memory = mmap.mmap(fds[0], messages.slot_bytes(schema.spec, welcome.group_size) * num_groups)
+        memory = mmap.mmap(fds[0], slot_type(schema.spec, welcome.group_size).itemsize * num_groups)
     finally:
         os.close(fds[0])
-    return messages.map_slots(memoryview(memory), schema.spec, welcome.group_size, num_groups)
+    return map_slots(memoryview(memory), schema.spec, welcome.group_size, num_groups)
 
 
 def _sealed_memory(size: int) -> int:

@@ -3,13 +3,12 @@
 import dataclasses
 import json
 
-import numpy as np
 import pytest
 
 from seed_matrace.envs.counting import SPEC
 from seed_matrace.transport import messages
-from seed_matrace.transport.messages import Hello, ProtocolError, RefusedError, Schema, Welcome
-from seed_matrace.types import flatten
+from seed_matrace.transport.messages import Hello, OccupiedError, ProtocolError, RefusedError, Welcome
+from seed_matrace.transport.schema import Schema
 
 SCHEMA = Schema("counting-1", "3m", SPEC)
 
@@ -28,7 +27,12 @@ def test_welcome_survives_the_wire():
 
 def test_refusal_carries_its_reason():
     with pytest.raises(RefusedError, match="not you"):
-        messages.decode_answer(messages.encode_refusal("not you"))
+        messages.decode_answer(messages.encode_refusal(RefusedError("not you")))
+
+
+def test_refusal_says_that_the_place_may_become_free():
+    with pytest.raises(OccupiedError, match="wait"):
+        messages.decode_answer(messages.encode_refusal(OccupiedError("wait")))
 
 
 @pytest.mark.parametrize(
@@ -64,28 +68,3 @@ def test_malformed_group_numbers_are_a_protocol_error(data):
 
 def test_group_numbers_survive_the_wire():
     assert messages.decode_groups(messages.encode_groups([2, 0]), num_groups=3) == [2, 0]
-
-
-def test_schema_mismatch_names_what_differs():
-    other = Schema("counting-1", "8m", SPEC)
-    sentence = messages.schema_mismatch(SCHEMA, other)
-    assert "map_name: learner '3m', actor '8m'" in sentence
-    assert "backend" not in sentence
-    assert messages.schema_mismatch(SCHEMA, SCHEMA) is None
-
-
-@pytest.mark.parametrize("with_final", [False, True])
-def test_slots_are_aligned_and_do_not_overlap(with_final):
-    spec = dataclasses.replace(SPEC, with_final=with_final)
-    size = messages.slot_bytes(spec, 3)
-    buffer = bytearray(2 * size)
-    slots = messages.map_slots(memoryview(buffer), spec, 3, 2)
-    arrays = [array for slot in slots for array in (*flatten(slot.env), slot.action)]
-    arrays = [array for array in arrays if array.size]
-    assert len(arrays) == 2 * (14 if with_final else 12)
-    base = np.frombuffer(buffer, np.uint8).ctypes.data
-    for number, array in enumerate(arrays, start=1):
-        assert (array.ctypes.data - base) % 64 == 0
-        array[...] = number % 2 if array.dtype == bool else number
-    for number, array in enumerate(arrays, start=1):
-        assert (array == (number % 2 if array.dtype == bool else number)).all()

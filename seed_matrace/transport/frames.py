@@ -1,0 +1,81 @@
+"""Steps and actions as bytes, for carriers without shared memory.
+
+A frame holds one record for each of some groups of a connection, and behind the records the groups' numbers; so its
+length tells how many there are. Everything is little-endian.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from seed_matrace.specs import EnvSpec, policy_output_spec
+from seed_matrace.transport.messages import ProtocolError, decode_groups, encode_groups
+from seed_matrace.transport.slots import Slot, slot_type, step_type, step_views
+from seed_matrace.types import EnvOutput
+
+
+class Frames:
+    """What both ends of a connection with ``num_groups`` groups write and read."""
+
+    def __init__(self, spec: EnvSpec, group_size: int, num_groups: int) -> None:
+        self._step_type = step_type(spec, group_size)
+        self._slot_bytes = slot_type(spec, group_size).itemsize
+        self._action = policy_output_spec(spec, group_size).action
+        self._num_groups = num_groups
+
+    @property
+    def max_bytes(self) -> int:
+        """Length of the longest frame."""
+        return self._num_groups * (self._slot_bytes + 4)
+
+    def encode_steps(self, slots: memoryview, groups: Sequence[int]) -> bytes:
+        """The steps that the slots of ``groups`` hold, from the memory of all slots."""
+        starts = [group * self._slot_bytes for group in groups]
+        steps = [slots[start : start + self._step_type.itemsize] for start in starts]
+        return b"".join([*steps, encode_groups(groups)])
+
+    def decode_steps(self, frame: bytes) -> list[tuple[int, EnvOutput]]:
+        """Groups and their steps, as views of ``frame``.
+
+        Raises:
+          ProtocolError: a wrong length, number of a group or value.
+        """
+        groups = self._split(frame, self._step_type.itemsize)
+        records = np.frombuffer(frame, self._step_type, len(groups))
+        _check_values(records)
+        return [(group, step_views(record)) for group, record in zip(groups, records, strict=True)]
+
+    def encode_actions(self, actions: Sequence[np.ndarray], groups: Sequence[int]) -> bytes:
+        """The answers to ``groups``, of each group's int32 [E, N] in ``actions``."""
+        return b"".join([*(actions[group].tobytes() for group in groups), encode_groups(groups)])
+
+    def decode_actions(self, frame: bytes, slots: Sequence[Slot]) -> list[int]:
+        """Writes the answers in ``frame`` into their groups' slots; returns the groups. Raises as ``decode_steps``."""
+        groups = self._split(frame, self._action.nbytes)
+        actions = np.frombuffer(frame, self._action.dtype, len(groups) * self._action.nbytes // 4)
+        for group, action in zip(groups, actions.reshape(len(groups), *self._action.shape), strict=True):
+            slots[group].action[...] = action
+        return groups
+
+    def _split(self, frame: bytes, record_bytes: int) -> list[int]:
+        count, rest = divmod(len(frame), record_bytes + 4)
+        if rest or not 0 < count <= self._num_groups:
+            raise ProtocolError(
+                f"a frame of {len(frame)} bytes where {record_bytes + 4} for each of up to {self._num_groups} groups "
+                "were expected"
+            )
+        return decode_groups(frame[count * record_bytes :], self._num_groups)
+
+
+def _check_values(records: np.ndarray) -> None:
+    """Raises ProtocolError for values that no environment shows."""
+    for name in records.dtype.names or ():
+        values = records[name]
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise ProtocolError(f"{name} holds numbers that are not finite")
+        if values.dtype.itemsize == 1 and (values.view(np.uint8) > 1).any():
+            raise ProtocolError(f"{name} holds other values than 0 and 1")
+    if not records["avail_actions"].any(axis=-1).all():
+        raise ProtocolError("avail_actions leaves an agent nothing to choose")
