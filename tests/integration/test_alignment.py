@@ -4,28 +4,14 @@ import itertools
 
 import numpy as np
 import pytest
+from spelling import SpellingPolicy, assert_one_stretch
 
 from seed_matrace.config import load_config
 from seed_matrace.inference.groups import GroupPlan
 from seed_matrace.learner.sources import Acting, LockstepSource
-from seed_matrace.types import PolicyOutput, Unroll
+from seed_matrace.types import Unroll
 
 UNROLL_LENGTH = 7
-
-
-class SpellingPolicy:
-    """Takes the action that the step number names where it can; its log-prob spells environment, episode and step."""
-
-    def __init__(self):
-        self.version = 0
-        self.seen = []
-
-    def step(self, obs, avail_actions, seed, memory, state):
-        self.seen.append(memory.last_action.copy())
-        wanted = (obs[..., 2].astype(np.int32) + 1) % avail_actions.shape[-1]
-        log_prob = -(obs[..., 0] * 1e4 + obs[..., 1] * 10 + obs[..., 2])
-        self.version += 1
-        return PolicyOutput(wanted, log_prob.astype(np.float32), obs[:, 0, 2:3] + 1)
 
 
 def collect(
@@ -70,20 +56,9 @@ SIZES = [(4, 1, 4, 6), (6, 3, 4, 6), (6, 2, 1, 12), (4, 2, 16, 3)]
 def test_unroll_is_a_stretch_of_one_environments_life(num_envs, groups, batch_size, batches):
     taken, _ = collect(num_envs, groups, batch_size, batches)
     ends = 0
-    for environment, columns in columns_by_environment(taken).items():
+    for columns in columns_by_environment(taken).values():
         for column in columns:
-            assert (column.obs[..., 0] == environment).all()
-            number, episode, step = column.state.T
-            assert (number == environment).all()
-            ended = column.terminated | column.truncated
-            # Step t with an end already shows the next episode's first step.
-            np.testing.assert_array_equal(step[1:], np.where(ended[1:], 0, step[:-1] + 1))
-            np.testing.assert_array_equal(episode[1:], episode[:-1] + ended[1:])
-            # Reward and end at t belong to the transition t-1 -> t.
-            np.testing.assert_array_equal(column.reward[1:], step[:-1] + 1)
-            length = 3 + environment % 5
-            np.testing.assert_array_equal(ended[1:], step[:-1] + 1 == length)
-            np.testing.assert_array_equal(column.truncated[1:], ended[1:] & (episode[:-1] % 2 == 1))
+            ended = assert_one_stretch(column)
             ends += ended[1:].sum()
     assert ends > 0
 

@@ -4,6 +4,7 @@ import os
 import signal
 
 import pytest
+from ends import free_port, make_certificates
 from processes import (
     actors_of,
     env_steps,
@@ -108,17 +109,51 @@ def test_standalone_actor_waits_for_its_learner_and_outlives_it(tmp_path, starte
     actor = started("actor", address, "--reconnect_timeout_s=60", *flags)
     learner = started("learner", address, f"--run_dir={tmp_path / 'run'}", *flags)
     wait_until(lambda: env_steps(tmp_path / "run") > 2500, "training")
-    os.kill(learner.pid, signal.SIGKILL)
-    learner.wait()
-    steps = env_steps(tmp_path / "run")
-    again = started("learner", address, f"--run_dir={tmp_path / 'run'}")
-    wait_until(lambda: env_steps(tmp_path / "run") > steps + 1000, "training with the same actor")
-    again.send_signal(signal.SIGINT)
-    finish(again)
+    kill_and_restart_learner(learner, tmp_path / "run", started, address)
     assert actor.poll() is None
     actor.send_signal(signal.SIGTERM)
     finish(actor)
     assert actor.returncode == 0
+
+
+def kill_and_restart_learner(learner, run_dir, started, *flags):
+    os.kill(learner.pid, signal.SIGKILL)
+    learner.wait()
+    steps = env_steps(run_dir)
+    again = started("learner", *flags, f"--run_dir={run_dir}")
+    wait_until(lambda: env_steps(run_dir) > steps + 1000, "training with the same actors")
+    again.send_signal(signal.SIGINT)
+    finish(again)
+
+
+def test_actors_over_tls_are_killed_and_replaced_and_outlive_their_learner(tmp_path, started):
+    files = make_certificates(tmp_path)
+    (tmp_path / "token").write_text("a secret of learner and actors\n")
+    run_dir, address = tmp_path / "run", f"--server_address=localhost:{free_port().port}"
+    of_learner = [address, *(f"--{name}={files[name]}" for name in ("tls_cert", "tls_key")), "--num_actors=2"]
+    of_learner.append(f"--token_file={tmp_path}/token")
+    flags = tiny_run(FOREVER, "run.report_fraction=1e-5", "run.checkpoint_fraction=1e-4")
+
+    def start_actor(task_id):
+        return started(
+            "actor", address, f"--tls_ca={files['tls_ca']}", f"--task_id={task_id}", *of_learner[-1:], *flags
+        )
+
+    def alive():
+        return reports(run_dir)[-1]["perf/actors_alive"] if reports(run_dir) else 0
+
+    learner = started("learner", *of_learner, f"--run_dir={run_dir}", *flags)
+    actors = [start_actor(0), start_actor(1)]
+    wait_until(lambda: alive() == 2, "both actors at work")
+    os.kill(actors[0].pid, signal.SIGKILL)
+    wait_until(lambda: alive() == 1, "the learner to notice")
+    steps = env_steps(run_dir)
+    wait_until(lambda: env_steps(run_dir) > max(steps + 500, 2500), "training with the other one")
+    actors[0] = start_actor(0)
+    wait_until(lambda: alive() == 2, "a new actor in its place")
+    assert reports(run_dir)[-1]["dropped_env_steps"] > 0
+    kill_and_restart_learner(learner, run_dir, started, *of_learner)
+    assert [actor.poll() for actor in actors] == [None, None]
 
 
 def test_actor_without_a_learner_gives_up_after_its_timeout(tmp_path):

@@ -1,0 +1,77 @@
+"""An actor that goes and comes back, over either carrier: no unroll mixes two lives of an environment."""
+
+import contextlib
+import threading
+
+import numpy as np
+import pytest
+from ends import OPEN, free_port
+from spelling import SpellingPolicy, assert_one_stretch
+
+from seed_matrace.actor.actor import _act
+from seed_matrace.config import load_config
+from seed_matrace.envs.counting import CountingVectorEnv
+from seed_matrace.inference.groups import GroupPlan
+from seed_matrace.learner.sources import Acting, ActorSource
+from seed_matrace.transport.carriers import connect
+from seed_matrace.transport.schema import make_schema
+from seed_matrace.types import Unroll
+
+LIVES = (1, 25, 3, 8, 20, 13, 200)  # steps of the first group until the connection breaks
+
+
+class MortalVectorEnv(CountingVectorEnv):
+    """Breaks off like a connection after some steps."""
+
+    steps_left = 0
+
+    def step(self, actions, out=None):
+        if self.steps_left == 0:
+            raise ConnectionResetError("as if the actor had been killed")
+        self.steps_left -= 1
+        return super().step(actions, out)
+
+
+def play_lives(config, address, first_envs):
+    for steps in LIVES:
+
+        def make_env(num_envs, seed, first_env, steps=steps):
+            env = MortalVectorEnv(num_envs, first_env)
+            env.steps_left = steps
+            return env
+
+        while True:
+            with contextlib.suppress(OSError, RuntimeError):  # the learner may not yet know that the last one is gone
+                client = connect(address, 0, make_schema(config), OPEN)
+                break
+        first_envs += client.welcome.first_envs
+        with contextlib.suppress(OSError), contextlib.closing(client):
+            _act(client, make_env)
+
+
+@pytest.mark.parametrize("carrier", ["unix", "grpc"])
+def test_no_unroll_mixes_steps_of_two_lives(carrier, tmp_path):
+    address = tmp_path / "learner.sock" if carrier == "unix" else free_port()
+    params = ["env.backend='counting'", "learner.unroll_length=7", "learner.batch_size=4"]
+    config, _, _ = load_config([], [*params, "network.critic_input='state'"])
+    policy = SpellingPolicy()
+    acting = Acting(config, policy.step, lambda: policy.version, seed=0, session=0, resume={})
+    first_envs: list[int] = []
+    columns = []
+    with contextlib.closing(ActorSource(acting, GroupPlan(2, 2, num_actors=1), [address])) as source:
+        actor = threading.Thread(target=play_lives, args=(config, address, first_envs))
+        actor.start()
+        while len(columns) < 120:
+            batch = source.next_batch()
+            if batch is not None:
+                columns += [Unroll(*(array[:, column].copy() for array in batch)) for column in range(4)]
+                source.release(batch)
+        dropped = source.dropped_env_steps
+    actor.join()
+    assert len(set(first_envs)) == 2 * len(LIVES)
+    assert dropped > 0
+    for column in columns:
+        assert_one_stretch(column)
+    lives = {int(column.obs[0, 0, 0]) // 4 for column in columns}
+    assert len(lives) > 3
+    assert np.isfinite([column.log_prob for column in columns]).all()
