@@ -50,8 +50,8 @@ def test_every_command_has_help_with_an_example(name, capsys):
         (["eval", "--run_dir=RUN"], "not a run directory"),
         (["plot"], "give at least one run directory"),
         (["plot", "RUN"], "RUN"),
-        (["bench"], "env|inference|train|end_to_end"),
-        (["bench", "everything"], "env|inference|train|end_to_end"),
+        (["bench"], "env|transport|inference|train|end_to_end"),
+        (["bench", "everything"], "env|transport|inference|train|end_to_end"),
     ],
 )
 def test_mistake_is_one_sentence_and_exit_code_2(args, said, tmp_path, monkeypatch, capsys):
@@ -99,13 +99,18 @@ def test_help_does_not_load_tensorflow():
     assert not loaded("import seed_matrace.cli; seed_matrace.cli.main(['train', '--help'])", "tensorflow")
 
 
-@pytest.mark.parametrize("part", ["env", "inference", "train", "end_to_end"])
+@pytest.mark.parametrize("part", ["env", "transport", "inference", "train", "end_to_end"])
 def test_bench_prints_one_json_object_last(part):
     result = run("bench", part, "--gin_file=maps/3m.gin", "--seconds=0.2", "--gin_param=learner.unroll_length=5")
     assert result.returncode == 0, result.stderr
     figures = json.loads(result.stdout.splitlines()[-1])
     assert figures["bench"] == part
     assert figures["map"] == "3m"
+    if part == "transport":
+        assert all(
+            figures[f"{name}_round_trips_per_s"] > 0 for name in ("shared_memory", "grpc_64_hosts", "unix_socket")
+        )
+        return
     assert figures["env_steps_per_s"] > 0
     if part == "train":
         assert figures["loop_env_steps_per_s"] > 0

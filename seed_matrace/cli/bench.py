@@ -10,7 +10,7 @@ from absl import flags
 from seed_matrace.cli.command import Command, define_gin_flags, print_json
 from seed_matrace.cli.process import import_tensorflow
 
-BENCH_PARTS = ("env", "inference", "train", "end_to_end")
+BENCH_PARTS = ("env", "transport", "inference", "train", "end_to_end")
 
 
 def _define_bench_flags(values: flags.FlagValues) -> None:
@@ -30,7 +30,7 @@ def _bench(values: flags.FlagValues, parts: list[str]) -> None:
 
     config, _, operative_text = load_config(values.gin_file, values.gin_param)
     devices = None
-    if parts != ["env"]:
+    if parts[0] not in ("env", "transport"):
         import_tensorflow()
         from seed_matrace.learner.strategy import set_up_tensorflow
 
@@ -40,6 +40,7 @@ def _bench(values: flags.FlagValues, parts: list[str]) -> None:
     seconds, num_actors = values.seconds, values.num_actors or default_num_actors()
     measure: dict[str, Callable[[], dict[str, Any]]] = {
         "env": lambda: bench.bench_env(config, seconds),
+        "transport": lambda: bench.bench_transport(config, seconds),
         "inference": lambda: bench.bench_inference(config, seconds, devices=devices),
         "train": lambda: bench.bench_train(config, seconds, devices),
         "end_to_end": lambda: bench.bench_end_to_end(config, seconds, num_actors, operative_text, devices),
@@ -48,7 +49,7 @@ def _bench(values: flags.FlagValues, parts: list[str]) -> None:
 
 
 BENCH = Command(
-    "Measures env, inference, train or end_to_end; the last line printed is one JSON object.",
+    "Measures env, transport, inference, train or end_to_end; the last line printed is one JSON object.",
     "seed-matrace bench end_to_end --gin_file=maps/3m.gin",
     _define_bench_flags,
     _bench,

@@ -99,6 +99,13 @@ def _train_alone(config: Config, seconds: float, devices: Devices | None) -> dic
     )
 
 
+def bench_transport(config: Config, seconds: float) -> dict[str, Any]:
+    """Steps of groups per second that each carrier takes and answers."""
+    from seed_matrace.launch.bench_transport import transport_figures
+
+    return _result(config, "transport", **transport_figures(config, seconds))
+
+
 def bench_end_to_end(
     config: Config, seconds: float, num_actors: int, operative_text: str, devices: Devices | None = None
 ) -> dict[str, Any]:

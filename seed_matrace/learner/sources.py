@@ -205,5 +205,5 @@ class ActorSource:
         return self._server.dropped_env_steps
 
     def close(self) -> None:
+        self._batcher.stop()  # first: it wakes the server
         self._server.stop()
-        self._batcher.stop()

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seed_matrace.specs import EnvSpec, policy_output_spec
+from seed_matrace.specs import EnvSpec, env_output_spec, policy_output_spec
 from seed_matrace.transport.messages import ProtocolError, decode_groups, encode_groups
 from seed_matrace.transport.slots import Slot, slot_type, step_type, step_views
-from seed_matrace.types import EnvOutput
+from seed_matrace.types import FIELD_NAMES, EnvOutput, flatten
 
 
 class Frames:
@@ -24,6 +24,9 @@ class Frames:
         self._slot_bytes = slot_type(spec, group_size).itemsize
         self._action = policy_output_spec(spec, group_size).action
         self._num_groups = num_groups
+        arrays = dict(zip(FIELD_NAMES, flatten(env_output_spec(spec, group_size)), strict=True))
+        self._numbers = [name for name, array in arrays.items() if array.dtype.kind == "f" and array.nbytes]
+        self._flags = [name for name, array in arrays.items() if array.dtype.itemsize == 1]
 
     @property
     def max_bytes(self) -> int:
@@ -44,7 +47,7 @@ class Frames:
         """
         groups = self._split(frame, self._step_type.itemsize)
         records = np.frombuffer(frame, self._step_type, len(groups))
-        _check_values(records)
+        self._check_values(records)
         return [(group, step_views(record)) for group, record in zip(groups, records, strict=True)]
 
     def encode_actions(self, actions: Sequence[np.ndarray], groups: Sequence[int]) -> bytes:
@@ -68,14 +71,13 @@ class Frames:
             )
         return decode_groups(frame[count * record_bytes :], self._num_groups)
 
-
-def _check_values(records: np.ndarray) -> None:
-    """Raises ProtocolError for values that no environment shows."""
-    for name in records.dtype.names or ():
-        values = records[name]
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise ProtocolError(f"{name} holds numbers that are not finite")
-        if values.dtype.itemsize == 1 and (values.view(np.uint8) > 1).any():
-            raise ProtocolError(f"{name} holds other values than 0 and 1")
-    if not records["avail_actions"].any(axis=-1).all():
-        raise ProtocolError("avail_actions leaves an agent nothing to choose")
+    def _check_values(self, records: np.ndarray) -> None:
+        """Raises ProtocolError for values that no environment shows."""
+        for name in self._numbers:
+            if not np.isfinite(records[name]).all():
+                raise ProtocolError(f"{name} holds numbers that are not finite")
+        for name in self._flags:
+            if records[name].view(np.uint8).max() > 1:
+                raise ProtocolError(f"{name} holds other values than 0 and 1")
+        if not records["avail_actions"].any(axis=-1).all():
+            raise ProtocolError("avail_actions leaves an agent nothing to choose")

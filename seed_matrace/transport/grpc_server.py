@@ -177,7 +177,7 @@ class GrpcServer:
             finally:
                 writing.cancel()
             reason = "connection closed"
-        except tuple(_STATUS) as error:
+        except (_TokenError, ProtocolError, RefusedError) as error:
             reason = str(error)
             who = f"dropped actor {connection.task_id}" if connection.groups else "refused an actor"
             logging.warning("%s at %s: %s", who, connection.peer, reason)

@@ -16,15 +16,24 @@ from seed_matrace.specs import EnvSpec
 from seed_matrace.transport.schema import PROTOCOL_VERSION, Schema
 
 MAX_HANDSHAKE_BYTES = 64 * 1024
+_MAX_SENTENCE = 1000
 # What JSON of any kind can raise while it is taken apart.
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
-class ProtocolError(RuntimeError):
+class _SentenceError(RuntimeError):
+    """One sentence for both sides and their logs; it may quote what a stranger wrote: cut, and made printable."""
+
+    def __init__(self, sentence: str) -> None:
+        printable = (letter if letter.isascii() and letter.isprintable() else "?" for letter in sentence)
+        super().__init__("".join(printable)[:_MAX_SENTENCE])
+
+
+class ProtocolError(_SentenceError):
     """The other side said something that does not fit the schema."""
 
 
-class RefusedError(RuntimeError):
+class RefusedError(_SentenceError):
     """The learner does not take this actor; the message is the learner's reason."""
 
 

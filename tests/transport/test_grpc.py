@@ -124,6 +124,7 @@ def test_no_handshake_of_a_stranger_disturbs_anyone(good, address, background, d
             grpc.StatusCode.ALREADY_EXISTS,
         ), details
         assert details
+        assert details.isprintable()
     assert still_served(good)
 
 

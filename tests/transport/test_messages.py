@@ -53,6 +53,15 @@ def test_malformed_hello_is_a_protocol_error(data):
         messages.decode_hello(data)
 
 
+def test_what_a_stranger_wrote_is_cut_and_made_printable():
+    fields = json.loads(messages.encode_hello(Hello(0, SCHEMA)))
+    fields["schema"]["spec"]["\n\x1b" * 2000] = 1
+    with pytest.raises(ProtocolError) as caught:
+        messages.decode_hello(json.dumps(fields).encode())
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) <= 1000
+
+
 def test_hello_with_unknown_spec_field_is_a_protocol_error():
     fields = json.loads(messages.encode_hello(Hello(0, SCHEMA)))
     fields["schema"]["spec"]["more"] = 1
