@@ -42,7 +42,7 @@ _CLOSE_S = 5.0
 
 @dataclass(eq=False)
 class _Connection:
-    """One actor's stream; ``groups`` is empty until it is admitted, and after it has left."""
+    """One actor's stream; ``groups`` is empty until it is admitted."""
 
     peer: str
     admitted: asyncio.Future[Welcome]

@@ -151,7 +151,6 @@ def test_actors_over_tls_are_killed_and_replaced_and_outlive_their_learner(tmp_p
     wait_until(lambda: env_steps(run_dir) > max(steps + 500, 2500), "training with the other one")
     actors[0] = start_actor(0)
     wait_until(lambda: alive() == 2, "a new actor in its place")
-    assert reports(run_dir)[-1]["dropped_env_steps"] > 0
     kill_and_restart_learner(learner, run_dir, started, *of_learner)
     assert [actor.poll() for actor in actors] == [None, None]
 
