@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 
 from seed_matrace.skirmish.layout import FeatureLayout
@@ -11,3 +13,16 @@ def write_smac_features(
     avail: np.ndarray,
     state: np.ndarray,
 ) -> None: ...
+
+class UnitFeatures:
+    def __init__(self, layout: FeatureLayout) -> None: ...
+    def write(
+        self,
+        allies: dict[int, Any],
+        enemies: dict[int, Any],
+        last_action: np.ndarray,
+        step: int,
+        obs: np.ndarray,
+        avail: np.ndarray,
+        state: np.ndarray,
+    ) -> None: ...
