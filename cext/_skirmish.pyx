@@ -6,11 +6,12 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
-from battle cimport MAX_UNITS, Battle, Rules, UnitStats
+from battle cimport ATTACK, ATTACK_MOVE, MAX_UNITS, Battle, Rules, Scratch, UnitStats
+from battle_arrays cimport FLOAT_FIELDS, INT_FIELDS, point_at
 from drawn_episode cimport drawn_rules, show_team
 from draws cimport DrawnTeam, DrawTables, draw_team
 from draws_fields cimport fill_draws, fill_team
-from episode cimport StepResult, start_battle, step_battle
+from episode cimport StepResult, game_loop, start_battle, start_unit, step_battle, take_order
 from feature_kernel cimport write_features
 from feature_layout cimport FeatureLayout, UnitTable
 from heuristic cimport heuristic_action
@@ -20,8 +21,6 @@ from random_stream cimport draw_below, stream_key
 from rules_fields cimport fill_episode_rules, fill_rules
 
 cdef enum:
-    FLOAT_FIELDS = 13
-    INT_FIELDS = 9
     BATTLE_STREAM = 1
     ACTION_STREAM = 2
 
@@ -124,24 +123,11 @@ cdef class Skirmish:
     cdef int point_battle(self, int env) except -1:
         """Points battle ``env`` at its rows."""
         cdef Battle* battle = &self.battles[env]
-        cdef float* reals = &self.floats[env, 0, 0]
-        cdef int32_t* ints = &self.ints[env, 0, 0]
         battle.n_agents = self.layout.n_agents
         battle.n_units = self.layout.n_units
         battle.rules = &self.rules
         battle.stats = &self.stats[0]
-        battle.x, battle.y = reals, reals + self.stride
-        battle.health, battle.shield = reals + 2 * self.stride, reals + 3 * self.stride
-        battle.cooldown = battle.energy = reals + 4 * self.stride
-        battle.goal_x, battle.goal_y = reals + 5 * self.stride, reals + 6 * self.stride
-        battle.velocity_x, battle.velocity_y = reals + 7 * self.stride, reals + 8 * self.stride
-        battle.shot_x, battle.shot_y = reals + 9 * self.stride, reals + 10 * self.stride
-        battle.shot_dx, battle.shot_dy = reals + 11 * self.stride, reals + 12 * self.stride
-        battle.order, battle.target = ints, ints + self.stride
-        battle.windup, battle.backswing = ints + 2 * self.stride, ints + 3 * self.stride
-        battle.help_wait, battle.shield_wait = ints + 4 * self.stride, ints + 5 * self.stride
-        battle.shot_target, battle.shot_age = ints + 6 * self.stride, ints + 7 * self.stride
-        battle.exploded = ints + 8 * self.stride
+        point_at(battle, &self.floats[env, 0, 0], &self.ints[env, 0, 0], self.stride)
         if self.rules.has_sweeps:
             battle.sweep_marks = &self.sweep_marks[env, 0, 0, 0]
         battle.random_counter = &self.counters[env, 0]
@@ -278,6 +264,39 @@ cdef class Skirmish:
                         if pick < 0:
                             break
                     actions[env, agent] = action
+
+    def order(self, int env, int unit, int order, int target, float x, float y):
+        """Gives a living unit an order, seed_matrace.skirmish.units.Order; returns whether the game takes it.
+
+        ``target`` is a slot of the other side, of a healer's own; only attacks look at it.
+        """
+        cdef int units = self.layout.n_units
+        if not (0 <= env < self.num_envs and 0 <= unit < units and 0 <= order <= ATTACK_MOVE and -1 <= target < units):
+            raise IndexError(f"battle {env}, unit {unit}, order {order}, target {target}")
+        if order == ATTACK and target < 0:
+            raise IndexError(f"unit {unit}: an attack needs a target")
+        return bool(take_order(&self.battles[env], unit, order, target if order == ATTACK else -1, x, y))
+
+    def advance(self, int env, int loops):
+        """Plays game loops of one battle; nothing is shown, rewarded or ended."""
+        cdef Scratch scratch
+        cdef int _loop
+        if not 0 <= env < self.num_envs:
+            raise IndexError(f"battle {env}")
+        with nogil:
+            for _loop in range(loops):
+                game_loop(&self.battles[env], &scratch)
+
+    def place(self, int env, int unit, float x, float y):
+        """Puts a full unit that wants nothing into a slot, whoever was there."""
+        if not (0 <= env < self.num_envs and 0 <= unit < self.layout.n_units):
+            raise IndexError(f"battle {env}, unit {unit}")
+        start_unit(&self.battles[env], unit, x, y)
+
+    def intents(self, int env):
+        """Copies of what the units of one battle are at: order, target int32 [2, U] and goal float32 [2, U]."""
+        cdef int units = self.layout.n_units
+        return np.array(self.ints[env, :2, :units]), np.array(self.floats[env, 5:7, :units])
 
     def memory(self):
         """Everything that changes, as arrays that share the battles' memory."""

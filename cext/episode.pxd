@@ -62,31 +62,48 @@ cdef inline bint refused(const Battle* battle, int u, int target) noexcept nogil
     return not can_hit(battle, u, target)
 
 
+cdef inline bint take_order(Battle* battle, int u, int order, int target, float x, float y) noexcept nogil:
+    """Puts a unit on an order; returns whether the game takes it.
+
+    A new order interrupts aiming, second blow and backswing; the order at hand, given again, interrupts nothing.
+
+    Args:
+      target: unit to attack or heal; -1 for the other orders.
+      x, y: where to go; for orders without a place whatever.
+    """
+    if order == ATTACK and battle.order[u] == ATTACK and battle.target[u] == target:
+        return True
+    if order == ATTACK and refused(battle, u, target):
+        return False
+    battle.windup[u] = 0
+    battle.backswing[u] = 0
+    battle.target[u] = target
+    if battle.stats[u].effect == BURST:
+        battle.shot_target[u] = -1
+    battle.order[u] = order
+    if order == MOVE or order == ATTACK_MOVE:
+        battle.goal_x[u] = x
+        battle.goal_y[u] = y
+    return True
+
+
 cdef inline void give_order(Battle* battle, int u, int action, float move_amount) noexcept nogil:
-    """Turns an action into an order; it interrupts aiming, second blow and backswing, unless it changes nothing."""
+    """Turns an action into an order."""
     cdef int target = action - FIRST_TARGET
     if action == NO_OP:
         return
-    if battle.stats[u].effect != HEAL:
-        target += battle.n_agents
-    if action >= FIRST_TARGET and battle.order[u] == ATTACK and battle.target[u] == target:
-        return
-    if action >= FIRST_TARGET and refused(battle, u, target):
-        return
-    battle.windup[u] = 0
-    battle.backswing[u] = 0
-    battle.target[u] = -1
-    if battle.stats[u].effect == BURST:
-        battle.shot_target[u] = -1
     if action == STOP:
-        battle.order[u] = IDLE
+        take_order(battle, u, IDLE, -1, 0, 0)
     elif action >= FIRST_TARGET:
-        battle.order[u] = ATTACK
-        battle.target[u] = target
+        if battle.stats[u].effect != HEAL:
+            target += battle.n_agents
+        take_order(battle, u, ATTACK, target, 0, 0)
     else:
-        battle.order[u] = MOVE
-        battle.goal_x[u] = battle.x[u] + move_amount * <float>((action == EAST) - (action == WEST))
-        battle.goal_y[u] = battle.y[u] + move_amount * <float>((action == NORTH) - (action == SOUTH))
+        take_order(
+            battle, u, MOVE, -1,
+            battle.x[u] + move_amount * <float>((action == EAST) - (action == WEST)),
+            battle.y[u] + move_amount * <float>((action == NORTH) - (action == SOUTH)),
+        )
 
 
 cdef inline void count_living(const Battle* battle, Scratch* scratch) noexcept nogil:

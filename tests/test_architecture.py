@@ -1,6 +1,7 @@
 """The walls of the house: who may import whom, and what an actor must never load."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,11 @@ PACKAGE = Path(__file__).parent.parent / "seed_matrace"
 # Every part may import those in the rows below its own, and its own.
 LAYERS = [
     {"cli", "__main__", "launch"},
-    {"actor", "inference", "learner", "evaluation", "viewer"},
+    {"actor", "inference", "learner", "evaluation", "viewer", "sc2_standin"},
     {"algo", "envs", "skirmish", "transport", "_cext"},
     {"types", "specs", "config", "fields", "smac_options"},
 ]
-WITHOUT_TENSORFLOW = {"actor", "envs", "skirmish", "transport", "_cext", *LAYERS[-1]}
+WITHOUT_TENSORFLOW = {"actor", "envs", "skirmish", "transport", "sc2_standin", "_cext", *LAYERS[-1]}
 
 
 def _part(path: Path) -> str:
@@ -55,6 +56,12 @@ def test_tensorflow_stays_with_the_learner(path):
 def test_algorithm_knows_nothing_of_the_program(path):
     roots = {module.split(".")[0] for module in _imports(path)}
     assert not roots & {"gin", "absl", "logging"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_protobuf_and_websockets_stay_with_starcraft_ii(path):
+    foreign = {module for module in _imports(path) if re.match(r"google.protobuf|s2clientprotocol|websockets", module)}
+    assert not foreign or _part(path) == "sc2_standin" or path.name == "sc2_messages.py"
 
 
 def test_no_file_is_called_utils():

@@ -71,20 +71,28 @@ class ReferenceBattle:
     def give_order(self, unit: Unit, action: int) -> None:
         if action == 0:
             return
-        heals = unit.type.heals
-        target = (self.allies if heals else self.enemies)[action - 6] if action >= 6 else None
+        if action >= 6:
+            self.take_order(unit, ATTACK, (self.allies if unit.type.heals else self.enemies)[action - 6])
+        elif action == 1:
+            self.take_order(unit, IDLE)
+        else:
+            dx, dy = {2: (0, 2), 3: (0, -2), 4: (2, 0), 5: (-2, 0)}[action]
+            self.take_order(unit, MOVE, None, (unit.x + F(dx), unit.y + F(dy)))
+
+    def take_order(self, unit: Unit, order: int, target: Unit | None = None, goal: tuple[F, F] | None = None) -> bool:
         if target is not None:
-            same = unit.order == ATTACK and unit.target is target
-            if same or not (unit.can_heal(target) if heals else unit.can_hit(target)):
-                return
+            if unit.order == ATTACK and unit.target is target:
+                return True
+            if not (unit.can_heal(target) if unit.type.heals else unit.can_hit(target)):
+                return False
         unit.windup = unit.backswing = 0
         unit.target = target
         if unit.type.weapon.effect == "burst":
             unit.shot = None
-        unit.order = IDLE if action == 1 else ATTACK if target is not None else MOVE
-        if unit.order == MOVE:
-            dx, dy = {2: (0, 2), 3: (0, -2), 4: (2, 0), 5: (-2, 0)}[action]
-            unit.goal_x, unit.goal_y = unit.x + F(dx), unit.y + F(dy)
+        unit.order = order
+        if goal is not None:
+            unit.goal_x, unit.goal_y = goal
+        return True
 
     def game_loop(self) -> None:
         for unit in self.units:

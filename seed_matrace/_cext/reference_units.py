@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seed_matrace.skirmish.units import UnitType
+from seed_matrace.skirmish.units import Order, UnitType
 
 F = np.float32
-IDLE, MOVE, ATTACK, ATTACK_MOVE = range(4)
+IDLE, MOVE, ATTACK, ATTACK_MOVE = Order
 STANDING, ANCHORED, MOVING = range(3)
 MASK = (1 << 64) - 1
 

@@ -12,6 +12,7 @@ from absl import flags
 from seed_matrace.cli.bench import BENCH
 from seed_matrace.cli.command import Command
 from seed_matrace.cli.evaluation import EVAL, PLOT
+from seed_matrace.cli.sc2_standin import SC2_STANDIN
 from seed_matrace.cli.sweeps import REPORT, SWEEP
 from seed_matrace.cli.training import ACTOR, LEARNER, TRAIN
 
@@ -24,6 +25,7 @@ COMMANDS = {
     "plot": PLOT,
     "report": REPORT,
     "bench": BENCH,
+    "sc2-standin": SC2_STANDIN,
 }
 
 
@@ -70,7 +72,7 @@ def _fail(message: str) -> int:
 
 
 def _overview() -> str:
-    lines = [f"  {name:<8} {command.summary}" for name, command in COMMANDS.items()]
+    lines = [f"  {name:<11} {command.summary}" for name, command in COMMANDS.items()]
     return "\n".join(
         ["usage: seed-matrace COMMAND [FLAGS]", "", *lines, "", "seed-matrace COMMAND --help tells more of each."]
     )

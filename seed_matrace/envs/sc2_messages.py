@@ -11,6 +11,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from types import ModuleType
 
 PACKAGE = "s2clientprotocol"
 FIRST_REFUSING = 4  # major version of protobuf
+# A regular expression, since parsing these sources takes half a second.
+SERIALIZED = re.compile(r"""serialized_pb=_b\((b?(['"])(?:\\.|(?!\2).)*\2)\)""")
 
 
 def register_messages() -> None:
@@ -70,8 +73,8 @@ class _Loader(importlib.abc.Loader):
 
 def _descriptor(source: Path) -> bytes | None:
     """The serialized descriptor in generated code of the old kind; None of any other."""
-    for node in ast.walk(ast.parse(source.read_bytes())):
-        if isinstance(node, ast.keyword) and node.arg == "serialized_pb" and isinstance(node.value, ast.Call):
-            literal = ast.literal_eval(node.value.args[0])
-            return literal if isinstance(literal, bytes) else literal.encode("latin1")
-    return None
+    found = SERIALIZED.search(source.read_text(encoding="utf-8"))
+    if found is None:
+        return None
+    literal = ast.literal_eval(found[1])
+    return literal if isinstance(literal, bytes) else literal.encode("latin1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,8 +41,10 @@ class EpisodeRecord:
         self.clear()
         self._units.append(units)
 
-    def add(self, units: np.ndarray, actions: Sequence[int], reward: float) -> None:
-        """Adds what was played and the ``units`` that it led to."""
+    def add(self, units: np.ndarray, actions: Sequence[int] = (), reward: float = 0.0, limit: float = math.inf) -> None:
+        """Adds what was played and the ``units`` that it led to, unless there are ``limit`` steps already."""
+        if len(self._actions) >= limit:
+            return
         self._units.append(units)
         self._actions.append(list(actions))
         self._rewards.append(reward)
@@ -55,14 +58,16 @@ class EpisodeRecord:
         while path.exists():
             number += 1
             path = folder / f"{prefix}_{stamp}_{number}.json"
-        path.write_text(json.dumps(self._document(), separators=(",", ":")), encoding="utf-8")
+        path.write_text(self.to_json(), encoding="utf-8")
         return path
 
-    def _document(self) -> dict[str, Any]:
+    def to_json(self) -> str:
+        """What ``write`` writes."""
         units = [
             {"type": unit.name, "team": "ally" if slot < self._map.n_agents else "enemy"}
             for slot, unit in enumerate(self._map.units)
         ]
         frames = [dict(zip(COLUMNS, frame.astype(np.float64).round(3).tolist(), strict=True)) for frame in self._units]
         about = {"format": FORMAT, "map": self._map.name, **self._about}
-        return {**about, "units": units, "frames": frames, "actions": self._actions, "rewards": self._rewards}
+        document = {**about, "units": units, "frames": frames, "actions": self._actions, "rewards": self._rewards}
+        return json.dumps(document, separators=(",", ":"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -26,6 +27,15 @@ _INTS = """
 """
 # The C struct UnitStats of cext/battle.pxd, field by field. Distances in map cells, times in game loops.
 UNIT_STATS_DTYPE = np.dtype([(name, np.float32) for name in _FLOATS.split()] + [(n, np.int32) for n in _INTS.split()])
+
+
+class Order(IntEnum):
+    """What a unit is at; the C enum Order of cext/battle.pxd."""
+
+    IDLE = 0
+    MOVE = 1
+    ATTACK = 2  # of a healer: heal
+    ATTACK_MOVE = 3
 
 
 @dataclass(frozen=True)

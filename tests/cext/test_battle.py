@@ -8,7 +8,9 @@ import pytest
 from seed_matrace._cext.reference_battle import ReferenceBattle
 from seed_matrace.skirmish.maps import load_map, map_names
 from seed_matrace.skirmish.scripted import scripted_actions
-from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
+from seed_matrace.skirmish.units import Order
+from seed_matrace.skirmish.vector_env import SkirmishVectorEnv, build_battles
+from seed_matrace.specs import empty_env_output
 from seed_matrace.types import EnvOutput
 
 SEED = 11
@@ -50,3 +52,44 @@ def test_compiled_battle_equals_naive_twin(map_name: str, play: str) -> None:
             np.testing.assert_array_equal(env.units()[index], twin.table())
             fought |= bool((env.units()[index, 2:4] < full).any())
     assert fought or play == "random"
+
+
+@pytest.mark.parametrize("map_name", map_names())
+def test_orders_and_game_loops_equal_the_naive_twins(map_name: str) -> None:
+    battle_map, rng = load_map(map_name), np.random.default_rng(4)
+    battles = build_battles(battle_map, battle_map.layout, 1, SEED, FIRST_ENV, reward_divisor=1.0, autoreset=False)
+    battles.reset(*empty_env_output(battle_map.spec, 1)[:3])
+    twin = ReferenceBattle(battle_map, SEED, FIRST_ENV)
+    taken = set()
+    for _ in range(max(300 // len(twin.units), 12)):
+        for unit in twin.allies:
+            if unit.health <= 0 or rng.random() < 0.3:
+                continue
+            order, (x, y) = Order(rng.integers(4)), rng.uniform(0, 32, 2).astype(np.float32)
+            target = rng.choice(twin.allies if unit.type.heals else twin.enemies)
+            if order == Order.ATTACK:
+                told = twin.take_order(unit, order, target)
+            else:
+                told = twin.take_order(unit, order, None, (x, y) if order != Order.IDLE else None)
+            assert battles.order(0, unit.slot, order, target.slot, x, y) == told
+            taken.add((order, told))
+        loops = int(rng.integers(1, 12))
+        battles.advance(0, loops)
+        for _ in range(loops):
+            twin.game_loop()
+        np.testing.assert_array_equal(battles.units()[0], twin.table())
+        orders, goals = battles.intents(0)
+        assert orders[0].tolist() == [unit.order for unit in twin.units]
+        assert orders[1].tolist() == [unit.target.slot if unit.target else -1 for unit in twin.units]
+        for unit in twin.units:
+            if unit.order in (Order.MOVE, Order.ATTACK_MOVE):
+                assert goals[:, unit.slot].tolist() == [unit.goal_x, unit.goal_y]
+    assert {(order, True) for order in Order} <= taken
+
+
+def test_order_that_cannot_be_is_refused() -> None:
+    battle_map = load_map("3m")
+    battles = build_battles(battle_map, battle_map.layout, 1, SEED, 0, reward_divisor=1.0, autoreset=False)
+    for wrong in [(1, 0, 0, 0), (0, 6, 0, 0), (0, 0, 4, 0), (0, 0, 2, 6), (0, 0, 2, -1), (0, -1, 0, 0)]:
+        with pytest.raises(IndexError):
+            battles.order(*wrong, 0.0, 0.0)

@@ -1,0 +1,153 @@
+"""Battles as the game plays them: waves of tagged units that are told what to do and live on game loops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+import numpy as np
+
+from seed_matrace.skirmish.episode_record import EpisodeRecord
+from seed_matrace.skirmish.maps import SkirmishMap
+from seed_matrace.skirmish.units import Order, UnitType
+from seed_matrace.skirmish.vector_env import BACKEND, build_battles
+from seed_matrace.specs import empty_env_output
+
+OWN_TYPE_ID = 1970  # of the first own unit type: those that a map brings along come behind the game's
+TAG_SHIFT = 18  # a tag is the number of a place for units, and below it how often the place was used
+MAX_RECORDED_STEPS = 10_000  # of one battle
+X_ROW, Y_ROW, HEALTH_ROW = range(3)  # of Skirmish.memory()[0]
+
+
+class Ability(IntEnum):
+    """The abilities that units have here, by the game's numbers."""
+
+    STOP = 4
+    MOVE = 16
+    ATTACK = 23
+    HEAL = 386
+
+
+class Battle:
+    """One wave of units after another on a map.
+
+    The first wave is there from the start. When everybody is dead, the next step brings a new wave at its end, as the
+    triggers of SMAC's maps do: whoever steps and looks sees the units where they are created.
+
+    Args:
+      battle_map: with fixed teams.
+      seed: at least 0; battles are those of environment 0 of this seed.
+
+    Raises:
+      ValueError: the map draws its teams for every battle.
+    """
+
+    def __init__(self, battle_map: SkirmishMap, seed: int) -> None:
+        if battle_map.draws is not None:
+            raise ValueError(f"{battle_map.name} draws its teams for every battle; fixed teams expected")
+        self.map = battle_map
+        self.n_units = len(battle_map.units)
+        self._battles = build_battles(battle_map, battle_map.layout, 1, seed, 0, reward_divisor=1.0, autoreset=False)
+        self._health: np.ndarray = self._battles.memory()[0][0, HEALTH_ROW, : self.n_units]
+        self._unseen = empty_env_output(battle_map.layout.spec(battle_map.episode_limit), 1)
+        self._record = EpisodeRecord(battle_map, {"backend": BACKEND, "seed": seed})
+        self._uses = np.zeros(self.n_units, np.int64)
+        self._fallen: list[int] = []
+        self.game_loop = self.waves = 0
+        self.start_wave()
+
+    def start_wave(self) -> None:
+        """A new battle with new units; the random stream goes on."""
+        self._fall(self.alive)
+        self._battles.reset(*self._unseen[:3])
+        self._uses += 1
+        self.waves += 1
+        self._record.start(self.units())
+
+    def restart(self) -> None:
+        """The same, and the game's clock begins anew."""
+        self.start_wave()
+        self.game_loop = 0
+
+    def step(self, loops: int) -> None:
+        """Plays game loops; on an empty field they pass, and then the next wave is there."""
+        before = self.alive
+        self.game_loop += loops
+        if not before.any():
+            self.start_wave()
+            return
+        self._battles.advance(0, loops)
+        self._fall(before & ~self.alive)
+        self._record.add(self.units(), limit=MAX_RECORDED_STEPS)
+
+    @property
+    def alive(self) -> np.ndarray:
+        """Bool [U]."""
+        return self._health > 0
+
+    def units(self) -> np.ndarray:
+        """x, y, health, shield, gauge: float32 [5, U]; see ``SkirmishVectorEnv.units``."""
+        return self._battles.units()[0]
+
+    def intents(self) -> tuple[np.ndarray, np.ndarray]:
+        """What units are at: order and target int32 [2, U], goal float32 [2, U]."""
+        return self._battles.intents(0)
+
+    def unit_type_id(self, slot: int) -> int:
+        """Own types are numbered in SMAC's order, behind the game's; enemies are the game's own."""
+        unit = self.map.units[slot]
+        return self.own_type_id(unit) if slot < self.map.n_agents else unit.stock_type_id
+
+    def own_type_id(self, unit: UnitType) -> int:
+        """The number of an own unit type."""
+        return OWN_TYPE_ID + self.map.type_order[0].index(unit.name)
+
+    def tag(self, slot: int) -> int:
+        """Name of the unit in a slot; nobody else ever has it."""
+        return (slot + 1) << TAG_SHIFT | int(self._uses[slot])
+
+    def slot_of(self, tag: int) -> int | None:
+        """The slot of a living unit."""
+        slot = (tag >> TAG_SHIFT) - 1
+        there = 0 <= slot < self.n_units and self.tag(slot) == tag and self._health[slot] > 0
+        return slot if there else None
+
+    def take_fallen(self) -> list[int]:
+        """Tags of those who died since the last call."""
+        fallen, self._fallen = self._fallen, []
+        return fallen
+
+    def order(self, slot: int, order: Order, target: int = -1, goal: tuple[float, float] = (0.0, 0.0)) -> bool:
+        """Tells a living unit what to do; returns whether it can be told that.
+
+        Args:
+          target: slot of an opponent to attack, of a friend to heal.
+          goal: where to go.
+        """
+        if order == Order.ATTACK and self._same_side(slot, target) != self.map.units[slot].heals:
+            return False
+        return self._battles.order(0, slot, order, target, *goal)
+
+    def kill(self, slots: Sequence[int]) -> None:
+        """Takes the lives of units."""
+        dying = np.zeros(self.n_units, bool)
+        dying[list(slots)] = True
+        self._fall(dying & self.alive)
+        self._health[dying] = 0
+
+    def create(self, slot: int, x: float, y: float) -> None:
+        """A new unit in a slot that is empty; an enemy stays there and fights what comes."""
+        self._battles.place(0, slot, x, y)
+        self._uses[slot] += 1
+        if slot >= self.map.n_agents:
+            self._battles.order(0, slot, Order.ATTACK_MOVE, -1, x, y)
+
+    def replay(self) -> bytes:
+        """Every unit after every step of this battle, as JSON."""
+        return self._record.to_json().encode()
+
+    def _same_side(self, slot: int, other: int) -> bool:
+        return (slot < self.map.n_agents) == (other < self.map.n_agents)
+
+    def _fall(self, slots: np.ndarray) -> None:
+        self._fallen += [self.tag(slot) for slot in np.flatnonzero(slots).tolist()]

@@ -1,0 +1,232 @@
+"""Whole games through pysc2's own controller, against the simulator itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from games import RemoteController, act, begin, command, creation, kill, units_of
+from pysc2.lib.protocol import ProtocolError
+from pysc2.lib.remote_controller import RequestError
+from s2clientprotocol import common_pb2, debug_pb2, sc2api_pb2
+
+from seed_matrace.sc2_standin.battle import Ability
+from seed_matrace.skirmish.maps import map_names
+from seed_matrace.skirmish.smac_env import SmacEnv
+
+MOVES = {2: (0, 2), 3: (0, -2), 4: (2, 0), 5: (-2, 0)}
+
+
+def table(units: list[Any], healers: set[int]) -> np.ndarray:
+    """x, y, health, shield, gauge as ``Skirmish.units`` has them; the dead as SMAC keeps them."""
+    rows = [
+        (u.pos.x, u.pos.y, u.health, u.shield, u.energy if slot in healers else u.weapon_cooldown)
+        for slot, u in enumerate(units)
+    ]
+    return np.array(rows, np.float32).T
+
+
+def commands(env: SmacEnv, units: list[Any], actions: list[int]) -> list[Any]:
+    """What SMAC sends for the actions of a team."""
+    sent = []
+    for agent, action in enumerate(actions):
+        unit = units[agent]
+        if action == 1:
+            sent.append(command(unit.tag, Ability.STOP))
+        elif action in MOVES:
+            dx, dy = MOVES[action]
+            sent.append(command(unit.tag, Ability.MOVE, at=(unit.pos.x + dx, unit.pos.y + dy)))
+        elif action >= 6 and env.layout.healer[agent]:
+            sent.append(command(unit.tag, Ability.HEAL, units[action - 6].tag))
+        elif action >= 6:
+            sent.append(command(unit.tag, Ability.ATTACK, units[env.n_agents + action - 6].tag))
+    return sent
+
+
+def eager(avail: list[list[int]], rng: np.random.Generator) -> list[int]:
+    """Mostly attacks whom it can, else mostly goes east."""
+    chosen = []
+    for row in avail:
+        attacks = [action for action in range(6, len(row)) if row[action]]
+        if attacks and rng.random() < 0.8:
+            chosen.append(int(rng.choice(attacks)))
+        elif row[4] and rng.random() < 0.5:
+            chosen.append(4)
+        else:
+            chosen.append(int(rng.choice(np.flatnonzero(row))))
+    return chosen
+
+
+@pytest.mark.parametrize("map_name", map_names())
+def test_battles_are_those_of_the_simulator(controller: RemoteController, map_name: str) -> None:
+    env, rng = SmacEnv(map_name, seed=5), np.random.default_rng(1)
+    healers = {slot for slot, unit in enumerate(env.battle_map.units) if unit.heals}
+    observation, length = begin(controller, map_name, seed=5), 40
+    for _ in range(2):
+        env.reset()
+        units = list(observation.observation.raw_data.units)
+        slot_of = {unit.tag: slot for slot, unit in enumerate(units)}
+        ended = False
+        for _ in range(length):
+            alive = env._battles.units()[0, 2] > 0
+            np.testing.assert_array_equal(table(units, healers)[:, alive], env._battles.units()[0][:, alive])
+            if ended:
+                break
+            actions = eager(env.get_avail_actions(), rng)
+            act(controller, commands(env, units, actions))
+            controller.step(8)
+            _, ended, _ = env.step(actions)
+            observation = controller.observe()
+            seen = {slot_of[unit.tag] for unit in observation.observation.raw_data.units}
+            assert seen == set(np.flatnonzero(env._battles.units()[0, 2] > 0))
+            for unit in observation.observation.raw_data.units:
+                units[slot_of[unit.tag]] = unit
+        kill(controller, list(observation.observation.raw_data.units))
+        controller.step(2)
+        observation = controller.observe()
+        assert not slot_of.keys() & {unit.tag for unit in observation.observation.raw_data.units}
+
+
+def test_units_are_what_smac_expects(controller: RemoteController) -> None:
+    observation = begin(controller, "MMM")
+    allies, enemies = units_of(observation, 1), units_of(observation, 2)
+    types = [unit.unit_type for unit in allies]
+    assert types == sorted(types)
+    assert [type_id - min(types) for type_id in types] == [0] * 2 + [1] * 7 + [2]
+    assert [unit.unit_type for unit in enemies].count(48) == 7
+    assert {unit.unit_type for unit in enemies} == {48, 51, 54}
+    assert (allies[-1].energy, allies[-1].energy_max, allies[-1].is_flying) == (50, 200, True)
+    assert all(unit.health == unit.health_max > 0 for unit in allies + enemies)
+    named = controller.data().units
+    assert {named[type_id] for type_id in types} == {"Marauder_RL", "Marine_RL", "Medivac_RL"}
+
+
+def test_ground_is_the_maps(controller: RemoteController) -> None:
+    begin(controller, "2c_vs_64zg")
+    env, start = SmacEnv("2c_vs_64zg", seed=0), controller.game_info().start_raw
+    assert (start.map_size.x, start.map_size.y, start.pathing_grid.bits_per_pixel) == (32, 32, 1)
+    bits = np.unpackbits(np.frombuffer(start.pathing_grid.data, np.uint8)).reshape(32, 32)
+    np.testing.assert_array_equal(bits.T, env.pathing_grid)
+    heights = np.frombuffer(start.terrain_height.data, np.uint8).reshape(32, 32)
+    np.testing.assert_array_equal(np.flip(heights.T, 1) / 255, env.terrain_height)
+    area = start.playable_area
+    assert (area.p1.x - area.p0.x, area.p1.y - area.p0.y) == (env.max_distance_x, env.max_distance_y)
+
+
+def test_next_wave_is_there_after_the_step_that_follows_the_last_death(controller: RemoteController) -> None:
+    observation = begin(controller, "3m")
+    units = list(observation.observation.raw_data.units)
+    kill(controller, units)
+    observation = controller.observe()
+    assert not observation.observation.raw_data.units
+    assert sorted(observation.observation.raw_data.event.dead_units) == sorted(unit.tag for unit in units)
+    controller.step(2)
+    fresh = controller.observe()
+    assert [(u.pos, u.health) for u in fresh.observation.raw_data.units] == [(u.pos, u.health) for u in units]
+    assert fresh.observation.game_loop == 2
+    assert not fresh.observation.raw_data.event.dead_units
+
+
+def test_units_can_be_created_where_some_died(controller: RemoteController) -> None:
+    allies = units_of(begin(controller, "3m"), 1)
+    kill(controller, allies[:2])
+    wanted = debug_pb2.DebugCreateUnit(
+        unit_type=allies[0].unit_type, owner=1, pos=common_pb2.Point2D(x=12, y=14), quantity=1
+    )
+    controller.debug(debug_pb2.DebugCommand(create_unit=wanted))
+    now = units_of(controller.observe(), 1)
+    assert [(unit.pos.x, unit.pos.y, unit.health) for unit in now[:1]] == [(12, 14, 45)]
+    assert len(now) == 2 and now[0].tag not in {unit.tag for unit in allies}
+    wanted.quantity = 2
+    with pytest.raises(ProtocolError, match="1 fit"):
+        controller.debug(debug_pb2.DebugCommand(create_unit=wanted))
+
+
+def test_orders_stay_until_done_and_show(controller: RemoteController) -> None:
+    observation = begin(controller, "3m")
+    walker, shooter = units_of(observation, 1)[:2]
+    foe = units_of(observation, 2)[0]
+    told = [command(walker.tag, Ability.MOVE, at=(10.25, 20.5)), command(shooter.tag, Ability.ATTACK, foe.tag)]
+    assert act(controller, told) == [1, 1]
+    controller.step(4)
+    walking, shooting = units_of(controller.observe(), 1)[:2]
+    assert [(order.ability_id, order.target_world_space_pos.y) for order in walking.orders] == [(16, 20.5)]
+    assert [(order.ability_id, order.target_unit_tag) for order in shooting.orders] == [(23, foe.tag)]
+    assert shooting.engaged_target_tag == foe.tag
+    controller.step(60)
+    arrived = units_of(controller.observe(), 1)[0]
+    assert (arrived.pos.x, arrived.pos.y, list(arrived.orders)) == (10.25, 20.5, [])
+
+
+def test_what_cannot_be_done_is_answered(controller: RemoteController) -> None:
+    observation = begin(controller, "MMM")
+    marauder, medivac, foe = units_of(observation, 1)[0], units_of(observation, 1)[-1], units_of(observation, 2)[0]
+    enemy_medivac = next(unit for unit in units_of(observation, 2) if unit.unit_type == 54)
+    told = [
+        command(marauder.tag, Ability.ATTACK, medivac.tag),
+        command(marauder.tag, Ability.ATTACK, enemy_medivac.tag),
+        command(medivac.tag, Ability.HEAL, marauder.tag),
+        command(medivac.tag, Ability.ATTACK, foe.tag),
+        command(foe.tag, Ability.STOP),
+        command(7, Ability.STOP),
+        command(marauder.tag, 99),
+    ]
+    assert act(controller, told) == [36, 36, 36, 2, 87, 3, 2]
+
+
+def test_same_seed_same_battle_and_no_seed_another(controller: RemoteController) -> None:
+    def look(seed: int | None) -> bytes:
+        begin(controller, "2m_vs_1z", seed)  # its enemy walks to a place drawn by lot
+        controller.step(80)
+        return bytes(controller.observe().SerializeToString())
+
+    assert look(4) == look(4) != look(5)
+    assert len({look(None) for _ in range(3)}) > 1
+
+
+def test_games_begin_anew_in_every_way_there_is(controller: RemoteController) -> None:
+    before = {unit.tag for unit in begin(controller, "3m").observation.raw_data.units}
+    controller.step(8)
+    controller.restart()
+    observation = controller.observe()
+    assert observation.observation.game_loop == 0
+    assert not before & {unit.tag for unit in observation.observation.raw_data.units}
+    controller.leave()
+    assert begin(controller, "8m").observation.game_loop == 0
+
+
+def test_replay_holds_the_battle(controller: RemoteController) -> None:
+    begin(controller, "3m", seed=9)
+    controller.step(8)
+    replay = controller.save_replay()
+    assert b'"map":"3m"' in replay and b'"seed":9' in replay
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda request: setattr(request.local_map, "map_path", "SMAC_Maps/4m.SC2Map"), "3m"),
+        (lambda request: request.local_map.ClearField("map_path"), "MissingMap"),
+        (lambda request: request.player_setup.add(type=sc2api_pb2.Computer), "one Computer"),
+    ],
+)
+def test_bad_game_is_refused(controller: RemoteController, change: Any, said: str) -> None:
+    request = creation("3m")
+    change(request)
+    begin(controller, "3m")
+    with pytest.raises(RequestError, match=said):
+        controller.create_game(request)
+
+
+def test_what_is_not_supported_is_said(controller: RemoteController) -> None:
+    begin(controller, "3m")
+    with pytest.raises(ProtocolError, match="query is not supported"):
+        controller.query(sc2api_pb2.Request().query)
+    pictures = sc2api_pb2.InterfaceOptions(raw=True)
+    pictures.feature_layer.width = 24
+    controller.create_game(creation("3m"))
+    with pytest.raises(RequestError, match="no pictures"):
+        controller.join_game(sc2api_pb2.RequestJoinGame(race=common_pb2.Terran, options=pictures))
+    with pytest.raises(ProtocolError, match="init_game"):
+        controller._client.send(step=sc2api_pb2.RequestStep())

@@ -1,0 +1,76 @@
+"""What an installation looks like, how its games begin and how they end."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from games import RunningGame, begin, listens
+from pysc2.run_configs import platforms
+from websocket import WebSocketBadStatusException, create_connection
+
+from seed_matrace.sc2_standin.installation import install
+from seed_matrace.skirmish.maps import map_names
+
+Start = Callable[..., RunningGame]
+
+
+def test_pysc2_finds_game_and_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path)
+    monkeypatch.setenv("SC2PATH", str(tmp_path))
+    config = platforms.Linux("4.10")
+    assert config.version.build_version == 75689
+    assert all(config.map_data(f"SMAC_Maps/{name}.SC2Map") for name in map_names())
+
+
+def test_what_is_there_stays(tmp_path: Path) -> None:
+    real = tmp_path / "Maps" / "SMAC_Maps" / "3m.SC2Map"
+    real.parent.mkdir(parents=True)
+    real.write_bytes(b"MPQ")
+    install(tmp_path)
+    install(tmp_path)
+    assert real.read_bytes() == b"MPQ"
+    binary = tmp_path / "Versions" / "Base75689" / "SC2_x64"
+    binary.write_bytes(b"\x7fELF")
+    with pytest.raises(ValueError, match="the game itself"):
+        install(tmp_path)
+    assert binary.read_bytes() == b"\x7fELF"
+
+
+def test_game_ends_with_its_client(start: Start) -> None:
+    quitter, leaver, stopped = start(), start(), start()
+    controller = quitter.connect()
+    begin(controller, "3m")
+    controller.quit()
+    leaver.connect().close()
+    stopped.connect()
+    stopped.process.terminate()
+    assert quitter.process.wait(10) == leaver.process.wait(10) == 0
+    assert stopped.process.wait(10) < 0
+    assert not any(listens(game.port) for game in (quitter, leaver, stopped))
+
+
+def test_one_plays_and_others_are_turned_away(start: Start) -> None:
+    game = start()
+    game.wait_until_listening()
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"http://127.0.0.1:{game.port}/")
+    controller = game.connect()
+    with pytest.raises(WebSocketBadStatusException, match="503"):
+        create_connection(f"ws://127.0.0.1:{game.port}/sc2api")
+    assert begin(controller, "3m").observation.raw_data.units
+
+
+def test_nonsense_is_answered_and_the_game_goes_on(start: Start) -> None:
+    game = start()
+    game.wait_until_listening()
+    connection = create_connection(f"ws://127.0.0.1:{game.port}/sc2api")
+    connection.send(b"\xff\xffnonsense")
+    assert b"malformed request" in connection.recv()
+    connection.send_binary(b"")
+    assert b"an empty request is not supported" in connection.recv()
+    connection.close()
+    assert game.process.wait(10) == 0
