@@ -20,6 +20,8 @@ from seed_matrace.fields import FieldError, check_fields, near_names
 from seed_matrace.fields import option as _option
 from seed_matrace.smac_options import SmacOptions
 
+STARCRAFT2_VERSIONS = ("4.10", "4.6.2")
+
 
 class ConfigError(ValueError):
     """A gin file or binding that cannot be used; the message says where and what to do."""
@@ -41,7 +43,7 @@ class EnvConfig(_Checked, SmacOptions):
     """What is played, and SMAC's options of it by their own names: ``env.obs_last_action`` and so on."""
 
     map_name: str = _option("3m", "SMAC map")
-    backend: str = _option("skirmish", "what plays the battles", choices=("skirmish", "counting"))
+    backend: str = _option("skirmish", "what plays the battles", choices=("skirmish", "starcraft2", "counting"))
     frame_stack: int = _option(1, "agents see their so many newest observations; 1 is the newest alone", low=1)
 
     def __post_init__(self) -> None:
@@ -50,6 +52,9 @@ class EnvConfig(_Checked, SmacOptions):
             self.check_together()
         except FieldError as error:
             raise ConfigError(f"env.{error}") from None
+        if self.backend == "starcraft2" and self.game_version not in (None, *STARCRAFT2_VERSIONS):
+            versions = " or ".join(map(repr, STARCRAFT2_VERSIONS))
+            raise ConfigError(f"env.game_version must be {versions}, whose results compare, not {self.game_version!r}")
 
 
 @dataclass(frozen=True)
@@ -148,6 +153,19 @@ class ActorConfig(_Checked):
 
 
 @dataclass(frozen=True)
+class StarCraft2Config(_Checked):
+    """How games of the real StarCraft II are watched over; nothing of it changes what is learnt."""
+
+    launch_timeout_s: float = _option(180.0, "a game that has not started by then is ended", low=1.0)
+    step_timeout_s: float = _option(60.0, "a game that has not answered by then is lost", low=0.1)
+    memory_limit_mb: float = _option(8000.0, "a game that holds more is lost", low=100.0)
+    restart_episodes: int = _option(2000, "a game is launched anew after so many episodes", low=1)
+    launch_interval_s: float = _option(1.0, "between two launches on one machine", low=0.0)
+    evaluation_games: int = _option(4, "games that play at once in an evaluation", low=1)
+    replay_every: int = _option(0, "every so many evaluations the first game's replay is kept; 0 keeps none", low=0)
+
+
+@dataclass(frozen=True)
 class EvaluationConfig(_Checked):
     every_fraction: float = _option(0.02, "evaluate each time this share of the budget is used", low=1e-4, high=1.0)
     every_env_steps: int = _option(0, "evaluate every so many env steps instead; 0 goes by every_fraction", low=0)
@@ -182,6 +200,7 @@ class Config:
     learner: LearnerConfig
     inference: InferenceConfig
     actor: ActorConfig
+    starcraft2: StarCraft2Config
     evaluation: EvaluationConfig
     run: RunConfig
 

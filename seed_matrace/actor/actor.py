@@ -12,9 +12,10 @@ from contextlib import closing
 
 from absl import logging
 
+from seed_matrace.actor.games import play_games
 from seed_matrace.config import Config
 from seed_matrace.envs.base import VectorEnv
-from seed_matrace.envs.registry import make_training_env
+from seed_matrace.envs.registry import make_training_env, plays_elsewhere
 from seed_matrace.transport.address import parse_address
 from seed_matrace.transport.carriers import Client, connect
 from seed_matrace.transport.messages import OccupiedError
@@ -41,6 +42,7 @@ def run_actor(
       ValueError: malformed address, or one that ``security`` does not do for.
     """
     place, schema = parse_address(address), make_schema(config)
+    act = play_games if plays_elsewhere(config.env) else _act
     been_connected = False
     last_contact = time.monotonic()
     retry_s = _FIRST_RETRY_S
@@ -60,7 +62,7 @@ def run_actor(
         been_connected, retry_s = True, _FIRST_RETRY_S
         try:
             with closing(client):
-                _act(client, lambda *sizes: make_training_env(config, *sizes))
+                act(client, lambda *sizes: make_training_env(config, *sizes))
         except OSError as error:
             logging.info("lost the learner at %s (%s)", address, error)
         last_contact = time.monotonic()

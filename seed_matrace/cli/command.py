@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from absl import flags
@@ -26,6 +29,27 @@ def define_gin_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_multi_string(
         "gin_param", [], "binding such as 'loss.discount=0.98', may be repeated", flag_values=values
     )
+
+
+def define_sc2_flags(values: flags.FlagValues) -> None:
+    flags.DEFINE_string(
+        "sc2_python",
+        None,
+        "interpreter with smac, for games of StarCraft II (default: this one)",
+        flag_values=values,
+    )
+
+
+def use_sc2_python(values: flags.FlagValues) -> None:
+    """Lets this process and its children start games with --sc2_python."""
+    from seed_matrace.envs.starcraft2_process import PYTHON_VARIABLE
+
+    python = values.sc2_python
+    if python is None:
+        return
+    if shutil.which(python) is None:
+        raise flags.Error(f"--sc2_python={python}: no such interpreter; make sc2-venv makes .venv-sc2/bin/python")
+    os.environ[PYTHON_VARIABLE] = str(Path(python).absolute()) if os.sep in python else python
 
 
 def required(values: flags.FlagValues, name: str) -> str:

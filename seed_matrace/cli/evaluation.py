@@ -7,7 +7,7 @@ from typing import Any
 
 from absl import flags
 
-from seed_matrace.cli.command import Command, print_json, required
+from seed_matrace.cli.command import Command, define_sc2_flags, print_json, required, use_sc2_python
 from seed_matrace.cli.process import import_tensorflow
 
 
@@ -19,12 +19,14 @@ def _define_eval_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "backend", None, "what plays the battles (default: what the team was trained on)", flag_values=values
     )
+    define_sc2_flags(values)
 
 
 def _eval(values: flags.FlagValues, _: list[str]) -> None:
     from seed_matrace.envs.registry import backend_name
     from seed_matrace.evaluation.episodes import summarise
 
+    use_sc2_python(values)
     import_tensorflow()
     from seed_matrace.evaluation.policy import load_policy, play
 

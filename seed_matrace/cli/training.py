@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags, logging
 
-from seed_matrace.cli.command import Command, define_gin_flags, required
+from seed_matrace.cli.command import Command, define_gin_flags, define_sc2_flags, required, use_sc2_python
 from seed_matrace.cli.process import import_tensorflow, stop_on_signals
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ LEARNER = Command(
 
 def _define_actor_flags(values: flags.FlagValues) -> None:
     define_gin_flags(values)
+    define_sc2_flags(values)
     flags.DEFINE_string(
         "server_address", None, "the learner's address, unix:/path/to/socket or host:port", flag_values=values
     )
@@ -92,6 +93,7 @@ def _actor(values: flags.FlagValues, _: list[str]) -> None:
     from seed_matrace.actor.actor import run_actor
     from seed_matrace.config import load_config
 
+    use_sc2_python(values)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     logging.set_verbosity(logging.INFO)
     config = load_config(values.gin_file, values.gin_param)[0]
@@ -114,6 +116,7 @@ ACTOR = Command(
 
 def _define_learner_flags(values: flags.FlagValues) -> None:
     define_gin_flags(values)
+    define_sc2_flags(values)
     flags.DEFINE_string("run_dir", None, "run directory; one that holds a run is resumed", flag_values=values)
     flags.DEFINE_integer("seed", None, "seed of everything random (default: 0)", lower_bound=0, flag_values=values)
     flags.DEFINE_string("init_from", None, "run directory whose best weights to start from", flag_values=values)
@@ -152,6 +155,7 @@ def _run_learner(
     from seed_matrace.launch.train import TrainOptions, train
     from seed_matrace.transport.security import Security
 
+    use_sc2_python(values)
     import_tensorflow()
     options = TrainOptions(
         gin_files=values.gin_file,

@@ -10,6 +10,10 @@ from seed_matrace.specs import EnvSpec
 from seed_matrace.types import EnvOutput
 
 
+class EnvLostError(RuntimeError):
+    """What an environment showed since its last whole unroll must not be learnt from; ``reset`` it to go on."""
+
+
 class VectorEnv(Protocol):
     """E environments that step together and reset themselves.
 
@@ -39,6 +43,7 @@ class VectorEnv(Protocol):
 
         Raises:
           ValueError: wrong shape or dtype, or an action that is not available.
+          EnvLostError: environments that live in other programs were lost.
         """
 
     def get_state_bytes(self) -> bytes:
@@ -53,3 +58,10 @@ class VectorEnv(Protocol):
 
     def close(self) -> None:
         """Frees what the environments hold; safe to call twice."""
+
+
+class GamesVectorEnv(VectorEnv, Protocol):
+    """Environments that live in other programs: a step may take long, and another thread may have to end it."""
+
+    def abandon(self) -> None:
+        """Ends the games at once, so that a call in another thread returns with an error; ``close`` must follow."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import cast
 
 import numpy as np
 
 from seed_matrace._cext._batching import stack_frames
-from seed_matrace.envs.base import VectorEnv
+from seed_matrace.envs.base import GamesVectorEnv, VectorEnv
 from seed_matrace.specs import EnvSpec, check_env_output, empty_env_output, env_output_spec
 from seed_matrace.types import EnvOutput
 
@@ -130,6 +131,10 @@ class FrameStackVectorEnv:
         for array in memory:
             array[...] = np.frombuffer(state, array.dtype, array.size, start).reshape(array.shape)
             start += array.nbytes
+
+    def abandon(self) -> None:
+        """See ``GamesVectorEnv``; only of stacks on top of one."""
+        cast(GamesVectorEnv, self._env).abandon()
 
     def close(self) -> None:
         """See ``VectorEnv``."""

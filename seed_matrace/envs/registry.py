@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
-from seed_matrace.config import Config, EnvConfig
+from seed_matrace.config import Config, EnvConfig, StarCraft2Config
 from seed_matrace.envs import counting
 from seed_matrace.envs.base import VectorEnv
 from seed_matrace.envs.frame_stack import FrameStackVectorEnv
+from seed_matrace.envs.starcraft2_env import StarCraft2VectorEnv, starcraft2_spec
+from seed_matrace.envs.starcraft2_installation import stamp
 from seed_matrace.skirmish import maps
 from seed_matrace.skirmish.vector_env import VERSION, SkirmishVectorEnv
 from seed_matrace.specs import EnvSpec
@@ -30,25 +33,47 @@ def training_spec(config: Config) -> EnvSpec:
 
 def backend_name(env: EnvConfig) -> str:
     """What results are stamped with, e.g. "skirmish-1"; results of different backends do not compare."""
+    if env.backend == "starcraft2":
+        return stamp(env.game_version)
     return f"{env.backend}-{counting.VERSION if env.backend == 'counting' else VERSION}"
+
+
+def plays_elsewhere(env: EnvConfig) -> bool:
+    """Whether games live in programs of their own: they take long, cannot be kept, and can be lost."""
+    return env.backend == "starcraft2"
 
 
 def make_training_env(config: Config, num_envs: int, seed: int, first_env: int = 0) -> VectorEnv:
     """As ``make_vector_env``, with the sizes of ``training_spec``."""
-    return make_vector_env(config.env, num_envs, seed, first_env, with_final=config.loss.bootstrap_time_limit)
+    with_final = config.loss.bootstrap_time_limit
+    return make_vector_env(config.env, num_envs, seed, first_env, with_final=with_final, games=config.starcraft2)
 
 
 def make_vector_env(
-    env: EnvConfig, num_envs: int, seed: int, first_env: int = 0, *, with_final: bool = False
+    env: EnvConfig,
+    num_envs: int,
+    seed: int,
+    first_env: int = 0,
+    *,
+    with_final: bool = False,
+    games: StarCraft2Config | None = None,
+    replay: Path | None = None,
 ) -> VectorEnv:
     """``num_envs`` environments; environment j is random stream ``first_env + j`` of ``seed``.
 
     Args:
       with_final: whether they also show what episodes showed last.
+      games: how games of StarCraft II are watched over; as by default if None.
+      replay: file for a replay of the first of them; the simulators leave none.
     """
     frames: VectorEnv
     if env.backend == "counting":
         frames = counting.CountingVectorEnv(num_envs, first_env, with_final=with_final)
+    elif env.backend == "starcraft2":
+        limits = games or StarCraft2Config()
+        frames = StarCraft2VectorEnv(
+            env.map_name, num_envs, seed, first_env, env, limits, with_final=with_final, replay=replay
+        )
     else:
         frames = SkirmishVectorEnv(env.map_name, num_envs, seed, first_env, env, with_final=with_final)
     return FrameStackVectorEnv(frames, env.frame_stack) if env.frame_stack > 1 else frames
@@ -58,5 +83,7 @@ def _frame_spec(env: EnvConfig) -> EnvSpec:
     """Sizes without stacking."""
     if env.backend == "counting":
         return counting.SPEC
+    if env.backend == "starcraft2":
+        return starcraft2_spec(env.map_name, env)
     battle_map = maps.load_map(env.map_name)
     return battle_map.layout.with_options(env, battle_map.episode_limit).spec(battle_map.episode_limit)

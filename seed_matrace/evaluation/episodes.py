@@ -7,14 +7,16 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from absl import logging
 
-from seed_matrace.envs.base import VectorEnv
+from seed_matrace.envs.base import EnvLostError, VectorEnv
 from seed_matrace.specs import empty_env_output
 from seed_matrace.types import EpisodeStats
 
 # (obs [E, N, O], avail_actions [E, N, A], episode_start bool [E]) -> actions int32 [E, N]. Whatever the policy
 # remembers of an environment (stacked frames, recurrent state) it forgets where episode_start is true.
 Act = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+ATTEMPTS = 5  # at a round of games that can be lost
 
 
 def play_episodes(env: VectorEnv, act: Act) -> EpisodeStats:
@@ -46,6 +48,28 @@ def play_episodes(env: VectorEnv, act: Act) -> EpisodeStats:
         f"{np.count_nonzero(~finished)} of {env.num_envs} episodes had not ended after {env.spec.episode_limit} steps, "
         "the episode limit of this environment"
     )
+
+
+def play_rounds(env: VectorEnv, act: Act, episodes: int) -> EpisodeStats:
+    """Plays ``episodes`` episodes, all environments at once as often as it takes; the last ones too many do not count.
+
+    A round in which environments are lost is played again.
+
+    Raises:
+      EnvLostError: they were, several times in a row.
+      RuntimeError: as ``play_episodes``.
+    """
+    rounds = [_play_round(env, act) for _ in range(-(-episodes // env.num_envs))]
+    return EpisodeStats(*(np.concatenate(field)[:episodes] for field in zip(*rounds, strict=True)))
+
+
+def _play_round(env: VectorEnv, act: Act) -> EpisodeStats:
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return play_episodes(env, act)
+        except EnvLostError as error:
+            logging.warning("evaluation: a round is played again (%s)", error)
+    return play_episodes(env, act)
 
 
 def evaluate(make_env: Callable[[int, int], VectorEnv], act: Act, episodes: int, max_envs: int = 256) -> EpisodeStats:

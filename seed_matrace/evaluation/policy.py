@@ -11,8 +11,8 @@ import numpy as np
 
 from seed_matrace.config import Config, EnvConfig
 from seed_matrace.envs.frame_stack import FrameStack
-from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env, training_spec
-from seed_matrace.evaluation.episodes import evaluate
+from seed_matrace.envs.registry import backend_name, env_spec, training_spec
+from seed_matrace.evaluation.battles import play_battles
 from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.greedy import GreedyTeam
@@ -93,11 +93,7 @@ def play(policy: TrainedPolicy, episodes: int, *, seed: int, env: EnvConfig | No
         raise ValueError(
             f"{env.map_name} on {backend_name(env)} has {env_spec(env)}, this team was trained for {policy.spec}"
         )
-    return evaluate(
-        lambda num_envs, first_env: make_vector_env(env, num_envs, seed, first_env),
-        policy.act,
-        episodes,
-    )
+    return play_battles(dataclasses.replace(policy.config, env=env), policy.act, episodes, seed=seed)
 
 
 def play_absolute(run_dir: Path, seed: int) -> EpisodeStats:

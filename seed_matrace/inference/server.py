@@ -22,6 +22,7 @@ class InferenceServer:
 
     def __init__(self, transport: Server, inference: Inference, unrolls: Unrolls, max_wait_ms: float) -> None:
         self.dropped_env_steps = 0
+        self.restarted_groups = 0  # by actors that went on, their environments having been lost
         self.error: BaseException | None = None
         self._transport = transport
         self._inference = inference
@@ -81,12 +82,20 @@ class InferenceServer:
         for event in events:
             if isinstance(event, Ready):
                 self._ready[event.group] = None
+                if event.restarted:
+                    self._drop_unroll(event.group)
             elif isinstance(event, Joined):
                 self._connected.add(event.task_id)
                 self._num_groups += len(event.groups)
                 logging.info("actor %d joined with groups %s", event.task_id, list(event.groups))
             elif isinstance(event, Left):
                 self._remove(event)
+
+    def _drop_unroll(self, group: int) -> None:
+        dropped = self._unrolls.drop(group)
+        self.dropped_env_steps += dropped
+        self.restarted_groups += 1
+        logging.info("group %d lost its environments; %d env steps of its unfinished unroll dropped", group, dropped)
 
     def _remove(self, event: Left) -> None:
         self._connected.discard(event.task_id)

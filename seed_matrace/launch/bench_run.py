@@ -114,6 +114,7 @@ class _RandomSource:
 
     actors_alive = 0
     dropped_env_steps = 0
+    restarted_groups = 0
 
     def __init__(self, config: Config) -> None:
         plan = plan_groups(config.run.num_envs, 1, config.actor.groups_per_actor)

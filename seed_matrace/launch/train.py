@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seed_matrace.config import Config, load_config
-from seed_matrace.envs.registry import backend_name, env_spec
+from seed_matrace.envs.registry import backend_name, env_spec, plays_elsewhere
 from seed_matrace.inference.groups import GroupPlan, plan_groups
 from seed_matrace.launch.display import Display, duration
 from seed_matrace.launch.local import LocalActors
@@ -64,6 +64,11 @@ def train(options: TrainOptions, stop: threading.Event) -> None:
     resuming = options.run_dir is not None and is_run_directory(Path(options.run_dir))
     config, *texts = _load(options, resuming)
     env_spec(config.env)  # an unknown map is said before a directory is made
+    if options.num_actors == 0 and plays_elsewhere(config.env):
+        raise ValueError(
+            f"env.backend = {config.env.backend!r} needs --num_actors of at least 1: one process repeats a run "
+            "exactly, which games in other programs cannot"
+        )
     devices = set_up_tensorflow(config, deterministic=options.num_actors == 0)
     hosts = Hosts(devices)
     plan = plan_groups(

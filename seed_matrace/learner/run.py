@@ -18,8 +18,9 @@ import numpy as np
 import psutil
 
 from seed_matrace.config import Config
-from seed_matrace.envs.registry import backend_name, make_vector_env, training_spec
-from seed_matrace.evaluation.episodes import evaluate, summarise
+from seed_matrace.envs.registry import backend_name, training_spec
+from seed_matrace.evaluation.battles import play_battles
+from seed_matrace.evaluation.episodes import summarise
 from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.learner.checkpoints import Checkpoints, load_arrays
 from seed_matrace.learner.divergence import check_loss
@@ -181,6 +182,7 @@ class TrainingRun:
             "acted_env_steps": self.progress.acted_env_steps,
             "episodes": self.progress.episodes,
             "dropped_env_steps": self.progress.dropped_env_steps,
+            "restarted_groups": source.restarted_groups,
             "perf/actors_alive": source.actors_alive,
             "perf/inference_batch_mean": counts.acted_env_steps / max(counts.batches, 1),
             **self._rates.take(),
@@ -196,7 +198,9 @@ class TrainingRun:
             return
         episodes = self.config.evaluation.episodes
         first_battle = self.progress.evaluations * episodes  # no battle is played in two evaluations
-        stats = evaluate_greedily(self.learner, self.config, episodes, seed=self._seed, first_battle=first_battle)
+        stats = evaluate_greedily(
+            self.learner, self.config, episodes, seed=self._seed, first_battle=first_battle, replay=self._replay()
+        )
         self.progress.evaluations += 1
         self._results.append(self.progress.env_steps, self.progress.wall_s, stats)
         summary = summarise(stats)
@@ -210,6 +214,13 @@ class TrainingRun:
         if result >= tuple(self.progress.best) or self.progress.finished:
             self.progress.best = result
             self._save("best")
+
+    def _replay(self) -> Path | None:
+        """Where the evaluation that is due leaves a replay, if it is to."""
+        every = self.config.starcraft2.replay_every
+        if not every or self.progress.evaluations % every:
+            return None
+        return self._run_dir / "replays" / f"{self.progress.env_steps:010d}.SC2Replay"
 
     def _check_target(self, stats: EpisodeStats) -> None:
         outcomes = [*self.progress.newest_outcomes, *stats.battle_won.tolist()]
@@ -288,13 +299,9 @@ class _Rates:
 
 
 def evaluate_greedily(
-    learner: Learner, config: Config, episodes: int, *, seed: int, first_battle: int = 0
+    learner: Learner, config: Config, episodes: int, *, seed: int, first_battle: int = 0, replay: Path | None = None
 ) -> EpisodeStats:
     """Plays the battles ``first_battle`` and on of evaluation with the actions that the policy finds most probable."""
-    return evaluate(
-        lambda num_envs, first_env: make_vector_env(
-            config.env, num_envs, EVALUATION_SEED + seed, first_battle + first_env
-        ),
-        GreedyTeam(learner),
-        episodes,
+    return play_battles(
+        config, GreedyTeam(learner), episodes, seed=EVALUATION_SEED + seed, first_battle=first_battle, replay=replay
     )

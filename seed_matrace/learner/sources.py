@@ -51,6 +51,9 @@ class BatchSource(Protocol):
     @property
     def dropped_env_steps(self) -> int: ...
 
+    @property
+    def restarted_groups(self) -> int: ...
+
     def close(self) -> None: ...
 
 
@@ -110,6 +113,7 @@ class LockstepSource:
 
     actors_alive = 0
     dropped_env_steps = 0
+    restarted_groups = 0
 
     def __init__(self, acting: Acting, plan: GroupPlan) -> None:
         self._unrolls, self._batcher, self._inference = acting.make_parts(plan)
@@ -203,6 +207,10 @@ class ActorSource:
     @property
     def dropped_env_steps(self) -> int:
         return self._server.dropped_env_steps
+
+    @property
+    def restarted_groups(self) -> int:
+        return self._server.restarted_groups
 
     def close(self) -> None:
         self._batcher.stop()  # first: it wakes the server

@@ -24,11 +24,18 @@ class Client(Protocol):
     welcome: Welcome
     slots: list[Slot]
 
-    def send_ready(self, groups: list[int]) -> None:
-        """Tells the learner that the slots of ``groups`` hold a step; OSError if the learner is gone."""
+    def send_ready(self, groups: list[int], *, restarted: bool = False) -> None:
+        """Tells the learner that the slots of ``groups`` hold a step; any thread may. OSError if the learner is gone.
+
+        Args:
+          restarted: their environments were lost and began anew: unfinished unrolls do not count.
+        """
 
     def wait_answers(self) -> list[int]:
         """Blocks until some groups have their actions; OSError if the learner is gone."""
+
+    def interrupt(self) -> None:
+        """Makes a ``wait_answers`` in another thread raise; any thread may."""
 
     def close(self) -> None: ...
 

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from seed_matrace.specs import EnvSpec, env_output_spec, policy_output_spec
-from seed_matrace.transport.messages import ProtocolError, decode_groups, encode_groups
+from seed_matrace.transport.messages import ProtocolError, decode_groups, decode_ready, encode_groups, encode_ready
 from seed_matrace.transport.slots import Slot, slot_type, step_type, step_views
 from seed_matrace.types import FIELD_NAMES, EnvOutput, flatten
+
+Announcement = tuple[int, bool]  # a group that is ready, and whether it was restarted
 
 
 class Frames:
@@ -33,22 +35,22 @@ class Frames:
         """Length of the longest frame."""
         return self._num_groups * (self._slot_bytes + 4)
 
-    def encode_steps(self, slots: memoryview, groups: Sequence[int]) -> bytes:
-        """The steps that the slots of ``groups`` hold, from the memory of all slots."""
-        starts = [group * self._slot_bytes for group in groups]
+    def encode_steps(self, slots: memoryview, ready: Sequence[Announcement]) -> bytes:
+        """The steps that the slots of groups that are ready hold, from the memory of all slots."""
+        starts = [group * self._slot_bytes for group, _ in ready]
         steps = [slots[start : start + self._step_type.itemsize] for start in starts]
-        return b"".join([*steps, encode_groups(groups)])
+        return b"".join([*steps, *(encode_ready([group], restarted) for group, restarted in ready)])
 
-    def decode_steps(self, frame: bytes) -> list[tuple[int, EnvOutput]]:
-        """Groups and their steps, as views of ``frame``.
+    def decode_steps(self, frame: bytes) -> list[tuple[int, bool, EnvOutput]]:
+        """Groups, whether they were restarted, and their steps as views of ``frame``.
 
         Raises:
           ProtocolError: a wrong length, number of a group or value.
         """
-        groups = self._split(frame, self._step_type.itemsize)
-        records = np.frombuffer(frame, self._step_type, len(groups))
+        ready = decode_ready(self._numbers_of(frame, self._step_type.itemsize), self._num_groups)
+        records = np.frombuffer(frame, self._step_type, len(ready))
         self._check_values(records)
-        return [(group, step_views(record)) for group, record in zip(groups, records, strict=True)]
+        return [(*announced, step_views(record)) for announced, record in zip(ready, records, strict=True)]
 
     def encode_actions(self, actions: Sequence[np.ndarray], groups: Sequence[int]) -> bytes:
         """The answers to ``groups``, of each group's int32 [E, N] in ``actions``."""
@@ -56,20 +58,21 @@ class Frames:
 
     def decode_actions(self, frame: bytes, slots: Sequence[Slot]) -> list[int]:
         """Writes the answers in ``frame`` into their groups' slots; returns the groups. Raises as ``decode_steps``."""
-        groups = self._split(frame, self._action.nbytes)
+        groups = decode_groups(self._numbers_of(frame, self._action.nbytes), self._num_groups)
         actions = np.frombuffer(frame, self._action.dtype, len(groups) * self._action.nbytes // 4)
         for group, action in zip(groups, actions.reshape(len(groups), *self._action.shape), strict=True):
             slots[group].action[...] = action
         return groups
 
-    def _split(self, frame: bytes, record_bytes: int) -> list[int]:
+    def _numbers_of(self, frame: bytes, record_bytes: int) -> bytes:
+        """What stands behind the records; raises ProtocolError for a wrong length."""
         count, rest = divmod(len(frame), record_bytes + 4)
         if rest or not 0 < count <= self._num_groups:
             raise ProtocolError(
                 f"a frame of {len(frame)} bytes where {record_bytes + 4} for each of up to {self._num_groups} groups "
                 "were expected"
             )
-        return decode_groups(frame[count * record_bytes :], self._num_groups)
+        return frame[count * record_bytes :]
 
     def _check_values(self, records: np.ndarray) -> None:
         """Raises ProtocolError for values that no environment shows."""

@@ -10,7 +10,7 @@ import grpc
 
 from seed_matrace.transport import messages
 from seed_matrace.transport.address import HostPort
-from seed_matrace.transport.frames import Frames
+from seed_matrace.transport.frames import Announcement, Frames
 from seed_matrace.transport.grpc_stream import ALIVE_OPTIONS, SERVICE, STREAM, TOKEN_KEY
 from seed_matrace.transport.messages import Hello, OccupiedError, RefusedError
 from seed_matrace.transport.schema import Schema
@@ -43,7 +43,7 @@ class GrpcClient:
 
     def __init__(self, address: HostPort, task_id: int, schema: Schema, security: Security) -> None:
         check_actor(address, security)
-        self._outbox: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[Announcement | None] = queue.SimpleQueue()
         self._channel = _channel(address, security)
         metadata = ((TOKEN_KEY, security.token),) if security.token else ()
         stream = self._channel.stream_stream(f"/{SERVICE}/{STREAM}")
@@ -59,12 +59,15 @@ class GrpcClient:
             self.close()
             raise
 
-    def send_ready(self, groups: list[int]) -> None:
+    def send_ready(self, groups: list[int], *, restarted: bool = False) -> None:
         for group in groups:
-            self._outbox.put(group)
+            self._outbox.put((group, restarted))
 
     def wait_answers(self) -> list[int]:
         return self._frames.decode_actions(self._read(), self.slots)
+
+    def interrupt(self) -> None:
+        self._stream.cancel()
 
     def close(self) -> None:
         self._outbox.put(None)
@@ -77,7 +80,7 @@ class GrpcClient:
         while None not in (groups := [self._outbox.get(), *self._waiting()]):
             yield self._frames.encode_steps(self._memory, [group for group in groups if group is not None])
 
-    def _waiting(self) -> list[int | None]:
+    def _waiting(self) -> list[Announcement | None]:
         return [self._outbox.get() for _ in range(self._outbox.qsize())]
 
     def _read(self) -> bytes:

@@ -121,10 +121,10 @@ class GrpcServer:
         self._loop.call_soon_threadsafe(_settle, connection.admitted, welcome)
         return [Joined(hello.task_id, groups)]
 
-    def _receive(self, connection: _Connection, steps: list[tuple[int, EnvOutput]]) -> list[Event]:
-        for local, env in steps:
+    def _receive(self, connection: _Connection, steps: list[tuple[int, bool, EnvOutput]]) -> list[Event]:
+        for local, _, env in steps:
             self._slots[connection.groups[local]] = Slot(env, connection.actions[local])
-        return [Ready(connection.groups[local]) for local, _ in steps]
+        return [Ready(connection.groups[local], restarted) for local, restarted, _ in steps]
 
     def _remove(self, connection: _Connection, reason: str) -> list[Event]:
         if not connection.groups:
@@ -208,7 +208,7 @@ class GrpcServer:
     async def _read(self, connection: _Connection, frames: Frames, context: Any) -> None:
         while (frame := await context.read()) is not grpc.aio.EOF:
             steps = frames.decode_steps(frame)
-            groups = {group for group, _ in steps}
+            groups = {group for group, _, _ in steps}
             if not groups.isdisjoint(connection.acting):
                 raise ProtocolError(f"steps of groups {sorted(groups & connection.acting)} before their actions came")
             connection.acting |= groups

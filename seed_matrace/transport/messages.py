@@ -12,11 +12,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from seed_matrace.specs import EnvSpec
 from seed_matrace.transport.schema import PROTOCOL_VERSION, Schema
 
 MAX_HANDSHAKE_BYTES = 64 * 1024
 _MAX_SENTENCE = 1000
+_RESTARTED = 1 << 31  # beside a group's number
 # What JSON of any kind can raise while it is taken apart.
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
@@ -107,6 +110,18 @@ def decode_answer(data: bytes) -> Welcome:
 def encode_groups(groups: Sequence[int]) -> bytes:
     """Group numbers, counted within one connection."""
     return struct.pack(f"<{len(groups)}I", *groups)
+
+
+def encode_ready(groups: Sequence[int], restarted: bool) -> bytes:
+    """Groups whose step is there; ``restarted``: what they showed since their last full unroll does not count."""
+    return encode_groups([group | (_RESTARTED * restarted) for group in groups])
+
+
+def decode_ready(data: bytes, num_groups: int) -> list[tuple[int, bool]]:
+    """(group, restarted) of each; raises as ``decode_groups``."""
+    numbers = np.frombuffer(data[: len(data) // 4 * 4], "<u4")
+    groups = decode_groups((numbers & (_RESTARTED - 1)).tobytes() + data[numbers.nbytes :], num_groups)
+    return list(zip(groups, (numbers >= _RESTARTED).tolist(), strict=True))
 
 
 def decode_groups(data: bytes, num_groups: int) -> list[int]:

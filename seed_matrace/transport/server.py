@@ -21,6 +21,7 @@ class Ready(NamedTuple):
     """The group's slot holds a step and waits for its actions."""
 
     group: int
+    restarted: bool = False  # its environments were lost and began anew: its unfinished unroll does not count
 
 
 class Left(NamedTuple):

@@ -112,8 +112,8 @@ class SharedMemoryServer:
                 return self._drop(connection, "connection closed")
             if connection.memory is None:
                 return self._welcome(connection, messages.decode_hello(data))
-            local = messages.decode_groups(data, len(connection.groups))
-            return [Ready(connection.groups[index]) for index in local]
+            ready = messages.decode_ready(data, len(connection.groups))
+            return [Ready(connection.groups[index], restarted) for index, restarted in ready]
         except BlockingIOError:
             return []
         except (ProtocolError, RefusedError) as error:
@@ -186,16 +186,18 @@ class SharedMemoryClient:
             self._socket.close()
             raise
 
-    def send_ready(self, groups: list[int]) -> None:
-        """Tells the learner that the slots of ``groups`` hold a step; OSError if the learner is gone."""
-        self._socket.send(messages.encode_groups(groups))
+    def send_ready(self, groups: list[int], *, restarted: bool = False) -> None:
+        self._socket.send(messages.encode_ready(groups, restarted))
 
     def wait_answers(self) -> list[int]:
-        """Blocks until some groups have their actions; ConnectionResetError if the learner is gone."""
         data = self._socket.recv(4 * len(self.slots))
         if not data:
             raise ConnectionResetError("the learner closed the connection")
         return messages.decode_groups(data, len(self.slots))
+
+    def interrupt(self) -> None:
+        with contextlib.suppress(OSError):  # it is closed already
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self.slots = []

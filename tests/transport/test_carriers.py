@@ -42,6 +42,10 @@ def test_steps_and_actions_cross(server, address):
     assert server.answer([3]) == []
     assert client.wait_answers() == [1]
     assert (client.slots[1].action == 2).all()
+    client.send_ready([1], restarted=True)
+    assert poll_until(server, Ready) == [Ready(3, restarted=True)]
+    server.answer([3])
+    client.wait_answers()
     client.close()
     assert poll_until(server, Left) == [Left(1, (1, 3), "connection closed")]
 

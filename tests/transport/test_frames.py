@@ -33,9 +33,9 @@ def test_steps_survive_the_wire(with_final):
     spec = dataclasses.replace(SPEC, with_final=with_final)
     memory, slots = full_memory(spec)
     frames = Frames(spec, GROUP_SIZE, GROUPS)
-    steps = frames.decode_steps(frames.encode_steps(memory, [2, 0]))
-    assert [group for group, _ in steps] == [2, 0]
-    for group, env in steps:
+    steps = frames.decode_steps(frames.encode_steps(memory, [(2, False), (0, True)]))
+    assert [announced for *announced, _ in steps] == [[2, False], [0, True]]
+    for group, _, env in steps:
         for name, sent, received in zip(FIELD_NAMES, flatten(slots[group].env), flatten(env), strict=True):
             np.testing.assert_array_equal(received, sent, err_msg=name)
             assert received.dtype == sent.dtype
@@ -53,7 +53,7 @@ def step_frame(**values):
     memory, slots = full_memory()
     for name, value in values.items():
         getattr(slots[0].env, name)[0, ...] = value
-    return FRAMES.encode_steps(memory, [0])
+    return FRAMES.encode_steps(memory, [(0, False)])
 
 
 @pytest.mark.parametrize(
@@ -78,13 +78,13 @@ def test_flag_that_is_neither_true_nor_false_is_a_protocol_error():
     memory, slots = full_memory()
     slots[0].env.terminated.view(np.uint8)[...] = 7
     with pytest.raises(ProtocolError, match="terminated holds other values"):
-        FRAMES.decode_steps(FRAMES.encode_steps(memory, [0]))
+        FRAMES.decode_steps(FRAMES.encode_steps(memory, [(0, False)]))
 
 
 def test_twice_the_same_group_is_a_protocol_error():
     memory, _ = full_memory()
     with pytest.raises(ProtocolError, match="group numbers"):
-        FRAMES.decode_steps(FRAMES.encode_steps(memory, [1, 1]))
+        FRAMES.decode_steps(FRAMES.encode_steps(memory, [(1, False), (1, True)]))
 
 
 @settings(max_examples=200, deadline=None)
@@ -98,7 +98,7 @@ def test_any_bytes_are_steps_that_fit_or_a_protocol_error(data):
         steps = FRAMES.decode_steps(bytes(frame))
     except ProtocolError:
         return
-    for group, env in steps:
+    for group, _, env in steps:
         assert 0 <= group < GROUPS
         assert np.isfinite(env.obs).all()
         assert env.avail_actions.max() == 1

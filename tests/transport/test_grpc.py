@@ -22,7 +22,7 @@ from seed_matrace.transport.security import Security
 from seed_matrace.transport.server import Joined, Left, Ready
 
 TOKEN = "a secret of learner and actors"
-STEP_BYTES = len(Frames(SPEC, PLAN.group_size, 1).encode_steps(memoryview(bytes(10_000)), [0]))
+STEP_BYTES = len(Frames(SPEC, PLAN.group_size, 1).encode_steps(memoryview(bytes(10_000)), [(0, False)]))
 
 
 @pytest.fixture

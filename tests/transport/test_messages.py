@@ -71,9 +71,15 @@ def test_hello_with_unknown_spec_field_is_a_protocol_error():
 
 @pytest.mark.parametrize("data", [b"", b"abc", b"\x01" * 7, b"\x03\0\0\0", b"\0\0\0\0" * 2, b"\0\0\0\0" * 99])
 def test_malformed_group_numbers_are_a_protocol_error(data):
-    with pytest.raises(ProtocolError):
-        messages.decode_groups(data, num_groups=3)
+    for decode in (messages.decode_groups, messages.decode_ready):
+        with pytest.raises(ProtocolError):
+            decode(data, num_groups=3)
 
 
 def test_group_numbers_survive_the_wire():
     assert messages.decode_groups(messages.encode_groups([2, 0]), num_groups=3) == [2, 0]
+
+
+def test_restarted_groups_are_told_from_others():
+    data = messages.encode_ready([2], restarted=True) + messages.encode_ready([0], restarted=False)
+    assert messages.decode_ready(data, num_groups=3) == [(2, True), (0, False)]
