@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +36,7 @@ class CompiledPolicy:
         critic: Critic | None = None,
         device: str = "",
         jit_compile: bool = False,
+        executor: str = "",
     ) -> None:
         """Compiles.
 
@@ -46,8 +47,9 @@ class CompiledPolicy:
           critic: a recurrent one, whose state ``sample`` carries along.
           device: runs there; "": where TensorFlow likes.
           jit_compile: by XLA, as TPUs need; then once more for every new batch size.
+          executor: as of ``tf.experimental.function_executor_type``.
         """
-        self._device = device
+        self._device, self._executor = device, executor
         critic_dim = critic.state_dim if critic else 0
         self._sampling = _Seen(with_last_action, policy.state_dim + critic_dim, bool(critic and critic.sees_state))
         self._playing = _Seen(with_last_action, policy.state_dim, state=False)
@@ -104,16 +106,18 @@ class CompiledPolicy:
           the step, float32 [B, R], or None.
         """
         seen = self._sampling.tensors(memory, state)
-        with self._on_device():
+        with self._placed():
             return self._sample(as_tensor(obs), as_tensor(avail_actions), tf.constant(seed, tf.int64), *seen)
 
     def greedy(self, obs: np.ndarray, avail_actions: np.ndarray, memory: Memory | None = None) -> PolicyOutput:
         """Chooses the likeliest actions; as ``sample``, but its memory holds the state of the policy alone."""
-        with self._on_device():
+        with self._placed():
             return self._greedy(as_tensor(obs), as_tensor(avail_actions), *self._playing.tensors(memory, None))
 
-    def _on_device(self) -> contextlib.AbstractContextManager[Any]:
-        return tf.device(self._device) if self._device else contextlib.nullcontext()
+    @contextlib.contextmanager
+    def _placed(self) -> Iterator[None]:
+        with tf.experimental.function_executor_type(self._executor), tf.device(self._device or None):
+            yield
 
 
 class _Seen(NamedTuple):

@@ -11,6 +11,7 @@ Tensor = Any
 
 # Finite, so that 0 probability times it is 0 and not NaN; far beyond any logit a network produces.
 _MASK = 1e9
+_PHILOX = tf.random.Algorithm.PHILOX.value
 
 
 class MaskedCategorical:
@@ -45,17 +46,24 @@ class MaskedCategorical:
         return self._log_total - tf.reduce_sum(self._weights * self._scores, axis=-1) / self._total
 
     def sample(self, seed: Tensor) -> Tensor:
-        """Draws one action per distribution with the Gumbel-max trick.
+        """Draws one action per distribution: the first to come, when each waits an exponential time of its own rate.
 
         Args:
-          seed: integer [2]; equal seeds draw equal actions on every device (Philox, not the device's own generator).
+          seed: non-negative integers [2]; equal ones draw equal actions on every device. The first is the key of the
+            Philox generator (Salmon et al. 2011), the second numbers a stream of 2^66 draws of its own.
 
         Returns:
           int32 [...].
         """
-        smallest = np.finfo(np.float32).tiny  # instead of 0, whose logarithm is not finite
-        uniform = tf.random.stateless_uniform(tf.shape(self._scores), seed, minval=smallest, alg="philox")
-        return tf.argmax(self._scores - tf.math.log(-tf.math.log(uniform)), axis=-1, output_type=tf.int32)
+        seed = tf.cast(seed, tf.uint64)
+        counter = seed * tf.constant([0, 1], tf.uint64)
+        # The raw operation: tf.random.stateless_uniform scrambles seeds first, in two dozen operations.
+        uniform = tf.raw_ops.StatelessRandomUniformV2(
+            shape=tf.shape(self._weights), key=seed[:1], counter=counter, alg=_PHILOX
+        )
+        # Of 0, the logarithm would not be finite, and no rate could win.
+        waiting = -tf.math.log(uniform + np.finfo(np.float32).tiny)
+        return tf.argmax(self._weights / waiting, axis=-1, output_type=tf.int32)
 
     def greedy(self) -> Tensor:
         """The likeliest action, the first of equals, int32 [...]."""
