@@ -1,10 +1,13 @@
 # The commands that a change has to pass; .ci/run runs the same.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: build lint format type test bench clean
+.PHONY: build sc2-venv lint format type test bench clean
 
 build:  # .venv with the tools, extensions up to date; SEED_MATRACE_DEBUG=1: with bounds checks
 	scripts/setup_venv.sh dev
+
+sc2-venv:  # .venv-sc2, the interpreter for the real StarCraft II: --sc2_python=.venv-sc2/bin/python
+	scripts/setup_sc2_venv.sh
 
 lint: build
 	ruff check .

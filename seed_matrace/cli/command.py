@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,13 @@ def use_sc2_python(values: flags.FlagValues) -> None:
     if shutil.which(python) is None:
         raise flags.Error(f"--sc2_python={python}: no such interpreter; make sc2-venv makes .venv-sc2/bin/python")
     os.environ[PYTHON_VARIABLE] = str(Path(python).absolute()) if os.sep in python else python
+
+
+def sc2_python() -> str:
+    """The interpreter that plays StarCraft II for this process."""
+    from seed_matrace.envs.starcraft2_process import PYTHON_VARIABLE
+
+    return os.environ.get(PYTHON_VARIABLE) or sys.executable
 
 
 def required(values: flags.FlagValues, name: str) -> str:

@@ -11,6 +11,7 @@ from absl import flags
 
 from seed_matrace.cli.bench import BENCH
 from seed_matrace.cli.command import Command
+from seed_matrace.cli.doctor import DOCTOR
 from seed_matrace.cli.evaluation import EVAL, PLOT
 from seed_matrace.cli.sc2_standin import SC2_STANDIN
 from seed_matrace.cli.sweeps import REPORT, SWEEP
@@ -25,6 +26,7 @@ COMMANDS = {
     "plot": PLOT,
     "report": REPORT,
     "bench": BENCH,
+    "doctor": DOCTOR,
     "sc2-standin": SC2_STANDIN,
 }
 

@@ -1,0 +1,1 @@
+"""Where SMAC's own class lives; the fake one is a level up."""

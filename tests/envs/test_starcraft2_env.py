@@ -1,0 +1,217 @@
+"""Games in processes of their own: what they show, what becomes of them when they fail, and that nothing stays behind.
+
+The games are fake (``fake_smac``); the rest is what plays the real ones.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from processes import ROOT, processes_where, wait_until
+
+from seed_matrace.config import EnvConfig, StarCraft2Config
+from seed_matrace.envs import starcraft2_env
+from seed_matrace.envs.base import EnvLostError
+from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
+from seed_matrace.envs.starcraft2_installation import BUILDS, InstallationError
+from seed_matrace.envs.starcraft2_process import PYTHON_VARIABLE
+from seed_matrace.envs.starcraft2_worker import FOLDER_PREFIX
+
+HERE = Path(__file__).parent
+MAP = EnvConfig(map_name="3m", backend="starcraft2")
+LIMITS = {"launch_interval_s": 0.0, "step_timeout_s": 5.0}
+
+
+@pytest.fixture
+def installation(tmp_path, monkeypatch):
+    """A folder that looks like the game's, and a place for temporary files that must be empty in the end."""
+    game = tmp_path / "game" / "Versions" / f"Base{BUILDS['4.10']}" / "SC2_x64"
+    game.parent.mkdir(parents=True)
+    game.write_text("#!/bin/sh\n")
+    game.chmod(0o755)
+    maps = tmp_path / "game" / "Maps" / "SMAC_Maps"
+    maps.mkdir(parents=True)
+    (maps / "3m.SC2Map").touch()
+    (tmp_path / "game" / "faults").write_text("{}")
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("SC2PATH", str(tmp_path / "game"))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (HERE / "fake_smac", HERE, ROOT))))
+    monkeypatch.delenv(PYTHON_VARIABLE, raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setattr(starcraft2_env, "FIRST_BACKOFF_S", 0.01)
+    monkeypatch.setattr(starcraft2_env, "LAUNCH_ATTEMPTS", 2)
+    yield tmp_path / "game"
+    wait_until(lambda: not workers_in(tmp_path / "tmp"), "games that outlive their environment", 10)
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+def workers_in(folder):
+    """Workers and their games, whose temporary files are in ``folder``."""
+    found = []
+    for pid in processes_where(lambda words: True):
+        try:
+            environment = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if any(item.startswith(f"TMPDIR={folder / FOLDER_PREFIX}") for item in environment):
+            found.append(pid)
+    return found
+
+
+def faults(installation, **of_launch):
+    """``_2=("hang", "step", 3)``: what the second game that is launched does."""
+    (installation / "faults").write_text(json.dumps({name[1:]: fault for name, fault in of_launch.items()}))
+
+
+def make_env(num_envs=2, env=MAP, *, with_final=False, replay=None, **limits):
+    games = StarCraft2Config(**{**LIMITS, **limits})
+    return make_vector_env(env, num_envs, seed=1, games=games, with_final=with_final, replay=replay)
+
+
+def first_available(out):
+    return out.avail_actions.argmax(axis=-1).astype(np.int32)
+
+
+def play(env, out, steps):
+    for _ in range(steps):
+        out = env.step(first_available(out), out)
+    return out
+
+
+def launches(installation):
+    return (installation / "launches").stat().st_size
+
+
+def test_games_step_end_and_begin_anew(installation):
+    with closing(make_env(with_final=True)) as env:
+        assert env.spec.obs_dim == env_spec(MAP).obs_dim
+        out = env.reset()
+        assert not out.terminated.any() and not out.reward.any()
+        assert not np.array_equal(out.obs[0], out.obs[1])  # each has a seed of its own
+        out = play(env, out, 4)
+        assert out.reward.tolist() == [0.5, 0.5] and not out.episode.length.any()
+        before = out.obs.copy()
+        out = play(env, out, 1)
+        assert out.terminated.all() and not out.truncated.any()
+        assert out.reward.tolist() == [0.5, 0.5]
+        assert out.episode.length.tolist() == [5, 5] and out.episode.episode_return.tolist() == [2.5, 2.5]
+        assert out.episode.dead_allies.tolist() == [1, 1] and out.episode.dead_enemies.tolist() == [2, 2]
+        assert out.final_obs.any() and not np.array_equal(out.final_obs, out.obs)
+        assert not np.array_equal(out.final_obs, before)
+        out = play(env, out, 5)
+        assert out.truncated.all() and not out.terminated.any()
+        assert launches(installation) == 2
+        with pytest.raises(ValueError, match="not all available"):
+            env.step(np.zeros((2, 3), np.int32))
+    assert backend_name(MAP) == "sc2-4.10-standin"
+
+
+@pytest.mark.parametrize("kind", ["hang", "crash", "garble", "disconnect", "leak"])
+def test_lost_game_is_said_and_launched_anew(installation, kind):
+    faults(installation, _2=(kind, "step", 3))
+    limits = {"step_timeout_s": 0.5} if kind == "hang" else {}
+    with closing(make_env(memory_limit_mb=250, **limits)) as env:
+        out = play(env, env.reset(), 2)
+        if kind == "leak":
+            for game in env._games:  # no waiting until they look again
+                game._memory_looked_at = 0
+        with pytest.raises(EnvLostError, match=r"game [01]: (step|it holds)"):
+            env.step(first_available(out), out)
+        out = env.reset(out)
+        assert not out.reward.any()
+        play(env, out, 7)
+        assert launches(installation) == 4  # a game in its first episode is launched anew, too
+
+
+def test_game_lost_between_episodes_costs_nothing(installation):
+    faults(installation, _1=("crash", "reset", 1))
+    with closing(make_env()) as env:
+        out = play(env, env.reset(), 5)
+        assert out.terminated.all() and out.reward.tolist() == [0.5, 0.5]
+        play(env, out, 5)
+        assert launches(installation) == 3
+
+
+def test_games_are_launched_anew_after_so_many_episodes(installation):
+    with closing(make_env(num_envs=1, restart_episodes=2)) as env:
+        play(env, env.reset(), 21)
+        assert launches(installation) == 3
+
+
+def test_game_that_never_starts_is_given_up_with_the_reason(installation):
+    faults(installation, **{f"_{launch}": ("crash", "reset", 0) for launch in range(1, 9)})
+    with closing(make_env(num_envs=1)) as env, pytest.raises(RuntimeError, match=r"game 0 did not start.*doctor"):
+        env.reset()
+
+
+def test_replay_is_left_by_the_first_game(installation, tmp_path):
+    path = tmp_path / "run" / "replays" / "7.SC2Replay"
+    with closing(make_env(replay=path)) as env:
+        play(env, env.reset(), 3)
+    assert path.read_text() == "replay of 3 steps"
+
+
+def test_games_end_with_whoever_started_them(installation, tmp_path):
+    pid = os.fork()
+    if pid == 0:
+        env = make_env()
+        env.reset()
+        (tmp_path / "ready").touch()
+        time.sleep(600)
+    try:
+        wait_until((tmp_path / "ready").exists, "games of the other process")
+        assert len(workers_in(tmp_path / "tmp")) == 4
+    finally:
+        os.kill(pid, 9)
+        os.waitpid(pid, 0)
+
+
+def test_abandoned_games_end_at_once(installation):
+    faults(installation, _1=("hang", "step", 1))
+    with closing(make_env()) as env:
+        out = env.reset()
+        for game in env._games:
+            game.tell("step")
+        env.abandon()
+        with pytest.raises((EnvLostError, RuntimeError)):
+            env.step(first_available(out), out)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda game: (game / "Maps" / "SMAC_Maps" / "3m.SC2Map").unlink(), "lacks 3m; unpack"),
+        (lambda game: next(game.glob("Versions/*/SC2_x64")).chmod(0o644), "is not executable; run: chmod"),
+        (
+            lambda game: (game / "Versions/Base75689").rename(game / "Versions/Base69232"),
+            "holds 4.6.2; install",
+        ),
+    ],
+)
+def test_broken_installation_is_said_at_once(installation, spoil, said):
+    spoil(installation)
+    with closing(make_env(num_envs=1)) as env, pytest.raises(InstallationError, match=said):
+        env.reset()
+
+
+def test_other_smac_is_recognised(installation, tmp_path, monkeypatch):
+    (tmp_path / "other" / "smac").mkdir(parents=True)
+    (tmp_path / "other" / "smac" / "__init__.py").touch()
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (tmp_path / "other", ROOT))))
+    with closing(make_env(num_envs=1)) as env, pytest.raises(InstallationError, match=r"tunes hyper-parameters.*pip"):
+        env.reset()
+
+
+def test_missing_smac_is_said(installation, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    said = f"not installed for {sys.executable}; run: pip"
+    with closing(make_env(num_envs=1)) as env, pytest.raises(InstallationError, match=said):
+        env.reset()
