@@ -16,7 +16,7 @@ from seed_matrace.specs import empty_env_output
 OWN_TYPE_ID = 1970  # of the first own unit type: those that a map brings along come behind the game's
 TAG_SHIFT = 18  # a tag is the number of a place for units, and below it how often the place was used
 MAX_RECORDED_STEPS = 10_000  # of one battle
-X_ROW, Y_ROW, HEALTH_ROW = range(3)  # of Skirmish.memory()[0]
+HEALTH_ROW = 2  # of Skirmish.memory()[0]
 
 
 class Ability(IntEnum):
@@ -134,6 +134,12 @@ class Battle:
         dying[list(slots)] = True
         self._fall(dying & self.alive)
         self._health[dying] = 0
+
+    def can_stand(self, slot: int, x: float, y: float) -> bool:
+        """Whether (x, y) is ground for the unit of a slot."""
+        ground = {"ground": self.map.walkable, "cliffs": self.map.climbable}.get(self.map.units[slot].mover)
+        width, height = self.map.walkable.shape
+        return 0 <= x < width and 0 <= y < height and (ground is None or bool(ground[int(x), int(y)]))
 
     def create(self, slot: int, x: float, y: float) -> None:
         """A new unit in a slot that is empty; an enemy stays there and fights what comes."""

@@ -7,19 +7,18 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
-import numpy as np
 from s2clientprotocol import error_pb2, sc2api_pb2
 
 from seed_matrace.sc2_standin.battle import Ability, Battle
+from seed_matrace.sc2_standin.installation import BASE_BUILD, MAP_FOLDER
 from seed_matrace.sc2_standin.messages import COMPUTER, PLAYER, Observer, game_info, static_data
 from seed_matrace.skirmish.maps import load_map, map_names
 from seed_matrace.skirmish.units import Order
 from seed_matrace.skirmish.vector_env import BACKEND
 
-BASE_BUILD = 75689
 GAME_VERSION = f"4.10.0.{BASE_BUILD} (stand-in, {BACKEND})"
-MAP_FOLDER = "SMAC_Maps"
 MAX_LOOPS = 100_000  # of one step
+FARTHEST = 1024.0  # cells from the origin that an order may point
 # Abilities that newer versions of the game replace by those of battle.Ability.
 GENERAL_ABILITIES = {3665: Ability.STOP, 3674: Ability.ATTACK, 3794: Ability.MOVE}
 
@@ -174,8 +173,10 @@ class Game:
         heals = battle.map.units[slot].heals
         kind = command.WhichOneof("target")
         goal = (command.target_world_space_pos.x, command.target_world_space_pos.y)
-        if command.queue_command or not np.isfinite(goal).all():
+        if command.queue_command:
             return int(error_pb2.NotSupported)
+        if not all(abs(coordinate) <= FARTHEST for coordinate in goal):
+            return int(error_pb2.MustTargetVisibleLocation)
         if ability == Ability.STOP:
             taken = battle.order(slot, Order.IDLE)
         elif kind == "target_world_space_pos" and ability in (Ability.MOVE, Ability.ATTACK):
@@ -213,8 +214,11 @@ class Game:
                 f"create_unit: {wanted} of type {command.unit_type} for player {command.owner}, but {len(free)} fit: "
                 "the stand-in has room for the units of its map, where they are dead"
             )
+        x, y = command.pos.x, command.pos.y
+        if not all(battle.can_stand(slot, x, y) for slot in free[:wanted]):
+            raise RefusedError(f"create_unit: no unit of type {command.unit_type} can stand at ({x:g}, {y:g})")
         for slot in free[:wanted]:
-            battle.create(slot, command.pos.x, command.pos.y)
+            battle.create(slot, x, y)
 
     @property
     def _playing(self) -> Battle:

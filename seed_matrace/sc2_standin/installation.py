@@ -14,7 +14,8 @@ from pathlib import Path
 from seed_matrace.sc2_standin.faults import Fault, parse_faults
 from seed_matrace.skirmish.maps import map_names
 
-BASE_BUILD = 75689  # 4.10.0
+BASE_BUILD = 75689  # of version 4.10.0
+MAP_FOLDER = "SMAC_Maps"
 MARK = "# seed_matrace's stand-in for StarCraft II"
 SCRIPT = """#!/bin/sh
 {mark}
@@ -44,7 +45,7 @@ def install(folder: Path, faults: str = "") -> None:
     binary.parent.mkdir(parents=True, exist_ok=True)
     binary.write_text(SCRIPT.format(mark=MARK, python=shlex.quote(sys.executable)), encoding="utf-8")
     binary.chmod(0o755)
-    maps = folder / "Maps" / "SMAC_Maps"
+    maps = folder / "Maps" / MAP_FOLDER
     maps.mkdir(parents=True, exist_ok=True)
     for name in map_names():
         if not (maps / f"{name}.SC2Map").exists():

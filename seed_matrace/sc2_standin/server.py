@@ -35,8 +35,7 @@ def serve_game(host: str, port: int, faults: Sequence[Fault] = (), *, launch: in
     Args:
       port: 0 takes a free one, which is logged.
       launch: which launch of the game this is, for faults.
-      stay: waits for another client when one has left, who begins with a new game; otherwise that is the end, as it
-        is when a client says quit.
+      stay: waits for another client when one has left, who begins with a new game; otherwise that is the end.
 
     Raises:
       OSError: the address cannot be listened at.
@@ -55,10 +54,10 @@ def serve_game(host: str, port: int, faults: Sequence[Fault] = (), *, launch: in
 
     def play(connection: ServerConnection) -> None:
         try:
-            quitting = Client(connection, schedule).play()
+            Client(connection, schedule).play()
         finally:
             busy.release()
-        if quitting or not stay:
+        if not stay:
             threading.Thread(target=server.shutdown).start()  # it waits for this one to end
 
     # Clients answer pings only while they wait for something: silence is no sign of trouble.
@@ -80,15 +79,14 @@ class Client:
         self._megabytes = 0
         self._hoard: list[bytes] = []
 
-    def play(self) -> bool:
-        """Until the client leaves; whether it said quit."""
+    def play(self) -> None:
+        """Answers until the client leaves or says quit."""
         while self._game.status != QUIT:
             try:
                 data = self._connection.recv(decode=False)
                 self._connection.send(self._answer(data))
             except ConnectionClosed:
                 break
-        return bool(self._game.status == QUIT)
 
     def _answer(self, data: bytes | str) -> bytes:
         try:

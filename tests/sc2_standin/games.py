@@ -39,20 +39,21 @@ class RunningGame:
         binary = folder / "Versions" / "Base75689" / "SC2_x64"
         self.process = subprocess.Popen([binary, *arguments], env={**os.environ, **environment})
 
-    def wait_until_listening(self) -> None:
-        deadline = time.monotonic() + 30
-        while not listens(self.port):
-            assert self.process.poll() is None, "the game ended at once"
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
     def connect(self) -> RemoteController:
-        self.wait_until_listening()
+        wait_until_listening(self.process, self.port)
         return RemoteController("127.0.0.1", self.port, timeout_seconds=30)
 
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
+
+
+def wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + 30
+    while not listens(port):
+        assert process.poll() is None, "the game ended at once"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def free_port() -> int:

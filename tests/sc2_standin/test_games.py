@@ -131,16 +131,32 @@ def test_next_wave_is_there_after_the_step_that_follows_the_last_death(controlle
 def test_units_can_be_created_where_some_died(controller: RemoteController) -> None:
     allies = units_of(begin(controller, "3m"), 1)
     kill(controller, allies[:2])
-    wanted = debug_pb2.DebugCreateUnit(
-        unit_type=allies[0].unit_type, owner=1, pos=common_pb2.Point2D(x=12, y=14), quantity=1
-    )
+    place, nowhere = common_pb2.Point2D(x=12, y=14), common_pb2.Point2D(x=float("nan"), y=-7)
+    wanted = debug_pb2.DebugCreateUnit(unit_type=allies[0].unit_type, owner=1, pos=place, quantity=1)
     controller.debug(debug_pb2.DebugCommand(create_unit=wanted))
     now = units_of(controller.observe(), 1)
     assert [(unit.pos.x, unit.pos.y, unit.health) for unit in now[:1]] == [(12, 14, 45)]
     assert len(now) == 2 and now[0].tag not in {unit.tag for unit in allies}
-    wanted.quantity = 2
-    with pytest.raises(ProtocolError, match="1 fit"):
-        controller.debug(debug_pb2.DebugCommand(create_unit=wanted))
+    for change, said in [({"quantity": 2}, "1 fit"), ({"owner": 3}, "0 fit"), ({"pos": nowhere}, "can stand at")]:
+        bad = debug_pb2.DebugCreateUnit(unit_type=wanted.unit_type, owner=1, pos=place)
+        bad.MergeFrom(debug_pb2.DebugCreateUnit(**change))
+        with pytest.raises(ProtocolError, match=said):
+            controller.debug(debug_pb2.DebugCommand(create_unit=bad))
+
+
+def test_created_enemy_stays_and_fights_what_comes(controller: RemoteController) -> None:
+    observation = begin(controller, "3m")
+    allies, enemies = units_of(observation, 1), units_of(observation, 2)
+    kill(controller, enemies)
+    place = common_pb2.Point2D(x=allies[0].pos.x + 8, y=allies[0].pos.y)
+    wanted = debug_pb2.DebugCreateUnit(unit_type=48, owner=2, pos=place)
+    controller.debug(debug_pb2.DebugCommand(create_unit=wanted))
+    controller.step(20)
+    seen = controller.observe()
+    assert [(unit.pos.x, unit.pos.y) for unit in units_of(seen, 2)] == [(place.x, place.y)]
+    act(controller, [command(allies[0].tag, Ability.MOVE, at=(place.x - 3, place.y))])
+    controller.step(60)
+    assert sum(unit.health for unit in units_of(controller.observe(), 1)) < 3 * 45
 
 
 def test_orders_stay_until_done_and_show(controller: RemoteController) -> None:
@@ -171,8 +187,9 @@ def test_what_cannot_be_done_is_answered(controller: RemoteController) -> None:
         command(foe.tag, Ability.STOP),
         command(7, Ability.STOP),
         command(marauder.tag, 99),
+        command(marauder.tag, Ability.MOVE, at=(1e30, 0)),
     ]
-    assert act(controller, told) == [36, 36, 36, 2, 87, 3, 2]
+    assert act(controller, told) == [36, 36, 36, 2, 87, 3, 2, 84]
 
 
 def test_same_seed_same_battle_and_no_seed_another(controller: RemoteController) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from games import RunningGame, begin, listens
+from games import RemoteController, RunningGame, begin, free_port, listens, wait_until_listening
 from pysc2.run_configs import platforms
 from websocket import WebSocketBadStatusException, create_connection
 
@@ -55,7 +58,7 @@ def test_game_ends_with_its_client(start: Start) -> None:
 
 def test_one_plays_and_others_are_turned_away(start: Start) -> None:
     game = start()
-    game.wait_until_listening()
+    wait_until_listening(game.process, game.port)
     with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(f"http://127.0.0.1:{game.port}/")
     controller = game.connect()
@@ -66,7 +69,7 @@ def test_one_plays_and_others_are_turned_away(start: Start) -> None:
 
 def test_nonsense_is_answered_and_the_game_goes_on(start: Start) -> None:
     game = start()
-    game.wait_until_listening()
+    wait_until_listening(game.process, game.port)
     connection = create_connection(f"ws://127.0.0.1:{game.port}/sc2api")
     connection.send(b"\xff\xffnonsense")
     assert b"malformed request" in connection.recv()
@@ -74,3 +77,18 @@ def test_nonsense_is_answered_and_the_game_goes_on(start: Start) -> None:
     assert b"an empty request is not supported" in connection.recv()
     connection.close()
     assert game.process.wait(10) == 0
+
+
+def test_server_at_a_port_has_one_client_after_another() -> None:
+    port = free_port()
+    server = subprocess.Popen([sys.executable, "-m", "seed_matrace", "sc2-standin", f"--port={port}"])
+    try:
+        wait_until_listening(server, port)
+        for map_name in ("3m", "8m"):
+            controller = RemoteController("127.0.0.1", port, timeout_seconds=30)
+            assert begin(controller, map_name).observation.game_loop == 0
+            controller.quit()
+        server.send_signal(signal.SIGINT)
+        assert server.wait(10) == 130
+    finally:
+        server.kill()
