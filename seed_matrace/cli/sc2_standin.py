@@ -33,7 +33,6 @@ def _sc2_standin(values: flags.FlagValues, arguments: list[str]) -> None:
     from seed_matrace.sc2_standin.server import serve_game
 
     logging.basicConfig(format="[sc2-standin] %(message)s", level=logging.INFO if values.port is not None else None)
-    logging.getLogger("websockets").setLevel(logging.CRITICAL)  # whoever looks whether the port is open
     if values.port is not None:
         serve_game(values.host, values.port, parse_faults(values.faults), stay=True)
         return

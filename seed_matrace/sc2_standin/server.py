@@ -1,4 +1,4 @@
-"""The stand-in's websocket, with its faults."""
+"""The stand-in's server, with its faults."""
 
 from __future__ import annotations
 
@@ -6,31 +6,24 @@ import logging
 import math
 import os
 import signal
+import socket
 import threading
 from collections.abc import Sequence
-from http import HTTPStatus
-from typing import Any
 
+from google.protobuf.message import DecodeError
 from s2clientprotocol import sc2api_pb2
 
 from seed_matrace.sc2_standin.faults import Fault, FaultSchedule
 from seed_matrace.sc2_standin.game import QUIT, Game
+from seed_matrace.sc2_standin.websocket import ENDPOINT, WebSocket
 
-try:
-    from google.protobuf.message import DecodeError
-    from websockets.exceptions import ConnectionClosed
-    from websockets.sync.server import Server, ServerConnection, serve
-except ImportError as error:
-    raise ImportError(f"{error}; the stand-in needs: pip install 'seed_matrace[starcraft2]'") from None
-
-ENDPOINT = "/sc2api"
 GARBLED = b"\xff\xff no protobuf"
 
 _log = logging.getLogger(__name__)
 
 
 def serve_game(host: str, port: int, faults: Sequence[Fault] = (), *, launch: int = 1, stay: bool = False) -> None:
-    """Plays with whoever connects to ws://host:port/sc2api, one client at a time.
+    """Plays with whoever connects to ws://host:port/sc2api; nobody listens there as long as somebody plays.
 
     Args:
       port: 0 takes a free one, which is logged.
@@ -42,36 +35,33 @@ def serve_game(host: str, port: int, faults: Sequence[Fault] = (), *, launch: in
     """
     schedule = FaultSchedule(faults, launch)
     _wait(schedule.refusal_s())
-    busy = threading.Lock()
-    server: Server
-
-    def admit(connection: ServerConnection, request: Any) -> Any:
-        if request.path != ENDPOINT:
-            return connection.respond(HTTPStatus.NOT_FOUND, f"the game is at {ENDPOINT}\n")
-        if not busy.acquire(blocking=False):
-            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "somebody else plays here\n")
-        return None
-
-    def play(connection: ServerConnection) -> None:
-        try:
-            Client(connection, schedule).play()
-        finally:
-            busy.release()
+    while True:
+        connection, websocket, port = _next_client(host, port)
+        with connection:
+            Client(websocket, schedule).play()
         if not stay:
-            threading.Thread(target=server.shutdown).start()  # it waits for this one to end
+            return
 
-    # Clients answer pings only while they wait for something: silence is no sign of trouble.
-    options: dict[str, Any] = {"compression": None, "max_size": None, "ping_interval": None}
-    with serve(play, host, port, process_request=admit, **options) as server:
-        _log.info("listening on ws://%s:%d%s", host, server.socket.getsockname()[1], ENDPOINT)
-        server.serve_forever()
+
+def _next_client(host: str, port: int) -> tuple[socket.socket, WebSocket, int]:
+    """Waits for a client; also returns the port that was listened at."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family) as listener:
+        port = listener.getsockname()[1]
+        _log.info("listening on ws://%s:%d%s", host, port, ENDPOINT)
+        while True:
+            connection, _ = listener.accept()
+            websocket = WebSocket(connection)
+            if websocket.shake_hands():
+                return connection, websocket, port
+            connection.close()
 
 
 class Client:
-    """One connection: reads requests, answers them, misbehaves when it is due."""
+    """Answers the requests of one client, and misbehaves when it is due."""
 
-    def __init__(self, connection: ServerConnection, schedule: FaultSchedule) -> None:
-        self._connection = connection
+    def __init__(self, websocket: WebSocket, schedule: FaultSchedule) -> None:
+        self._websocket = websocket
         self._schedule = schedule
         self._game = Game()
         self._delay_s = 0.0
@@ -80,17 +70,15 @@ class Client:
         self._hoard: list[bytes] = []
 
     def play(self) -> None:
-        """Answers until the client leaves or says quit."""
-        while self._game.status != QUIT:
-            try:
-                data = self._connection.recv(decode=False)
-                self._connection.send(self._answer(data))
-            except ConnectionClosed:
-                break
+        """Until the client leaves or says quit."""
+        for message in self._websocket.messages():
+            self._websocket.send(self._answer(message))
+            if self._game.status == QUIT:
+                return
 
-    def _answer(self, data: bytes | str) -> bytes:
+    def _answer(self, message: bytes) -> bytes:
         try:
-            request = sc2api_pb2.Request.FromString(data)
+            request = sc2api_pb2.Request.FromString(message)
         except DecodeError as error:
             return bytes(
                 sc2api_pb2.Response(status=self._game.status, error=[f"malformed request: {error}"]).SerializeToString()
@@ -120,9 +108,9 @@ class Client:
             os.kill(os.getpid(), signal.SIGKILL)
         elif fault.kind in ("hang", "freeze", "disconnect"):
             if fault.kind == "freeze":
-                os.kill(os.getpid(), signal.SIGSTOP)  # it may take effect a little later
+                os.kill(os.getpid(), signal.SIGSTOP)
             elif fault.kind == "disconnect":
-                self._connection.close_socket()
+                self._websocket.cut()
             _wait(math.inf)
 
 
