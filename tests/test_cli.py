@@ -52,7 +52,7 @@ def test_every_command_has_help_with_an_example(name, capsys):
         (["plot", "RUN"], "RUN"),
         (["sc2-standin"], "give --install_dir=DIR, or --port=PORT"),
         (["sc2-standin", "--install_dir=DIR", "--faults=crush"], "unknown fault 'crush'; near: crash"),
-        (["sc2-standin", "--port=0", "--faults=crash stop=3"], "unknown condition 'stop'; near: step"),
+        (["sc2-standin", "--port=0", "--faults=crash stop=3"], "unknown 'stop'; near: step"),
         (["sc2-standin", "--", "-listen", "127.0.0.1"], "-port is missing"),
         (["doctor", "--sc2_python=no/such/python"], "no such interpreter; make sc2-venv"),
         (["doctor", "--game_version=4.7.1"], "4.10"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from seed_matrace.fields import near_names
 
 # Kinds, and what happens at the request they are due at.
 KINDS = {
@@ -25,6 +27,7 @@ KINDS = {
 REQUESTS = (
     "ping", "create_game", "join_game", "game_info", "observation", "action", "step", "debug", "save_replay", "quit",
 )  # fmt: skip
+CONDITIONS = ("battle", "launch", "seconds", "megabytes")
 
 
 @dataclass(frozen=True)
@@ -53,40 +56,32 @@ def parse_faults(text: str) -> tuple[Fault, ...]:
 
 
 def _parse(words: Sequence[str]) -> Fault:
-    kind, fields = words[0], dict[str, str]()
-    _check_known(kind, tuple(KINDS), "fault")
+    kind = words[0]
+    if kind not in KINDS:
+        raise ValueError(f"unknown fault {kind!r}; near: {near_names(kind, KINDS)}")
+    fields: dict[str, Any] = {"request": "observation"} if kind == "empty" else {}
     for word in words[1:]:
-        name, _, value = word.partition("=")
-        _check_known(name, ("battle", "launch", "seconds", "megabytes", *REQUESTS), "condition")
-        try:
-            good = float(value) >= 0 if name == "seconds" else int(value) >= 1
-        except ValueError:
-            good = False
-        if not good:
-            raise ValueError(f"fault {kind}: {word!r}; {name}=NUMBER expected, seconds from 0, the others from 1")
-        fields[name] = value
-    requests = [name for name in fields if name in REQUESTS]
-    if len(requests) > 1:
-        raise ValueError(f"fault {kind} names {' and '.join(requests)}; one request expected")
+        name, _, number = word.partition("=")
+        if name not in (*REQUESTS, *CONDITIONS):
+            raise ValueError(f"fault {kind}: unknown {name!r}; near: {near_names(name, (*CONDITIONS, *REQUESTS))}")
+        if name in REQUESTS:
+            if "count" in fields:
+                raise ValueError(f"fault {kind}: {fields['request']} and {name}; one request expected")
+            fields["request"], name = name, "count"
+        fields[name] = _number(word, number, float if name == "seconds" else int)
     if kind == "slow" and "seconds" not in fields:
         raise ValueError("fault slow: seconds=NUMBER is needed")
-    default = "observation" if kind == "empty" else "step"
-    request = requests[0] if requests else default
-    return Fault(
-        kind,
-        request,
-        int(fields.get(request, 1)),
-        int(fields.get("battle", 0)),
-        int(fields.get("launch", 0)),
-        float(fields.get("seconds", math.inf)),
-        int(fields.get("megabytes", 10)),
-    )
+    return Fault(kind, **fields)
 
 
-def _check_known(word: str, known: Sequence[str], what: str) -> None:
-    if word not in known:
-        near = difflib.get_close_matches(word, known, n=2, cutoff=0.5)
-        raise ValueError(f"unknown {what} {word!r}; {'near: ' if near else 'known: '}{', '.join(near or known)}")
+def _number(word: str, text: str, kind: type[float]) -> float:
+    try:
+        number = kind(text)
+    except ValueError:
+        number = math.nan
+    if not number > 0:
+        raise ValueError(f"{word!r}: a number above 0 expected, whole but for seconds")
+    return number
 
 
 class FaultSchedule:
