@@ -15,7 +15,7 @@ import numpy as np
 
 from seed_matrace.config import Config
 from seed_matrace.envs.registry import training_spec
-from seed_matrace.inference.groups import plan_groups
+from seed_matrace.inference.groups import GroupPlan, plan_groups
 from seed_matrace.inference.inference import ActingCounts
 from seed_matrace.inference.unrolls import FullUnroll, Unrolls
 from seed_matrace.launch.random_data import random_unroll
@@ -96,9 +96,12 @@ class _Recorder:
         return self._points[-1][key] - self._points[0][key]
 
 
-class _AlwaysFull:
+def always_full(config: Config, plan: GroupPlan) -> Unrolls:
     """What a batcher needs of ``Unrolls``: one group's unroll, full again as soon as it was taken."""
+    return cast(Unrolls, _AlwaysFull(random_unroll(config, plan.group_size)))
 
+
+class _AlwaysFull:
     def __init__(self, unroll: Unroll) -> None:
         self._full = FullUnroll(0, unroll)
 
@@ -118,9 +121,9 @@ class _RandomSource:
 
     def __init__(self, config: Config) -> None:
         plan = plan_groups(config.run.num_envs, 1, config.actor.groups_per_actor)
-        unrolls = cast(Unrolls, _AlwaysFull(random_unroll(config, plan.group_size)))
         sizes = unroll_sizes(config, plan)
-        self._batcher = BatcherThread(Batcher(unrolls, training_spec(config), config.learner.batch_size, sizes))
+        batcher = Batcher(always_full(config, plan), training_spec(config), config.learner.batch_size, sizes)
+        self._batcher = BatcherThread(batcher)
         self._batcher.start()
 
     def next_batch(self) -> Unroll | None:

@@ -6,6 +6,7 @@ not in the figures, nor what it would take off the learner's host.
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import multiprocessing
 import socket
@@ -59,13 +60,36 @@ def transport_figures(config: Config, seconds: float) -> dict[str, float]:
     }
 
 
+@contextlib.contextmanager
+def round_trips_in_one_thread(config: Config, group_size: int) -> Iterator[Callable[[], None]]:
+    """A function that plays both ends of a connection over shared memory: a step of one group goes there and back."""
+    plan = GroupPlan(1, group_size, 1)
+    with tempfile.TemporaryDirectory(prefix="seed_matrace-bench-") as folder:
+        address = Path(folder) / "actors.sock"
+        with (
+            contextlib.closing(listen([address], _admission(config, plan), _OPEN)) as server,
+            concurrent.futures.ThreadPoolExecutor(1) as pool,
+        ):
+            joining = pool.submit(connect, address, 0, make_schema(config), _OPEN)
+            while not joining.done():
+                server.poll(0.1)
+
+            def round_trip() -> None:
+                client.send_ready([0])
+                while not _serve(server):
+                    pass
+                client.wait_answers()
+
+            with contextlib.closing(joining.result()) as client:
+                yield round_trip
+
+
 def _carrier(config: Config, address: Address, num_actors: int, seconds: float) -> float:
     per_actor = config.actor.groups_per_actor
     plan = GroupPlan(num_actors * per_actor, _GROUP_SIZE, num_actors)
-    admission = Admission(make_schema(config), plan.places, GroupTable(plan, seed=0).assign)
     shares = [range(first, num_actors, _PROCESSES) for first in range(min(_PROCESSES, num_actors))]
     with (
-        contextlib.closing(listen([address], admission, _OPEN)) as server,
+        contextlib.closing(listen([address], _admission(config, plan), _OPEN)) as server,
         _processes(_act_as, [(config, address, task_ids) for task_ids in shares]),
     ):
         seen: set[int] = set()
@@ -73,6 +97,10 @@ def _carrier(config: Config, address: Address, num_actors: int, seconds: float) 
             seen.update(_serve(server))
         _rate(lambda: len(_serve(server)), _SETTLE_S)
         return _rate(lambda: len(_serve(server)), seconds)
+
+
+def _admission(config: Config, plan: GroupPlan) -> Admission:
+    return Admission(make_schema(config), plan.places, GroupTable(plan, seed=0).assign)
 
 
 def _serve(server: Server) -> list[int]:
