@@ -20,17 +20,16 @@ from seed_matrace.transport.address import parse_address
 from seed_matrace.transport.carriers import Client, connect
 from seed_matrace.transport.messages import OccupiedError
 from seed_matrace.transport.schema import make_schema
-from seed_matrace.transport.security import Security
+from seed_matrace.transport.security import NO_SECURITY, Security
 
 _FIRST_RETRY_S = 0.1
 _LAST_RETRY_S = 10.0
-_NO_SECURITY = Security()
 
 MakeEnv = Callable[[int, int, int], VectorEnv]  # (num_envs, seed, first_env)
 
 
 def run_actor(
-    config: Config, address: str, task_id: int, *, reconnect_timeout_s: float, security: Security = _NO_SECURITY
+    config: Config, address: str, task_id: int, *, reconnect_timeout_s: float, security: Security = NO_SECURITY
 ) -> None:
     """Acts until no learner could be reached for ``reconnect_timeout_s``.
 

@@ -11,10 +11,10 @@ from absl import flags, logging
 
 from seed_matrace.cli.command import Command, define_gin_flags, define_sc2_flags, required, use_sc2_python
 from seed_matrace.cli.process import import_tensorflow, stop_on_signals
+from seed_matrace.transport.security import NO_SECURITY, Security, read_token
 
 if TYPE_CHECKING:
     from seed_matrace.transport.address import Address
-    from seed_matrace.transport.security import Security
 
 
 def _define_train_flags(values: flags.FlagValues) -> None:
@@ -134,8 +134,6 @@ def _define_security_flags(values: flags.FlagValues, *, cert: str, ca: str) -> N
 
 
 def _security(values: flags.FlagValues) -> Security:
-    from seed_matrace.transport.security import Security, read_token
-
     return Security(
         tls_cert=values.tls_cert,
         tls_key=values.tls_key,
@@ -150,10 +148,9 @@ def _run_learner(
     *,
     num_actors: int,
     listen_at: Sequence[Address] = (),
-    security: Security | None = None,
+    security: Security = NO_SECURITY,
 ) -> None:
     from seed_matrace.launch.train import TrainOptions, train
-    from seed_matrace.transport.security import Security
 
     use_sc2_python(values)
     import_tensorflow()
@@ -165,6 +162,6 @@ def _run_learner(
         init_from=values.init_from,
         num_actors=num_actors,
         listen_at=listen_at,
-        security=security or Security(),
+        security=security,
     )
     train(options, stop_on_signals())

@@ -26,7 +26,7 @@ from seed_matrace.launch.random_data import fill_randomly
 from seed_matrace.transport.address import Address, HostPort
 from seed_matrace.transport.carriers import connect, listen
 from seed_matrace.transport.schema import make_schema
-from seed_matrace.transport.security import Security
+from seed_matrace.transport.security import NO_SECURITY
 from seed_matrace.transport.server import Admission, Ready, Server
 from seed_matrace.transport.slots import slot_type
 
@@ -35,7 +35,6 @@ _LOCAL_ACTORS = 2
 _HOSTS = (1, 8, 64)
 _PROCESSES = 4  # at most, to play the actors
 _SETTLE_S = 0.5
-_OPEN = Security()
 
 
 def transport_figures(config: Config, seconds: float) -> dict[str, float]:
@@ -67,10 +66,10 @@ def round_trips_in_one_thread(config: Config, group_size: int) -> Iterator[Calla
     with tempfile.TemporaryDirectory(prefix="seed_matrace-bench-") as folder:
         address = Path(folder) / "actors.sock"
         with (
-            contextlib.closing(listen([address], _admission(config, plan), _OPEN)) as server,
+            contextlib.closing(listen([address], _admission(config, plan), NO_SECURITY)) as server,
             concurrent.futures.ThreadPoolExecutor(1) as pool,
         ):
-            joining = pool.submit(connect, address, 0, make_schema(config), _OPEN)
+            joining = pool.submit(connect, address, 0, make_schema(config), NO_SECURITY)
             while not joining.done():
                 server.poll(0.1)
 
@@ -89,7 +88,7 @@ def _carrier(config: Config, address: Address, num_actors: int, seconds: float) 
     plan = GroupPlan(num_actors * per_actor, _GROUP_SIZE, num_actors)
     shares = [range(first, num_actors, _PROCESSES) for first in range(min(_PROCESSES, num_actors))]
     with (
-        contextlib.closing(listen([address], _admission(config, plan), _OPEN)) as server,
+        contextlib.closing(listen([address], _admission(config, plan), NO_SECURITY)) as server,
         _processes(_act_as, [(config, address, task_ids) for task_ids in shares]),
     ):
         seen: set[int] = set()
@@ -121,7 +120,7 @@ def _echo(config: Config, address: Address, task_id: int) -> None:
     """An actor that sends the same steps again and again, until its learner has gone."""
     with (
         contextlib.suppress(OSError),
-        contextlib.closing(connect(address, task_id, make_schema(config), _OPEN)) as client,
+        contextlib.closing(connect(address, task_id, make_schema(config), NO_SECURITY)) as client,
     ):
         for slot in client.slots:
             fill_randomly(slot.env)

@@ -27,15 +27,13 @@ from seed_matrace.learner.run_directory import (
     load_run_config,
 )
 from seed_matrace.transport.address import Address
-from seed_matrace.transport.security import Security
+from seed_matrace.transport.security import NO_SECURITY, Security
 from seed_matrace.transport.shared_memory import MAX_SOCKET_PATH
 
 if TYPE_CHECKING:
     from seed_matrace.learner.run import Progress, TrainingRun
     from seed_matrace.learner.sources import BatchSource
     from seed_matrace.learner.strategy import Devices
-
-_NO_SECURITY = Security()
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class TrainOptions:
     init_from: str | None = None
     num_actors: int = 0  # 0 steps the environments in this process
     listen_at: Sequence[Address] = ()  # for actors that others start; none: they are started here
-    security: Security = _NO_SECURITY  # of those that are ports
+    security: Security = NO_SECURITY  # of those that are ports
 
 
 def train(options: TrainOptions, stop: threading.Event) -> None:
@@ -172,7 +170,7 @@ def open_source(
     run_dir: Path,
     note: Callable[[str], None],
     listen_at: Sequence[Address] = (),
-    security: Security = _NO_SECURITY,
+    security: Security = NO_SECURITY,
 ) -> Iterator[BatchSource]:
     """A run's batches: from ``num_actors`` actors started here, from others at ``listen_at``, or (0) from this process.
 

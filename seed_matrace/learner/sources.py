@@ -20,14 +20,13 @@ from seed_matrace.learner.batcher import Batcher, BatcherThread
 from seed_matrace.transport.address import Address
 from seed_matrace.transport.carriers import listen
 from seed_matrace.transport.schema import make_schema
-from seed_matrace.transport.security import Security
+from seed_matrace.transport.security import NO_SECURITY, Security
 from seed_matrace.transport.server import Admission
 from seed_matrace.transport.slots import empty_slot
 from seed_matrace.types import Unroll, flatten
 
 _BATCH_TIMEOUT_S = 0.5
 _SEEDS_OF_A_HOST = 1 << 20
-_NO_SECURITY = Security()
 
 
 class BatchSource(Protocol):
@@ -173,7 +172,7 @@ class ActorSource:
     """Actors in other processes, served by an inference thread; a batcher thread assembles ahead."""
 
     def __init__(
-        self, acting: Acting, plan: GroupPlan, addresses: Sequence[Address], security: Security = _NO_SECURITY
+        self, acting: Acting, plan: GroupPlan, addresses: Sequence[Address], security: Security = NO_SECURITY
     ) -> None:
         """Listens at ``addresses``; ValueError if one of them cannot be had."""
         unrolls, batcher, self._inference = acting.make_parts(plan)

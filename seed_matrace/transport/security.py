@@ -28,14 +28,23 @@ class Security:
         return any((self.tls_cert, self.tls_key, self.tls_ca))
 
 
+NO_SECURITY = Security()
+
+
 def read_token(path: str | None) -> str:
     """The token in a file, else in the environment, else none.
 
     Raises:
-      ValueError: it is too short to be a secret, or cannot be sent.
+      ValueError: the file cannot be read, or the token is too short to be a secret or cannot be sent.
     """
     source = f"--token_file {path}" if path else f"the environment variable {TOKEN_VARIABLE}"
-    token = (Path(path).read_text() if path else os.environ.get(TOKEN_VARIABLE, "")).strip()
+    try:
+        token = (Path(path).read_text(errors="replace") if path else os.environ.get(TOKEN_VARIABLE, "")).strip()
+    except OSError as error:
+        raise ValueError(
+            f"cannot read --token_file {path} ({error.strerror}); it must be a copy of the learner's token, which "
+            "openssl rand -hex 32 makes"
+        ) from None
     if not token and not path:
         return ""
     if len(token) < _MIN_TOKEN_LENGTH or not token.isprintable() or not token.isascii():
@@ -82,6 +91,14 @@ def _check_exposure(address: HostPort, security: Security, does: str, tls_flags:
 
 def _check_files(security: Security) -> None:
     """GRPC says little about files that it cannot use."""
+    named = {"tls_cert": security.tls_cert, "tls_key": security.tls_key, "tls_ca": security.tls_ca}
+    for flag, path in named.items():
+        try:
+            read_file(path)
+        except OSError as error:
+            raise ValueError(
+                f"cannot read --{flag} {path} ({error.strerror}); it must be a PEM file on this host"
+            ) from None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         if security.tls_cert:
@@ -89,9 +106,10 @@ def _check_files(security: Security) -> None:
         if security.tls_ca:
             context.load_verify_locations(security.tls_ca)
     except ssl.SSLError as error:
-        files = ", ".join(filter(None, (security.tls_cert, security.tls_key, security.tls_ca)))
+        files = ", ".join(filter(None, named.values()))
+        reason = error.reason or "no certificate or key in it"  # OpenSSL has no word for an empty file
         raise ValueError(
-            f"no usable certificate and key among {files} ({error.reason}); they must be PEM files that go together"
+            f"no usable certificate and key among {files} ({reason}); they must be PEM files that go together"
         ) from None
 
 

@@ -5,7 +5,7 @@ import threading
 
 import numpy as np
 import pytest
-from ends import OPEN, free_port
+from ends import free_port
 from spelling import SpellingPolicy, assert_one_stretch
 
 from seed_matrace.actor.actor import _act
@@ -15,6 +15,7 @@ from seed_matrace.inference.groups import GroupPlan
 from seed_matrace.learner.sources import Acting, ActorSource
 from seed_matrace.transport.carriers import connect
 from seed_matrace.transport.schema import make_schema
+from seed_matrace.transport.security import NO_SECURITY
 from seed_matrace.types import Unroll
 
 LIVES = (1, 25, 3, 8, 20, 13, 200)  # steps of the first group until the connection breaks
@@ -42,7 +43,7 @@ def play_lives(config, address, first_envs):
 
         while True:
             with contextlib.suppress(OSError, RuntimeError):  # the learner may not yet know that the last one is gone
-                client = connect(address, 0, make_schema(config), OPEN)
+                client = connect(address, 0, make_schema(config), NO_SECURITY)
                 break
         first_envs += client.welcome.first_envs
         with contextlib.suppress(OSError), contextlib.closing(client):

@@ -11,12 +11,11 @@ from seed_matrace.inference.groups import GroupTable, plan_groups
 from seed_matrace.transport import carriers
 from seed_matrace.transport.address import HostPort
 from seed_matrace.transport.schema import Schema
-from seed_matrace.transport.security import Security
+from seed_matrace.transport.security import NO_SECURITY
 from seed_matrace.transport.server import Admission
 
 SCHEMA = Schema("counting-1", "3m", SPEC)
 PLAN = plan_groups(num_envs=8, num_actors=2, groups_per_actor=2)
-OPEN = Security()
 
 
 def free_port() -> HostPort:
@@ -24,7 +23,7 @@ def free_port() -> HostPort:
         return HostPort("127.0.0.1", server.getsockname()[1])
 
 
-def make_server(*addresses, security=OPEN):
+def make_server(*addresses, security=NO_SECURITY):
     admission = Admission(SCHEMA, PLAN.places, GroupTable(PLAN, seed=7).assign)
     return carriers.listen(addresses, admission, security)
 
@@ -49,7 +48,7 @@ def meanwhile(server, call):
         return future.result(), [*events, *server.poll(0)]
 
 
-def connect(server, address, task_id=0, schema=SCHEMA, security=OPEN):
+def connect(server, address, task_id=0, schema=SCHEMA, security=NO_SECURITY):
     """A client and the events of its handshake."""
     return meanwhile(server, lambda: carriers.connect(address, task_id, schema, security))
 

@@ -8,7 +8,7 @@ import time
 
 import grpc
 import pytest
-from ends import OPEN, PLAN, SCHEMA, connect, fill, free_port, make_certificates, make_server, meanwhile, poll_until
+from ends import PLAN, SCHEMA, connect, fill, free_port, make_certificates, make_server, meanwhile, poll_until
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +18,7 @@ from seed_matrace.transport.address import HostPort
 from seed_matrace.transport.frames import Frames
 from seed_matrace.transport.grpc_stream import SERVICE, STREAM, TOKEN_KEY
 from seed_matrace.transport.messages import Hello, RefusedError, encode_hello
-from seed_matrace.transport.security import Security
+from seed_matrace.transport.security import NO_SECURITY, Security
 from seed_matrace.transport.server import Joined, Left, Ready
 
 TOKEN = "a secret of learner and actors"
@@ -86,7 +86,7 @@ def good(address, background):
     """An actor that others must not disturb."""
     from seed_matrace.transport.carriers import connect
 
-    with contextlib.closing(connect(address, 0, SCHEMA, OPEN)) as client:
+    with contextlib.closing(connect(address, 0, SCHEMA, NO_SECURITY)) as client:
         fill(client, 0, 1.0)
         fill(client, 1, 1.0)
         yield client

@@ -66,7 +66,10 @@ def test_unusable_certificates_are_said(tmp_path):
     (tmp_path / "text.pem").write_text("not a certificate")
     with pytest.raises(ValueError, match="no usable certificate and key"):
         check_actor(HERE, Security(tls_ca=str(tmp_path / "text.pem")))
-    with pytest.raises(FileNotFoundError):
+    (tmp_path / "empty.pem").touch()
+    with pytest.raises(ValueError, match=r"empty\.pem.*\(no certificate or key in it\); they must be PEM files"):
+        check_learner(HERE, dataclasses.replace(files, tls_key=str(tmp_path / "empty.pem")))
+    with pytest.raises(ValueError, match=r"cannot read --tls_ca .*none\.pem \(No such file.*must be a PEM file"):
         check_actor(HERE, Security(tls_ca=str(tmp_path / "none.pem")))
 
 
@@ -77,6 +80,11 @@ def test_token_comes_from_a_file_or_else_the_environment(tmp_path, monkeypatch):
     path = tmp_path / "token"
     path.write_text(f"{TOKEN[::-1]}\n")
     assert read_token(str(path)) == TOKEN[::-1]
+
+
+def test_missing_token_file_is_said(tmp_path):
+    with pytest.raises(ValueError, match=r"cannot read --token_file .*none \(No such file.*openssl rand -hex 32"):
+        read_token(str(tmp_path / "none"))
 
 
 @pytest.mark.parametrize("text", ["", "short", "two\nlines of a long token", "with an umläut in it"])
