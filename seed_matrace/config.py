@@ -145,6 +145,9 @@ class LearnerConfig(_Checked):
 @dataclass(frozen=True)
 class InferenceConfig(_Checked):
     max_wait_ms: float = _option(0.0, "how long a ready group waits for others to join its batch", low=0.0)
+    actor_timeout_s: float = _option(
+        300.0, "an actor that owes a step for so long is cut off; 0 waits for ever", low=0.0
+    )
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class ResultsWriter:
             self._save()
 
     def append(self, env_steps: int, elapsed_s: float, stats: EpisodeStats) -> None:
-        """Adds the episodes of one evaluation.
+        """Adds the episodes of one evaluation; after an OSError they are written with those of the next one.
 
         Args:
           env_steps: env steps trained on when the weights were taken.
@@ -82,8 +82,12 @@ class ResultsWriter:
             content = {key: content}
         self._path.parent.mkdir(parents=True, exist_ok=True)
         aside = self._path.with_suffix(".json.tmp")
-        aside.write_text(json.dumps(content))
-        os.replace(aside, self._path)
+        try:
+            aside.write_text(json.dumps(content))
+            os.replace(aside, self._path)
+        except OSError as error:
+            aside.unlink(missing_ok=True)
+            raise OSError(f"cannot write {self._path} ({error.strerror or error})") from None
 
 
 def read_results(run_dir: str | Path) -> dict[str, Any]:

@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
+from collections.abc import Callable
 
 from absl import logging
 
+from seed_matrace.config import InferenceConfig
+from seed_matrace.inference.actors import ActorFigures, Actors
 from seed_matrace.inference.inference import Inference
 from seed_matrace.inference.unrolls import Unrolls
 from seed_matrace.transport.server import Event, Joined, Left, Ready, Server
 
 _IDLE_S = 1.0
+_LOOK_S = 1.0  # how often silent actors are looked for
+
+Note = Callable[[str], None]
 
 
 class InferenceServer:
     """Runs ``Inference`` for the groups of a transport server, in a thread of its own.
 
     Groups whose unrolls the learner has not taken yet stay unanswered: they wait, the others go on.
+
+    Args:
+      note: told, in that thread, which actor was lost and why.
     """
 
-    def __init__(self, transport: Server, inference: Inference, unrolls: Unrolls, max_wait_ms: float) -> None:
+    def __init__(
+        self, transport: Server, inference: Inference, unrolls: Unrolls, config: InferenceConfig, note: Note
+    ) -> None:
         self.dropped_env_steps = 0
         self.restarted_groups = 0  # by actors that went on, their environments having been lost
         self.error: BaseException | None = None
         self._transport = transport
         self._inference = inference
         self._unrolls = unrolls
-        self._max_wait_s = max_wait_ms / 1000
+        self._max_wait_s = config.max_wait_ms / 1000
+        self._actor_timeout_s = config.actor_timeout_s
+        self._note = note
         self._ready: dict[int, None] = {}  # an ordered set: first come, first served
-        self._connected: set[int] = set()
+        self._actors = Actors(unrolls.group_size)
+        self._looked_at = time.monotonic()
         self._num_groups = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
@@ -46,7 +61,11 @@ class InferenceServer:
 
     @property
     def connected_actors(self) -> int:
-        return len(self._connected)
+        return self._actors.connected
+
+    def actor_figures(self) -> dict[int, ActorFigures]:
+        """Of every actor that ever joined, by its task id."""
+        return self._actors.figures(self._unrolls.policy_lags)
 
     def _run(self) -> None:
         try:
@@ -60,6 +79,7 @@ class InferenceServer:
 
     def _serve_once(self) -> None:
         self._handle(self._transport.poll(_IDLE_S))
+        self._look_for_silent_actors()
         if self._max_wait_s:
             self._wait_for_more()
         runnable = [group for group in self._ready if self._unrolls.can_append(group)]
@@ -68,7 +88,18 @@ class InferenceServer:
         self._inference.infer(runnable, [self._transport.slot(group) for group in runnable])
         for group in runnable:
             del self._ready[group]
+        self._actors.were_answered(runnable)
         self._handle(self._transport.answer(runnable))
+
+    def _look_for_silent_actors(self) -> None:
+        """Cuts off actors that owe a step for too long; a pause of the learner's own does not count."""
+        now = time.monotonic()
+        passed = now - self._looked_at
+        if passed < _LOOK_S:
+            return
+        self._looked_at = now
+        for group in self._actors.wait(min(passed, _LOOK_S + _IDLE_S), self._actor_timeout_s or math.inf):
+            self._handle(self._transport.cut_off(group, f"it sent no step for {self._actor_timeout_s:g} s"))
 
     def _wait_for_more(self) -> None:
         deadline = time.monotonic() + self._max_wait_s
@@ -84,10 +115,13 @@ class InferenceServer:
                 self._ready[event.group] = None
                 if event.restarted:
                     self._drop_unroll(event.group)
+                self._actors.sent_step(event.group)
             elif isinstance(event, Joined):
-                self._connected.add(event.task_id)
+                times = self._actors.joined(event.task_id, event.groups)
                 self._num_groups += len(event.groups)
                 logging.info("actor %d joined with groups %s", event.task_id, list(event.groups))
+                if times > 1:
+                    self._note(f"actor {event.task_id} is back")
             elif isinstance(event, Left):
                 self._remove(event)
 
@@ -98,13 +132,13 @@ class InferenceServer:
         logging.info("group %d lost its environments; %d env steps of its unfinished unroll dropped", group, dropped)
 
     def _remove(self, event: Left) -> None:
-        self._connected.discard(event.task_id)
+        self._actors.left(event.task_id)
         self._num_groups -= len(event.groups)
         dropped = 0
         for group in event.groups:
             self._ready.pop(group, None)
             dropped += self._unrolls.drop(group)
         self.dropped_env_steps += dropped
-        logging.info(
-            "actor %d left: %s; %d env steps of unfinished unrolls dropped", event.task_id, event.reason, dropped
-        )
+        lost = f"actor {event.task_id} left: {event.reason}; {dropped} env steps of unfinished unrolls dropped"
+        logging.info("%s", lost)
+        self._note(lost)

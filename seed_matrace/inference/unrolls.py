@@ -51,7 +51,11 @@ def _fill(unroll: Unroll, arrays: Mapping[str, np.ndarray], prefix: str) -> None
 
 
 class Unrolls:
-    """Written by the inference loop, emptied by the batcher; the two may be different threads."""
+    """Written by the inference loop, emptied by the batcher; the two may be different threads.
+
+    ``accepted_env_steps``: transitions appended so far; each is taken in a full unroll, dropped, or still here.
+    ``policy_lags``: of each group, the mean age of the actions in its newest full unroll, when it was full.
+    """
 
     def __init__(self, spec: EnvSpec, sizes: UnrollSizes) -> None:
         def new_unroll() -> Unroll:
@@ -65,8 +69,14 @@ class Unrolls:
         self._current = [new_unroll() for _ in range(sizes.num_groups)]
         self._step = [0] * sizes.num_groups
         self._spec, self._sizes = spec, sizes
+        self.accepted_env_steps = 0
+        self.policy_lags = [0.0] * sizes.num_groups
         self._memory = self.new_memory()
         self.remembers = any(array.size for array in self._memory)
+
+    @property
+    def group_size(self) -> int:
+        return self._sizes.group_size
 
     def call_on_release(self, callback: Callable[[], None]) -> None:
         """``callback`` is called, in the batcher's thread, whenever a group that had to wait may go on."""
@@ -91,8 +101,11 @@ class Unrolls:
         """Adds one step of a group; ``can_append`` must hold. A full unroll goes to the queue."""
         memory = self.memory(group, env)
         self._write(group, env, memory, output, version)
+        if self._step[group]:  # a life's first step is no transition
+            self.accepted_env_steps += self.group_size
         if self._step[group] == self._length:
             full = self._current[group]
+            self.policy_lags[group] = version - float(full.policy_version[:-1].mean())
             with self._changed:
                 self._current[group] = self._free[group].pop()
                 self._queue.append(FullUnroll(group, full))

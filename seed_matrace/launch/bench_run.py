@@ -15,6 +15,7 @@ import numpy as np
 
 from seed_matrace.config import Config
 from seed_matrace.envs.registry import training_spec
+from seed_matrace.inference.actors import ActorFigures
 from seed_matrace.inference.groups import GroupPlan, plan_groups
 from seed_matrace.inference.inference import ActingCounts
 from seed_matrace.inference.unrolls import FullUnroll, Unrolls
@@ -118,6 +119,7 @@ class _RandomSource:
     actors_alive = 0
     dropped_env_steps = 0
     restarted_groups = 0
+    waiting_env_steps = 0
 
     def __init__(self, config: Config) -> None:
         plan = plan_groups(config.run.num_envs, 1, config.actor.groups_per_actor)
@@ -131,6 +133,9 @@ class _RandomSource:
 
     def release(self, batch: Unroll) -> None:
         self._batcher.release(batch)
+
+    def actor_figures(self) -> dict[int, ActorFigures]:
+        return {}
 
     def take_counts(self) -> ActingCounts:
         return ActingCounts()

@@ -78,7 +78,7 @@ class LocalActors:
                 if child.process is not None and child.process.poll() is not None:
                     self._bury(task_id, child)
                 if child.process is None and time.monotonic() >= child.restart_at:
-                    self._start(task_id)
+                    self._start_again(task_id, child)
 
     def _start(self, task_id: int) -> None:
         command = [
@@ -92,6 +92,14 @@ class LocalActors:
         with self._log_file(task_id).open("ab") as log:
             child.process = _spawn(command, log)
         child.started_at = time.monotonic()
+
+    def _start_again(self, task_id: int, child: _Child) -> None:
+        try:
+            self._start(task_id)
+        except OSError as error:  # no memory, no space for its log
+            child.restart_at = time.monotonic() + child.backoff_s
+            child.backoff_s = min(2 * child.backoff_s, _LAST_BACKOFF_S)
+            self._note(f"cannot start actor {task_id} ({error}); trying again in {child.backoff_s:g} s")
 
     def _bury(self, task_id: int, child: _Child) -> None:
         assert child.process is not None

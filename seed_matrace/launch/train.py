@@ -176,7 +176,7 @@ def open_source(
 
     Args:
       run_dir: holds the configuration that actors load, and their logs.
-      note: told when an actor dies and is restarted.
+      note: told which actor was lost and why, and when it is restarted or back.
     """
     from seed_matrace.learner.sources import ActorSource, LockstepSource
 
@@ -185,10 +185,10 @@ def open_source(
             yield stack.enter_context(contextlib.closing(LockstepSource(run.acting, plan)))
             return
         if listen_at:
-            yield stack.enter_context(contextlib.closing(ActorSource(run.acting, plan, listen_at, security)))
+            yield stack.enter_context(contextlib.closing(ActorSource(run.acting, plan, listen_at, security, note)))
             return
         path = stack.enter_context(_private_socket(run_dir))
-        source = stack.enter_context(contextlib.closing(ActorSource(run.acting, plan, [path])))
+        source = stack.enter_context(contextlib.closing(ActorSource(run.acting, plan, [path], note=note)))
         config_file = run_dir / OPERATIVE_CONFIG
         stack.enter_context(LocalActors(num_actors, f"unix:{path}", config_file, run_dir / "logs", note))
         yield source

@@ -74,8 +74,9 @@ class Checkpoints:
                 _sync(file)
         except BaseException as error:
             shutil.rmtree(aside, ignore_errors=True)
-            if isinstance(error, tf.errors.OpError):
-                raise OSError(f"cannot write checkpoint {final}: {error.message}") from None
+            if isinstance(error, (tf.errors.OpError, OSError)):
+                reason = error.message if isinstance(error, tf.errors.OpError) else error.strerror or error
+                raise OSError(f"cannot write checkpoint {final} ({reason})") from None
             raise
         if final.exists():  # a resumed run came by the same step again
             shutil.rmtree(final)

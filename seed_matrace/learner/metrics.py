@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import io
 import json
 import math
 import os
@@ -15,11 +16,12 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from seed_matrace import __version__
+from seed_matrace.learner.growing_file import GrowingFile
 
 METRICS_FILE = "metrics.jsonl"
 TENSORBOARD_DIR = "tb"
@@ -39,9 +41,8 @@ class MetricsWriter:
     def __init__(self, run_dir: str | Path, resume_bytes: int | None = None, tensorboard: bool = True) -> None:
         path = Path(run_dir) / METRICS_FILE
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab")
-        self._file.truncate(_end_of_last_line(path, resume_bytes or 0))
-        self._file.seek(0, os.SEEK_END)
+        path.touch()
+        self._file = GrowingFile(path, _end_of_last_line(path, resume_bytes or 0))
         self._events: _EventFile | None = None
         if tensorboard:
             reports = read_metrics(run_dir)
@@ -50,10 +51,16 @@ class MetricsWriter:
     @property
     def position(self) -> int:
         """Bytes of metrics.jsonl written so far; a checkpoint stores it."""
-        return self._file.tell()
+        return self._file.size
+
+    def flush(self) -> None:
+        """Writes the reports that had to wait for space on the disk; OSError if there still is none."""
+        self._file.append(b"")
+        if self._file.problem:
+            raise OSError(f"cannot write {METRICS_FILE} ({self._file.problem})")
 
     def write(self, env_steps: int, wall_s: float, learner_steps: int, scalars: Mapping[str, Any]) -> None:
-        """Appends one report.
+        """Appends one report; it waits in memory while the disk is full.
 
         Args:
           env_steps: env steps trained on so far, the x axis of everything.
@@ -68,8 +75,7 @@ class MetricsWriter:
             "learner_steps": int(learner_steps),
             **tags,
         }
-        self._file.write(json.dumps(report, allow_nan=False).encode() + b"\n")
-        self._file.flush()
+        self._file.append(json.dumps(report, allow_nan=False).encode() + b"\n")
         if self._events:
             self._events.write(int(env_steps), tags)
 
@@ -136,8 +142,8 @@ class _EventFile:
         directory.mkdir(parents=True, exist_ok=True)
         # TensorBoard reads files in the order of their names.
         stem = f"events.out.tfevents.{int(time.time()):010d}.{len(list(directory.iterdir())):04d}"
-        self._file: BinaryIO = (directory / f"{stem}.{socket.gethostname()}.{os.getpid()}").open("wb")
-        self._records = RecordWriter(self._file)
+        self._file = GrowingFile(directory / f"{stem}.{socket.gethostname()}.{os.getpid()}")
+        self._record = RecordWriter
         start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
         self._append(self._event(wall_time=time.time(), file_version="brain.Event:2"))
         self._append(self._event(wall_time=time.time(), step=purge_step, session_log=start))
@@ -147,8 +153,9 @@ class _EventFile:
         self._append(self._event(wall_time=time.time(), step=step, summary=self._summary(value=values)))
 
     def _append(self, event: Any) -> None:
-        self._records.write(event.SerializeToString())
-        self._file.flush()
+        piece = io.BytesIO()
+        self._record(piece).write(event.SerializeToString())
+        self._file.append(piece.getvalue())
 
     def close(self) -> None:
         self._file.close()

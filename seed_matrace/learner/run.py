@@ -9,13 +9,12 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import psutil
 
 from seed_matrace.config import Config
 from seed_matrace.envs.registry import backend_name, training_spec
@@ -28,6 +27,7 @@ from seed_matrace.learner.greedy import GreedyTeam
 from seed_matrace.learner.hosts import Hosts
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.metrics import MetricsWriter, ScalarMeans
+from seed_matrace.learner.rates import Rates
 from seed_matrace.learner.sources import Acting, BatchSource
 from seed_matrace.learner.strategy import Devices
 from seed_matrace.learner.warm_start import start_from
@@ -89,7 +89,8 @@ class TrainingRun:
                 seed=seed,
                 resume_env_steps=self.progress.env_steps if self.resumed else None,
             )
-        self._rates = _Rates(self.progress)
+        self._rates = Rates(self.progress.wall_s, self.progress.env_steps)
+        self._dropped_before = self.progress.dropped_env_steps
 
     @property
     def acting(self) -> Acting:
@@ -170,13 +171,13 @@ class TrainingRun:
         if budget_used and not self.progress.finished:
             self.progress.finished = "budget"
         if due(run.checkpoint_fraction):
-            self._save("step", source)
+            self._unless_disk_full(lambda: self._save("step", source))
 
     def _report(self, source: BatchSource) -> None:
         counts = source.take_counts()
         self.progress.acted_env_steps += counts.acted_env_steps
         self.progress.episodes += counts.episodes
-        self.progress.dropped_env_steps = source.dropped_env_steps
+        self.progress.dropped_env_steps = self._dropped_before + source.dropped_env_steps
         scalars: dict[str, float] = {
             **self._means.pop(),
             "acted_env_steps": self.progress.acted_env_steps,
@@ -185,7 +186,7 @@ class TrainingRun:
             "restarted_groups": source.restarted_groups,
             "perf/actors_alive": source.actors_alive,
             "perf/inference_batch_mean": counts.acted_env_steps / max(counts.batches, 1),
-            **self._rates.take(),
+            **self._rates.take(self.progress.env_steps, source.actor_figures()),
         }
         if counts.episodes:
             scalars["train/win_rate"] = counts.battles_won / counts.episodes
@@ -202,7 +203,7 @@ class TrainingRun:
             self.learner, self.config, episodes, seed=self._seed, first_battle=first_battle, replay=self._replay()
         )
         self.progress.evaluations += 1
-        self._results.append(self.progress.env_steps, self.progress.wall_s, stats)
+        self._unless_disk_full(lambda: self._results.append(self.progress.env_steps, self.progress.wall_s, stats))
         summary = summarise(stats)
         self._write({f"eval/{name}": value for name, value in summary.items() if name != "episodes"})
         self._reporter.note(
@@ -213,7 +214,7 @@ class TrainingRun:
         result = (summary["win_rate"], summary["return"])
         if result >= tuple(self.progress.best) or self.progress.finished:
             self.progress.best = result
-            self._save("best")
+            self._unless_disk_full(lambda: self._save("best"))
 
     def _replay(self) -> Path | None:
         """Where the evaluation that is due leaves a replay, if it is to."""
@@ -241,6 +242,7 @@ class TrainingRun:
     def _save(self, kind: str, source: BatchSource | None = None) -> None:
         if not self._hosts.chief:
             return
+        self._writer.flush()
         self.progress.metrics_bytes = self._writer.position
         self.progress.wall_s = self._rates.wall_s()
         self.progress.means = self._means.state()
@@ -248,9 +250,20 @@ class TrainingRun:
             kind,
             self.progress.env_steps,
             self.learner.trackables,
-            dataclasses.asdict(self.progress),
+            {**dataclasses.asdict(self.progress), "dropped_env_steps": self._dropped_if_resumed(source)},
             source.state() if source else None,
         )
+
+    def _dropped_if_resumed(self, source: BatchSource | None) -> int:
+        """Whoever goes on from here has lost what is under way, too."""
+        return self.progress.dropped_env_steps + (source.waiting_env_steps if source else 0)
+
+    def _unless_disk_full(self, write: Callable[[], None]) -> None:
+        """Training does not end because something could not be written: there may be space the next time."""
+        try:
+            write()
+        except OSError as error:
+            self._reporter.note(f"{error}; training goes on, the next one may find space")
 
     def _restore(self) -> bool:
         restored = self._checkpoints.restore_newest("step", self.learner.trackables)
@@ -269,33 +282,6 @@ class TrainingRun:
             self.progress.finished = ""  # the budget or the target was raised
         self._reporter.note(f"resumed at {self.progress.env_steps:,} env steps")
         return True
-
-
-class _Rates:
-    """Times between reports; everything here may differ between two runs of one seed."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.idle_s = 0.0
-        self._progress = progress
-        self._wall_before = progress.wall_s
-        self._started = self._since = time.monotonic()
-        self._env_steps = progress.env_steps
-
-    def wall_s(self) -> float:
-        """Seconds of training, earlier sessions included."""
-        return self._wall_before + time.monotonic() - self._started
-
-    def take(self) -> dict[str, float]:
-        """Rates since the last call."""
-        now = time.monotonic()
-        elapsed = max(now - self._since, 1e-9)
-        rates = {
-            "perf/env_steps_per_s": (self._progress.env_steps - self._env_steps) / elapsed,
-            "perf/learner_idle": self.idle_s / elapsed,
-            "perf/rss_mb": psutil.Process().memory_info().rss / 2**20,
-        }
-        self.idle_s, self._since, self._env_steps = 0.0, now, self._progress.env_steps
-        return rates
 
 
 def evaluate_greedily(

@@ -12,9 +12,10 @@ import psutil
 from seed_matrace.config import Config
 from seed_matrace.envs.base import VectorEnv
 from seed_matrace.envs.registry import make_training_env, training_spec
+from seed_matrace.inference.actors import ActorFigures
 from seed_matrace.inference.groups import GroupPlan, GroupTable
 from seed_matrace.inference.inference import ActingCounts, Inference, PolicyStep, VersionedPolicy
-from seed_matrace.inference.server import InferenceServer
+from seed_matrace.inference.server import InferenceServer, Note
 from seed_matrace.inference.unrolls import Unrolls, UnrollSizes
 from seed_matrace.learner.batcher import Batcher, BatcherThread
 from seed_matrace.transport.address import Address
@@ -48,7 +49,15 @@ class BatchSource(Protocol):
     def actors_alive(self) -> int: ...
 
     @property
-    def dropped_env_steps(self) -> int: ...
+    def dropped_env_steps(self) -> int:
+        """Since the source was made."""
+
+    @property
+    def waiting_env_steps(self) -> int:
+        """Not yet trained on, and lost when the process ends; 0 where ``state`` keeps them."""
+
+    def actor_figures(self) -> dict[int, ActorFigures]:
+        """Of every actor that ever came, by its task id."""
 
     @property
     def restarted_groups(self) -> int: ...
@@ -113,6 +122,7 @@ class LockstepSource:
     actors_alive = 0
     dropped_env_steps = 0
     restarted_groups = 0
+    waiting_env_steps = 0
 
     def __init__(self, acting: Acting, plan: GroupPlan) -> None:
         self._unrolls, self._batcher, self._inference = acting.make_parts(plan)
@@ -138,6 +148,9 @@ class LockstepSource:
 
     def release(self, batch: Unroll) -> None:
         pass
+
+    def actor_figures(self) -> dict[int, ActorFigures]:
+        return {}
 
     def take_counts(self) -> ActingCounts:
         return self._inference.statistics.take()
@@ -172,14 +185,20 @@ class ActorSource:
     """Actors in other processes, served by an inference thread; a batcher thread assembles ahead."""
 
     def __init__(
-        self, acting: Acting, plan: GroupPlan, addresses: Sequence[Address], security: Security = NO_SECURITY
+        self,
+        acting: Acting,
+        plan: GroupPlan,
+        addresses: Sequence[Address],
+        security: Security = NO_SECURITY,
+        note: Note = lambda _: None,
     ) -> None:
-        """Listens at ``addresses``; ValueError if one of them cannot be had."""
-        unrolls, batcher, self._inference = acting.make_parts(plan)
+        """Listens at ``addresses`` (ValueError if one of them cannot be had); ``note`` is told which actor was lost."""
+        self._unrolls, batcher, self._inference = acting.make_parts(plan)
+        self._handed_out = 0  # env steps
         table = GroupTable(plan, seed=acting.seed, session=acting.session)
         admission = Admission(make_schema(acting.config), plan.places, table.assign)
         transport = listen(addresses, admission, security)
-        self._server = InferenceServer(transport, self._inference, unrolls, acting.config.inference.max_wait_ms)
+        self._server = InferenceServer(transport, self._inference, self._unrolls, acting.config.inference, note)
         self._batcher = BatcherThread(batcher)
         self._server.start()
         self._batcher.start()
@@ -188,7 +207,10 @@ class ActorSource:
         for part in (self._server, self._batcher):
             if part.error is not None:
                 raise part.error
-        return self._batcher.next_batch(_BATCH_TIMEOUT_S)
+        batch = self._batcher.next_batch(_BATCH_TIMEOUT_S)
+        if batch is not None:
+            self._handed_out += batch.action[:-1, :, 0].size
+        return batch
 
     def release(self, batch: Unroll) -> None:
         self._batcher.release(batch)
@@ -210,6 +232,13 @@ class ActorSource:
     @property
     def restarted_groups(self) -> int:
         return self._server.restarted_groups
+
+    @property
+    def waiting_env_steps(self) -> int:
+        return self._unrolls.accepted_env_steps - self.dropped_env_steps - self._handed_out
+
+    def actor_figures(self) -> dict[int, ActorFigures]:
+        return self._server.actor_figures()
 
     def close(self) -> None:
         self._batcher.stop()  # first: it wakes the server

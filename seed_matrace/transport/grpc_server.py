@@ -31,12 +31,11 @@ from seed_matrace.transport.frames import Frames
 from seed_matrace.transport.grpc_stream import ALIVE_OPTIONS, SERVICE, STREAM, TOKEN_KEY
 from seed_matrace.transport.messages import Hello, OccupiedError, ProtocolError, RefusedError, Welcome
 from seed_matrace.transport.security import Security, check_learner, read_file
-from seed_matrace.transport.server import Admission, Event, Joined, Left, Ready, by_connection
+from seed_matrace.transport.server import SPARE_CONNECTIONS, Admission, Event, Joined, Left, Ready, by_connection
 from seed_matrace.transport.slots import Slot
 from seed_matrace.types import EnvOutput
 
 _HANDSHAKE_S = 10.0
-_SPARE_CONNECTIONS = 8  # for those that are about to be refused
 _CLOSE_S = 5.0
 
 
@@ -46,12 +45,20 @@ class _Connection:
 
     peer: str
     admitted: asyncio.Future[Welcome]
+    serving: asyncio.Task[None] | None = None
+    cut_off_because: str = ""
     task_id: int = -1
     groups: tuple[int, ...] = ()
     actions: Sequence[np.ndarray] = ()  # int32 [E, N] of each group
     acting: set[int] = field(default_factory=set)  # whose step is here and not yet answered
     answers: list[int] = field(default_factory=list)  # to be written
     has_answers: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def end(self, reason: str) -> None:
+        """Ends the stream from this side."""
+        self.cut_off_because = reason
+        if self.serving:
+            self.serving.cancel()
 
 
 class GrpcServer:
@@ -102,6 +109,10 @@ class GrpcServer:
         self._loop.call_soon_threadsafe(self._send, by_connection(groups, self._owner))
         return []  # who cannot be reached has left already, or will be found to
 
+    def cut_off(self, group: int, reason: str) -> list[Event]:
+        self._loop.call_soon_threadsafe(self._owner[group].end, reason)
+        return []  # once the stream has ended
+
     def close(self) -> None:
         self._run(self._shut_down())
         self._stop_thread()
@@ -147,7 +158,7 @@ class GrpcServer:
                 ("grpc.max_receive_message_length", max(longest, messages.MAX_HANDSHAKE_BYTES)),
                 ("grpc.so_reuseport", 0),
             ],
-            maximum_concurrent_rpcs=places.num_actors + _SPARE_CONNECTIONS,
+            maximum_concurrent_rpcs=places.num_actors + SPARE_CONNECTIONS,
         )
         handlers = {STREAM: grpc.stream_stream_rpc_method_handler(self._serve)}
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
@@ -167,7 +178,7 @@ class GrpcServer:
     async def _serve(self, _: Any, context: Any) -> None:
         """One actor's stream from its handshake to its end."""
         connection = _Connection(urllib.parse.unquote(context.peer()), self._loop.create_future())
-        reason = "connection lost"
+        connection.serving, reason = asyncio.current_task(), "connection lost"
         try:
             self._check_token(context)
             frames = await self._shake_hands(connection, context)
@@ -177,6 +188,11 @@ class GrpcServer:
             finally:
                 writing.cancel()
             reason = "connection closed"
+        except asyncio.CancelledError:
+            if not connection.cut_off_because:
+                raise
+            reason = connection.cut_off_because
+            await context.abort(grpc.StatusCode.UNAVAILABLE, reason)
         except (_TokenError, ProtocolError, RefusedError) as error:
             reason = str(error)
             who = f"dropped actor {connection.task_id}" if connection.groups else "refused an actor"

@@ -11,6 +11,8 @@ from seed_matrace.transport.messages import Hello, OccupiedError, RefusedError, 
 from seed_matrace.transport.schema import Schema, schema_mismatch
 from seed_matrace.transport.slots import Slot
 
+SPARE_CONNECTIONS = 8  # beyond the places there are, for those that are about to be refused
+
 
 class Joined(NamedTuple):
     task_id: int
@@ -50,6 +52,9 @@ class Server(Protocol):
 
     def answer(self, groups: list[int]) -> list[Event]:
         """Tells the actors of ``groups`` that their actions are written; returns who has left meanwhile."""
+
+    def cut_off(self, group: int, reason: str) -> list[Event]:
+        """Ends the connection of the actor that runs ``group``; returns who has left now, or else ``poll`` tells."""
 
     def close(self) -> None:
         """Cuts all actors off and leaves no socket or memory behind."""
@@ -154,6 +159,9 @@ class SeveralServers:
             if own:
                 events.extend(server.answer(own))
         return events
+
+    def cut_off(self, group: int, reason: str) -> list[Event]:
+        return self._owner[group].cut_off(group, reason)
 
     def close(self) -> None:
         for server in self._servers:

@@ -13,6 +13,8 @@ import os
 import selectors
 import socket
 import struct
+import time
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +23,10 @@ from absl import logging
 from seed_matrace.transport import messages
 from seed_matrace.transport.messages import ProtocolError, RefusedError, Welcome
 from seed_matrace.transport.schema import Schema
-from seed_matrace.transport.server import Admission, Event, Joined, Left, Ready, by_connection
+from seed_matrace.transport.server import SPARE_CONNECTIONS, Admission, Event, Joined, Left, Ready, by_connection
 from seed_matrace.transport.slots import Slot, map_slots, slot_type
 
+_HANDSHAKE_S = 10.0
 MAX_SOCKET_PATH = 107  # bytes, sun_path of Linux without its terminating zero
 
 
@@ -32,6 +35,7 @@ class _Connection:
     """One actor's socket; ``groups`` and ``memory`` are empty until its handshake is accepted."""
 
     socket: socket.socket
+    deadline: float  # of its handshake, time.monotonic()
     task_id: int = -1
     groups: tuple[int, ...] = ()
     memory: mmap.mmap | None = None
@@ -46,6 +50,7 @@ class SharedMemoryServer:
         self._connections: dict[int, _Connection] = {}
         self._slots: dict[int, Slot] = {}
         self._owner: dict[int, _Connection] = {}
+        self._strangers: deque[_Connection] = deque()  # have shaken hands or not; oldest first
         self._listener = _listen(path)
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._selector = selectors.EpollSelector()
@@ -69,6 +74,7 @@ class SharedMemoryServer:
                 events.extend(self._receive(handler))
             else:
                 handler()
+        self._drop_silent_strangers()
         return events
 
     def answer(self, groups: list[int]) -> list[Event]:
@@ -80,6 +86,9 @@ class SharedMemoryServer:
                 events.extend(self._drop(connection, f"connection lost ({error.strerror})"))
         return events
 
+    def cut_off(self, group: int, reason: str) -> list[Event]:
+        return self._drop(self._owner[group], reason)
+
     def close(self) -> None:
         for connection in list(self._connections.values()):
             self._drop(connection, "the learner stops")
@@ -89,7 +98,15 @@ class SharedMemoryServer:
         self._path.unlink(missing_ok=True)
 
     def _accept(self) -> None:
-        client, _ = self._listener.accept()
+        try:
+            client, _ = self._listener.accept()
+        except OSError as error:  # gone again, or no file descriptor left for it
+            logging.log_every_n_seconds(logging.WARNING, "cannot take a connection: %s", 10, error.strerror)
+            return
+        if len(self._connections) >= self._admission.places.num_actors + SPARE_CONNECTIONS:
+            logging.log_every_n_seconds(logging.WARNING, "refused a connection: there are too many", 10)
+            client.close()
+            return
         if _peer_uid(client) != os.getuid():
             logging.warning(
                 "refused a connection of user %d: only the learner's own user may connect", _peer_uid(client)
@@ -97,9 +114,17 @@ class SharedMemoryServer:
             client.close()
             return
         client.setblocking(False)
-        connection = _Connection(client)
+        connection = _Connection(client, time.monotonic() + _HANDSHAKE_S)
+        self._strangers.append(connection)
         self._connections[client.fileno()] = connection
         self._selector.register(client, selectors.EVENT_READ, connection)
+
+    def _drop_silent_strangers(self) -> None:
+        while self._strangers and (self._strangers[0].memory or time.monotonic() > self._strangers[0].deadline):
+            connection = self._strangers.popleft()
+            if connection.memory is None and connection.socket.fileno() in self._connections:
+                self._refuse(connection, ProtocolError(f"no handshake within {_HANDSHAKE_S:g} s"))
+                self._drop(connection, "")
 
     def _drain_wake(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -126,8 +151,9 @@ class SharedMemoryServer:
         groups, welcome = self._admission.admit(hello)
         try:
             connection.memory = self._share_memory(connection.socket, len(groups), welcome)
-        except OSError:
+        except OSError as error:
             self._admission.leave(hello.task_id)
+            logging.warning("no shared memory for actor %d (%s); it will ask again", hello.task_id, error.strerror)
             raise
         connection.task_id, connection.groups = hello.task_id, groups
         spec = self._admission.schema.spec
@@ -179,7 +205,7 @@ class SharedMemoryClient:
             self._socket.send(messages.encode_hello(messages.Hello(task_id, schema)))
             data, fds, _, _ = socket.recv_fds(self._socket, messages.MAX_HANDSHAKE_BYTES, 1)
             if not data:
-                raise ConnectionResetError("the learner closed the connection during the handshake")
+                raise ConnectionResetError("the learner closed the connection during the handshake; its log says why")
             self.welcome = messages.decode_answer(data)
             self.slots = _map_fd(fds, schema, self.welcome)
         except BaseException:
@@ -217,7 +243,11 @@ def _map_fd(fds: list[int], schema: Schema, welcome: Welcome) -> list[Slot]:
 
 def _sealed_memory(size: int) -> int:
     fd = os.memfd_create("seed_matrace", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    os.ftruncate(fd, size)
+    try:
+        os.posix_fallocate(fd, 0, size)  # taken now: none could be had later, when a write would kill the writer
+    except OSError:
+        os.close(fd)
+        raise
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
     return fd
 

@@ -19,7 +19,7 @@ from seed_matrace.transport.frames import Frames
 from seed_matrace.transport.grpc_stream import SERVICE, STREAM, TOKEN_KEY
 from seed_matrace.transport.messages import Hello, RefusedError, encode_hello
 from seed_matrace.transport.security import NO_SECURITY, Security
-from seed_matrace.transport.server import Joined, Left, Ready
+from seed_matrace.transport.server import SPARE_CONNECTIONS, Joined, Left, Ready
 
 TOKEN = "a secret of learner and actors"
 STEP_BYTES = len(Frames(SPEC, PLAN.group_size, 1).encode_steps(memoryview(bytes(10_000)), [(0, False)]))
@@ -170,7 +170,7 @@ def test_more_streams_than_places_are_turned_away(good, address, background):
 
     with grpc.insecure_channel(str(address)) as channel:
         call = channel.stream_stream(f"/{SERVICE}/{STREAM}")
-        streams = [call(silent()) for _ in range(PLAN.num_actors + grpc_server._SPARE_CONNECTIONS)]
+        streams = [call(silent()) for _ in range(PLAN.num_actors + SPARE_CONNECTIONS)]
         deadline = time.monotonic() + 10
         while not (refused := [stream for stream in streams if not stream.is_active()]):
             assert time.monotonic() < deadline
