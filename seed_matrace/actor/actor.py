@@ -6,9 +6,10 @@ It never imports TensorFlow. While one of its groups waits for actions another o
 from __future__ import annotations
 
 import random
+import threading
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 
 from absl import logging
 
@@ -29,9 +30,15 @@ MakeEnv = Callable[[int, int, int], VectorEnv]  # (num_envs, seed, first_env)
 
 
 def run_actor(
-    config: Config, address: str, task_id: int, *, reconnect_timeout_s: float, security: Security = NO_SECURITY
+    config: Config,
+    address: str,
+    task_id: int,
+    *,
+    reconnect_timeout_s: float,
+    security: Security = NO_SECURITY,
+    stop: threading.Event | None = None,
 ) -> None:
-    """Acts until no learner could be reached for ``reconnect_timeout_s``.
+    """Acts until ``stop`` is set or no learner could be reached for ``reconnect_timeout_s``.
 
     Args:
       address: of the learner, "unix:/path" or "host:port".
@@ -42,10 +49,11 @@ def run_actor(
     """
     place, schema = parse_address(address), make_schema(config)
     act = play_games if plays_elsewhere(config.env) else _act
+    stopping = _Stopping(stop or threading.Event())
     been_connected = False
     last_contact = time.monotonic()
     retry_s = _FIRST_RETRY_S
-    while True:
+    while not stopping.asked():
         try:
             client = connect(place, task_id, schema, security)
         except (OSError, OccupiedError) as error:
@@ -55,16 +63,48 @@ def run_actor(
                 logging.info("no learner at %s for %g s (%s): done", address, reconnect_timeout_s, error)
                 return
             logging.log_every_n_seconds(logging.INFO, "no learner at %s (%s); retrying", 30, address, error)
-            time.sleep(retry_s * random.uniform(0.5, 1.0))  # jitter: many actors lose one learner together
+            stopping.sleep(retry_s * random.uniform(0.5, 1.0))  # jitter: many actors lose one learner together
             retry_s = min(2 * retry_s, _LAST_RETRY_S)
             continue
         been_connected, retry_s = True, _FIRST_RETRY_S
         try:
-            with closing(client):
+            with closing(client), stopping.cancels(client):
                 act(client, lambda *sizes: make_training_env(config, *sizes))
         except OSError as error:
+            if stopping.asked():
+                return
             logging.info("lost the learner at %s (%s)", address, error)
         last_contact = time.monotonic()
+
+
+class _Stopping:
+    """Cuts the present connection when ``stop`` is set, in a thread: to raise in a signal handler is to break gRPC."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._clients: list[Client] = []
+        threading.Thread(target=self._cancel, name="stop", daemon=True).start()
+
+    def asked(self) -> bool:
+        return self._stop.is_set()
+
+    def sleep(self, seconds: float) -> None:
+        self._stop.wait(seconds)
+
+    @contextmanager
+    def cancels(self, client: Client) -> Iterator[None]:
+        self._clients.append(client)
+        if self.asked():
+            client.interrupt()
+        try:
+            yield
+        finally:
+            self._clients.remove(client)
+
+    def _cancel(self) -> None:
+        self._stop.wait()
+        for client in list(self._clients):
+            client.interrupt()
 
 
 def _act(client: Client, make_env: MakeEnv) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import threading
 
@@ -29,13 +30,23 @@ def import_tensorflow() -> None:
 
 
 def stop_on_signals() -> threading.Event:
-    """An event that Ctrl-C or SIGTERM sets; a second Ctrl-C interrupts at once."""
+    """An event that Ctrl-C or SIGTERM sets; a second Ctrl-C interrupts at once.
+
+    A thread of its own sets it: the handler may come while the main thread holds the event's lock.
+    """
     stop = threading.Event()
+    asked: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def handle(*_: object) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
+        asked.put(None)
+
+    def wait() -> None:
+        asked.get()
         stop.set()
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
 
     signal.signal(signal.SIGINT, handle)
     signal.signal(signal.SIGTERM, handle)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import sys
+import os
+import threading
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from seed_matrace.transport.security import NO_SECURITY, Security, read_token
 
 if TYPE_CHECKING:
     from seed_matrace.transport.address import Address
+
+_GRACE_S = 4.0  # shorter than a launcher waits
 
 
 def _define_train_flags(values: flags.FlagValues) -> None:
@@ -94,7 +97,8 @@ def _actor(values: flags.FlagValues, _: list[str]) -> None:
     from seed_matrace.config import load_config
 
     use_sc2_python(values)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    stop = stop_on_signals()
+    threading.Thread(target=_end_after_grace, args=(stop,), daemon=True).start()
     logging.set_verbosity(logging.INFO)
     config = load_config(values.gin_file, values.gin_param)[0]
     run_actor(
@@ -103,7 +107,15 @@ def _actor(values: flags.FlagValues, _: list[str]) -> None:
         values.task_id,
         reconnect_timeout_s=values.reconnect_timeout_s,
         security=_security(values),
+        stop=stop,
     )
+
+
+def _end_after_grace(stop: threading.Event) -> None:
+    """Ends an actor that an environment, or a network that does not answer, keeps from ending by itself."""
+    stop.wait()
+    time.sleep(_GRACE_S)
+    os._exit(0)
 
 
 ACTOR = Command(

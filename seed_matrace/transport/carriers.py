@@ -35,7 +35,7 @@ class Client(Protocol):
         """Blocks until some groups have their actions; OSError if the learner is gone."""
 
     def interrupt(self) -> None:
-        """Makes a ``wait_answers`` in another thread raise; any thread may."""
+        """Makes the other methods raise OSError, also one that waits in another thread."""
 
     def close(self) -> None: ...
 

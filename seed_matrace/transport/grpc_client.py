@@ -67,11 +67,11 @@ class GrpcClient:
         return self._frames.decode_actions(self._read(), self.slots)
 
     def interrupt(self) -> None:
+        self._outbox.put(None)
         self._stream.cancel()
 
     def close(self) -> None:
-        self._outbox.put(None)
-        self._stream.cancel()
+        self.interrupt()
         self._channel.close()
 
     def _write(self, hello: bytes) -> Iterator[bytes]:

@@ -222,7 +222,7 @@ class SharedMemoryClient:
         return messages.decode_groups(data, len(self.slots))
 
     def interrupt(self) -> None:
-        with contextlib.suppress(OSError):  # it is closed already
+        with contextlib.suppress(OSError):  # closed already
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
