@@ -19,6 +19,8 @@ REFRESH_S = 0.25
 PLAIN_LINE_S = 5.0
 RATE_WINDOW_S = 30.0
 NOTHING = "-"
+_SILENT_S = 5.0  # from when on an actor that owes a step is said to be silent
+_ACTORS_SHOWN = 6  # those that most need to be looked at
 
 
 class Display:
@@ -100,10 +102,12 @@ class Status:
         self._started = clock()
         self._values: dict[str, Any] = {}
         self._recent: deque[tuple[float, int]] = deque()  # (when, env_steps), for the rate that counts pauses in
+        self._actor_ids: set[str] = set()  # as tags have them, "007"
         self._history: dict[int, float] = {}  # thousandth of the budget -> train win rate
 
     def update(self, metrics: Mapping[str, Any]) -> None:
         self._values.update(metrics)
+        self._actor_ids |= {tag.split("/")[1] for tag in metrics if tag.startswith("actors/")}
         now = self._clock()
         self._recent.append((now, self.env_steps))
         while now - self._recent[0][0] > RATE_WINDOW_S:
@@ -143,7 +147,8 @@ class Status:
         bar.add_row(ProgressBar(total=1.0, completed=self.progress, width=bar_width), Text(numbers, no_wrap=True))
         if self._history and not plain_ascii:
             bar.add_row(Text(self._win_rate_curve(bar_width), style="green"), Text(" train win rate", style="dim"))
-        return Group(bar, self._fields(columns=2 if width >= 62 else 1))
+        parts = [bar, self._fields(columns=2 if width >= 62 else 1)]
+        return Group(*parts, self._actor_table()) if len(self._actor_ids) > 1 else Group(*parts)
 
     def _fields(self, columns: int) -> Table:
         eval_win, lag_max = self._text("eval/win_rate", ".2f"), self._text("perf/policy_lag_max", ".0f")
@@ -163,6 +168,32 @@ class Status:
             cells = ((Text(name, style="dim"), Text(value, style=style, no_wrap=True)) for name, value, style in row)
             table.add_row(*(cell for pair in cells for cell in pair))
         return table
+
+    def _actor_table(self) -> Table:
+        table = Table.grid(padding=(0, 2, 0, 0))
+        for name, value, style in self._actor_rows():
+            table.add_row(Text(name, style="dim"), Text(value, style=style, no_wrap=True))
+        return table
+
+    def _actor_rows(self) -> list[tuple[str, str, str]]:
+        """Name, what it does, style; those that are away first, then the slowest."""
+        rows = []
+        for task_id in sorted(self._actor_ids, key=self._actor_speed)[:_ACTORS_SHOWN]:
+            tag = f"actors/{task_id}"
+            if not self._values[f"{tag}/connected"]:
+                rows.append((f"actor {int(task_id)}", "away", "red"))
+                continue
+            lag = self._text(f"{tag}/policy_lag", ".1f")
+            doing = f"{compact(self._number(f'{tag}/env_steps_per_s'))} steps/s  lag {lag}"
+            silent_s = self._number(f"{tag}/silent_s") or 0.0
+            late = f"  silent for {duration(silent_s)}" if silent_s >= _SILENT_S else ""
+            rows.append((f"actor {int(task_id)}", doing + late, "yellow" if late else ""))
+        hidden = len(self._actor_ids) - len(rows)
+        return [*rows, ("", f"{hidden} more, faster", "dim")] if hidden else rows
+
+    def _actor_speed(self, task_id: str) -> float:
+        connected = self._values[f"actors/{task_id}/connected"]
+        return self._values[f"actors/{task_id}/env_steps_per_s"] if connected else -1.0
 
     def _win_rate_curve(self, width: int) -> str:
         """Train win rate over the budget, one column under each column of the progress bar."""
@@ -186,7 +217,10 @@ class Status:
 
     def _actors(self) -> str:
         alive = self._text("perf/actors_alive", ".0f")
-        return f"{alive}/{self._num_actors}" if self._num_actors else "in this process"
+        if not self._num_actors:
+            return "in this process"
+        away = sorted(int(task_id) for task_id in self._actor_ids if not self._values[f"actors/{task_id}/connected"])
+        return f"{alive}/{self._num_actors}" + (f" (away: {', '.join(map(str, away))})" if away else "")
 
     def _actor_missing(self) -> bool:
         alive = self._number("perf/actors_alive")

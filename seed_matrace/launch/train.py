@@ -11,8 +11,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from logging import FileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from absl import logging
 
 from seed_matrace.config import Config, load_config
 from seed_matrace.envs.registry import backend_name, env_spec, plays_elsewhere
@@ -75,7 +78,7 @@ def train(options: TrainOptions, stop: threading.Event) -> None:
     path = Path(options.run_dir or f"runs/{config.env.map_name}-{time.strftime('%Y%m%d-%H%M%S')}")
     if not hosts.chief:
         path, resuming = path / f"host_{hosts.place.number:03d}", False  # for what its actors need, and their logs
-    with contextlib.closing(RunDirectory(path)) as directory:
+    with contextlib.closing(RunDirectory(path)) as directory, _log_file(path / "logs" / "learner.log"):
         if resuming:
             directory.check_same_run(config)
         seed = hosts.from_chief(_seed(options, path, resuming))
@@ -97,6 +100,22 @@ def train(options: TrainOptions, stop: threading.Event) -> None:
             write_finished(path, progress.finished)
     if hosts.chief:
         print(_conclusion(path, progress), flush=True)
+
+
+@contextlib.contextmanager
+def _log_file(path: Path) -> Iterator[None]:
+    """Keeps what the learner has to say of its actors; warnings are seen on standard error as well."""
+    path.parent.mkdir(exist_ok=True)
+    to_file = FileHandler(path)
+    to_file.setFormatter(logging.PythonFormatter())
+    logging.set_verbosity(logging.INFO)
+    logging.get_absl_handler().setLevel("WARNING")
+    logging.get_absl_logger().addHandler(to_file)
+    try:
+        yield
+    finally:
+        logging.get_absl_logger().removeHandler(to_file)
+        to_file.close()
 
 
 def _load(options: TrainOptions, resuming: bool) -> tuple[Config, str, str]:

@@ -1,6 +1,7 @@
 """Learner and actors as real processes: training, faults, and nothing left behind."""
 
 import os
+import re
 import signal
 
 import pytest
@@ -48,6 +49,11 @@ def test_learner_and_actors_train_to_the_end_of_the_budget(tmp_path):
     assert last["acted_env_steps"] >= 2000
     # 8 environments, 1 unroll each in the making and 1 queued, B = 4: bounded lag.
     assert max(line["perf/policy_lag_max"] for line in reports(tmp_path)) <= 8 * 2 / 4 + 3
+    for task_id in ("000", "001"):
+        assert last[f"actors/{task_id}/connected"] == last[f"actors/{task_id}/connections"] == 1
+        assert sum(line[f"actors/{task_id}/env_steps_per_s"] for line in reports(tmp_path)[1:]) > 0
+        assert 0 <= last[f"actors/{task_id}/policy_lag"] <= 8
+    assert "actor 1 joined with groups" in (tmp_path / "logs" / "learner.log").read_text()
     assert "2,000 env steps" in result.stdout
     assert not (tmp_path / "actors.sock").exists()
     assert actors_of(str(tmp_path)) == []
@@ -69,6 +75,7 @@ def test_killed_actor_is_restarted_and_training_goes_on(tmp_path, started):
     output = finish(learner)
     assert learner.returncode == 0, output
     assert "ended (signal 9); restarting it" in output
+    assert re.search(r"actor \d left: connection (closed|lost).*; \d+ env steps of unfinished unrolls dropped", output)
 
 
 def test_ctrl_c_leaves_a_checkpoint_and_nothing_else(tmp_path, started):

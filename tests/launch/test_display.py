@@ -221,3 +221,36 @@ def test_compact_numbers(number, text):
 )
 def test_durations(seconds, text):
     assert duration(seconds) == text
+
+
+def actor_report(task_id: int, *, connected: float = 1.0, speed: float = 1000.0, silent_s: float = 0.0) -> dict:
+    figures = {"connected": connected, "env_steps_per_s": speed, "policy_lag": 2.25, "silent_s": silent_s}
+    return {f"actors/{task_id:03d}/{name}": value for name, value in figures.items()}
+
+
+def test_actors_that_are_away_silent_or_slow_are_named():
+    screen, clock = Screen(terminal=True), Clock()
+    actors: dict = {}
+    for task_id in range(9):
+        actors |= actor_report(task_id, speed=1000.0 + task_id)
+    actors |= actor_report(4, connected=0.0) | actor_report(7, speed=20.0, silent_s=90.0)
+    with Display(10_000_000, screen.console, num_actors=9, clock=clock) as display:
+        display.update({**REPORT, **actors, "perf/actors_alive": 8})
+    shown = "\n".join(screen.lines())
+    assert "8/9 (away: 4)" in shown
+    assert re.search(r"actor 4 +away", shown)
+    assert re.search(r"actor 7 +20 steps/s  lag 2.2  silent for 1m30s", shown)
+    assert re.search(r"actor 3 +1.00k steps/s  lag 2.2", shown)
+    assert "actor 8" not in shown
+    assert "3 more, faster" in shown
+    line = Screen(terminal=False)
+    with Display(10_000_000, line.console, num_actors=9, clock=clock) as display:
+        display.update({**REPORT, **actors, "perf/actors_alive": 8})
+    assert "actors 8/9 (away: 4)" in line.lines()[-1]
+
+
+def test_one_actor_has_no_line_of_its_own():
+    screen = Screen(terminal=True)
+    with Display(10_000_000, screen.console, num_actors=1, clock=Clock()) as display:
+        display.update({**REPORT, **actor_report(0)})
+    assert not any("actor 0" in line for line in screen.lines())

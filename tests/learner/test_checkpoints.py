@@ -118,3 +118,13 @@ def test_failed_write_leaves_the_one_before(checkpoints, monkeypatch):
     monkeypatch.undo()
     assert restored_value(checkpoints)[0] == 1.0
     assert [path.name for path in checkpoints.find("step")] == ["step-000000000100"]
+
+
+def test_disk_that_is_full_costs_only_the_new_checkpoint(checkpoints, limit_file_size):
+    first = save(checkpoints, 100, 1.0)
+    limit_file_size(0)
+    with pytest.raises(OSError, match=r"cannot write checkpoint .*step-000000000200 \(.*File too large"):
+        save(checkpoints, 200, 2.0)
+    limit_file_size(None)
+    assert list(first.parent.iterdir()) == [first]
+    assert restored_value(checkpoints)[0] == 1.0
