@@ -27,7 +27,7 @@ class InferenceServer:
     Groups whose unrolls the learner has not taken yet stay unanswered: they wait, the others go on.
 
     Args:
-      note: told, in that thread, which actor was lost and why.
+      note: told, in that thread, which actor was lost and why; may be exchanged.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class InferenceServer:
         self._unrolls = unrolls
         self._max_wait_s = config.max_wait_ms / 1000
         self._actor_timeout_s = config.actor_timeout_s
-        self._note = note
+        self.note = note
         self._ready: dict[int, None] = {}  # an ordered set: first come, first served
         self._actors = Actors(unrolls.group_size)
         self._looked_at = time.monotonic()
@@ -121,7 +121,7 @@ class InferenceServer:
                 self._num_groups += len(event.groups)
                 logging.info("actor %d joined with groups %s", event.task_id, list(event.groups))
                 if times > 1:
-                    self._note(f"actor {event.task_id} is back")
+                    self.note(f"actor {event.task_id} is back")
             elif isinstance(event, Left):
                 self._remove(event)
 
@@ -141,4 +141,4 @@ class InferenceServer:
         self.dropped_env_steps += dropped
         lost = f"actor {event.task_id} left: {event.reason}; {dropped} env steps of unfinished unrolls dropped"
         logging.info("%s", lost)
-        self._note(lost)
+        self.note(lost)

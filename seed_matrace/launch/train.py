@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from logging import FileHandler
+from logging import FileHandler, StreamHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from seed_matrace.learner.run import Progress, TrainingRun
     from seed_matrace.learner.sources import BatchSource
     from seed_matrace.learner.strategy import Devices
+
+_PACKAGE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -104,18 +106,24 @@ def train(options: TrainOptions, stop: threading.Event) -> None:
 
 @contextlib.contextmanager
 def _log_file(path: Path) -> Iterator[None]:
-    """Keeps what the learner has to say of its actors; warnings are seen on standard error as well."""
+    """Keeps in ``path`` what this program says, of its actors above all; warnings go to standard error as well."""
     path.parent.mkdir(exist_ok=True)
-    to_file = FileHandler(path)
+    to_file, to_stderr = FileHandler(path), StreamHandler()
+    to_file.addFilter(lambda record: _PACKAGE in Path(record.pathname).parents)  # TensorFlow uses the same logger
     to_file.setFormatter(logging.PythonFormatter())
+    to_stderr.setLevel("WARNING")
+    logger = logging.get_absl_logger()
     logging.set_verbosity(logging.INFO)
-    logging.get_absl_handler().setLevel("WARNING")
-    logging.get_absl_logger().addHandler(to_file)
+    logger.propagate = False
+    for handler in (to_file, to_stderr):
+        logger.addHandler(handler)
     try:
         yield
     finally:
-        logging.get_absl_logger().removeHandler(to_file)
-        to_file.close()
+        logger.propagate = True
+        for handler in (to_file, to_stderr):
+            logger.removeHandler(handler)
+            handler.close()
 
 
 def _load(options: TrainOptions, resuming: bool) -> tuple[Config, str, str]:
@@ -211,6 +219,7 @@ def open_source(
         config_file = run_dir / OPERATIVE_CONFIG
         stack.enter_context(LocalActors(num_actors, f"unix:{path}", config_file, run_dir / "logs", note))
         yield source
+        source.let_actors_go()
 
 
 @contextlib.contextmanager

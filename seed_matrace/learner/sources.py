@@ -237,6 +237,10 @@ class ActorSource:
     def waiting_env_steps(self) -> int:
         return self._unrolls.accepted_env_steps - self.dropped_env_steps - self._handed_out
 
+    def let_actors_go(self) -> None:
+        """From now on nobody is told that an actor has left."""
+        self._server.note = lambda _: None
+
     def actor_figures(self) -> dict[int, ActorFigures]:
         return self._server.actor_figures()
 

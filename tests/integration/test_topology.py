@@ -53,6 +53,7 @@ def test_learner_and_actors_train_to_the_end_of_the_budget(tmp_path):
         assert last[f"actors/{task_id}/connected"] == last[f"actors/{task_id}/connections"] == 1
         assert sum(line[f"actors/{task_id}/env_steps_per_s"] for line in reports(tmp_path)[1:]) > 0
         assert 0 <= last[f"actors/{task_id}/policy_lag"] <= 8
+    assert "actor 1 left" not in result.stdout  # who is sent home is not lost
     assert "actor 1 joined with groups" in (tmp_path / "logs" / "learner.log").read_text()
     assert "2,000 env steps" in result.stdout
     assert not (tmp_path / "actors.sock").exists()
