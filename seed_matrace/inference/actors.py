@@ -19,6 +19,7 @@ class ActorFigures(NamedTuple):
 
 @dataclass
 class _Actor:
+    task_id: int
     groups: tuple[int, ...]
     connected: bool = False
     connections: int = 0
@@ -40,9 +41,13 @@ class Actors:
         """How many are there."""
         return sum(actor.connected for actor in list(self._actors.values()))
 
+    def task_id_of(self, group: int) -> int:
+        """Whose group it is."""
+        return self._by_group[group].task_id
+
     def joined(self, task_id: int, groups: tuple[int, ...]) -> int:
         """Returns how often it has joined."""
-        actor = self._actors.setdefault(task_id, _Actor(groups))
+        actor = self._actors.setdefault(task_id, _Actor(task_id, groups))
         self._by_group |= dict.fromkeys(groups, actor)
         actor.connected, actor.owing, actor.silent_s = True, set(groups), 0.0
         actor.connections += 1

@@ -129,7 +129,8 @@ class InferenceServer:
         dropped = self._unrolls.drop(group)
         self.dropped_env_steps += dropped
         self.restarted_groups += 1
-        logging.info("group %d lost its environments; %d env steps of its unfinished unroll dropped", group, dropped)
+        text = "actor %d lost the environments of group %d; %d env steps of its unfinished unroll dropped"
+        logging.info(text, self._actors.task_id_of(group), group, dropped)
 
     def _remove(self, event: Left) -> None:
         self._actors.left(event.task_id)
