@@ -59,13 +59,13 @@ def fill(client, group, value):
     client.slots[group].env.avail_actions[...] = 1
 
 
-def make_certificates(folder) -> dict[str, str]:
-    """A certificate authority and a certificate of it for localhost: the files, by the names of the flags."""
+def make_certificates(folder, address="127.0.0.1") -> dict[str, str]:
+    """A certificate authority and a certificate of it for localhost and ``address``: its files, by flag."""
     names = {name: str(folder / f"{name}.pem") for name in ("tls_cert", "tls_key", "tls_ca")}
     request, ca_key = str(folder / "request.pem"), str(folder / "ca_key.pem")
     new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
     signer = ("-CA", names["tls_ca"], "-CAkey", ca_key, "-CAcreateserial")
-    san = "subjectAltName=DNS:localhost,IP:127.0.0.1"
+    san = f"subjectAltName=DNS:localhost,IP:{address}"
     for words in (
         ("req", "-x509", *new_key, "-keyout", ca_key, "-out", names["tls_ca"], "-days", "2", "-subj", "/CN=test CA"),
         ("req", *new_key, "-keyout", names["tls_key"], "-out", request, "-subj", "/CN=learner", "-addext", san),
