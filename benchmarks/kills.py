@@ -2,8 +2,8 @@
 
 Two addresses, shared memory and gRPC, two actors at each. Every few seconds an actor is killed or stopped for a while,
 now and then the learner is killed, and whoever was killed is started again. Env steps and memory are looked at all the
-time; they are written into FOLDER as kills.json and drawn as kills.png. Fails when env steps stand still for two minutes
-or something is left behind in the end.
+time; they are written into FOLDER as kills.json and drawn as kills.png. Fails when env steps stand still for two
+minutes or something is left behind in the end.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ ACTOR_S, LEARNER_S = (4.0, 16.0), (120.0, 300.0)  # between two kills
 STOPPED_S = 15.0
 LOOK_S = 5.0
 STANDSTILL_S = 120.0
+LAST_S = 90.0  # of the soak, in which a learner lives
 PARAMS = ("run.total_env_steps=2000000000", "run.num_envs=32", "run.report_fraction=1e-5", "run.stop_win_rate=0")
 PARAMS += ("run.checkpoint_fraction=2e-4", "evaluation.every_fraction=5e-4", "inference.actor_timeout_s=8.0")
 
@@ -99,7 +100,7 @@ def soak(run: Run, seconds: float, rng: random.Random) -> dict[str, Any]:
     seen: list[dict[str, Any]] = []
     highest = 0
     while (now := time.monotonic()) < started + seconds:
-        if now >= kill_learner_at:
+        if kill_learner_at <= now < started + seconds - LAST_S:
             run.kill_learner()
             counts["learners_killed"] += 1
             kill_learner_at, highest = now + rng.uniform(*LEARNER_S), 0  # it goes on from its checkpoint
