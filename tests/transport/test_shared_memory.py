@@ -7,9 +7,12 @@ import socket
 import stat
 
 import pytest
-from ends import connect, make_server, poll_until
+from ends import SCHEMA, connect, fill, make_server, poll_until
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from seed_matrace.transport import shared_memory
+from seed_matrace.transport.messages import Hello, encode_hello
 from seed_matrace.transport.server import Left, Ready
 
 
@@ -82,3 +85,24 @@ def test_socket_in_use_is_said_and_a_stale_one_replaced(tmp_path):
         make_server(path)
     with pytest.raises(ValueError, match="longer than"):
         make_server(tmp_path / ("x" * 120))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(min_size=1, max_size=40), st.booleans())
+def test_no_message_of_a_peer_disturbs_another(server, tmp_path, message, introduced):
+    path = tmp_path / "learner.sock"
+    good, _ = connect(server, path, task_id=1)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as peer:
+        peer.connect(str(path))
+        if introduced:
+            peer.send(encode_hello(Hello(0, SCHEMA)))
+        peer.send(message)
+        fill(good, 0, 1.0)
+        good.send_ready([0])
+        events = []
+        while Ready(1) not in events:
+            events += server.poll(1.0)
+        assert (server.slot(1).env.obs == 1.0).all()
+    good.close()
+    while 1 not in [event.task_id for event in events if isinstance(event, Left)]:
+        events += server.poll(1.0)
