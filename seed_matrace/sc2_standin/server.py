@@ -90,10 +90,12 @@ class Client:
         kinds = {fault.kind for fault in due}
         if "error" in kinds:
             response.error.append("a fault was asked for")
-        if self._empty:
+        if self._empty and response.HasField("observation"):
             response.observation.observation.raw_data.ClearField("units")
-        self._hoard.append(b"\x01" * (self._megabytes << 20))
-        _wait(self._delay_s)
+        if self._megabytes:
+            self._hoard.append(b"\x01" * (self._megabytes << 20))
+        if self._delay_s:
+            _wait(self._delay_s)
         return GARBLED if "garble" in kinds else response.SerializeToString()
 
     def _begin(self, fault: Fault) -> None:

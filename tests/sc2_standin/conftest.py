@@ -34,6 +34,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., RunningGame]]:
             install(tmp_path, faults)
         games.append(RunningGame(tmp_path, **environment))
         while (tmp_path / "launches").stat().st_size < len(games):  # launches are counted in this order
+            assert games[-1].process.poll() is None, "the game ended at once"
             time.sleep(0.01)
         return games[-1]
 

@@ -49,7 +49,7 @@ class RunningGame:
 
 
 def wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not listens(port):
         assert process.poll() is None, "the game ended at once"
         assert time.monotonic() < deadline

@@ -71,7 +71,7 @@ def test_game_does_not_answer(start: Start, kind: str) -> None:
         time.sleep(0.1)
         assert game.process.poll() is None
         game.process.kill()
-    assert game.process.wait(10) < 0
+    assert game.process.wait(60) < 0
 
 
 def test_game_crashes(start: Start) -> None:
@@ -80,7 +80,7 @@ def test_game_crashes(start: Start) -> None:
     begin(controller, "3m")
     with pytest.raises(GameConnectionError):
         controller.observe()
-    assert game.process.wait(10) == -signal.SIGKILL
+    assert game.process.wait(60) == -signal.SIGKILL
 
 
 def test_connection_breaks_and_the_process_stays(start: Start) -> None:

@@ -51,8 +51,8 @@ def test_game_ends_with_its_client(start: Start) -> None:
     leaver.connect().close()
     stopped.connect()
     stopped.process.terminate()
-    assert quitter.process.wait(10) == leaver.process.wait(10) == 0
-    assert stopped.process.wait(10) < 0
+    assert quitter.process.wait(60) == leaver.process.wait(60) == 0
+    assert stopped.process.wait(60) < 0
     assert not any(listens(game.port) for game in (quitter, leaver, stopped))
 
 
@@ -80,7 +80,7 @@ def test_nonsense_is_answered_and_the_game_goes_on(start: Start) -> None:
     connection.send_frame(ABNF.create_frame(b"\xffin parts", ABNF.OPCODE_CONT))
     assert b"malformed request" in connection.recv()
     connection.close()
-    assert game.process.wait(10) == 0
+    assert game.process.wait(60) == 0
 
 
 def test_server_at_a_port_has_one_client_after_another() -> None:
@@ -93,6 +93,6 @@ def test_server_at_a_port_has_one_client_after_another() -> None:
             assert begin(controller, map_name).observation.game_loop == 0
             controller.quit()
         server.send_signal(signal.SIGINT)
-        assert server.wait(10) == 130
+        assert server.wait(60) == 130
     finally:
         server.kill()

@@ -93,6 +93,15 @@ def test_episodes_are_those_of_the_simulator(smac_env: Callable[..., Any], map_n
     print(f"{map_name}, {options}: {play(real, ours, rng, EPISODES)} steps, {ours.get_stats()}")
 
 
+def test_smac_saves_replays(smac_env: Callable[..., Any], tmp_path: Path) -> None:
+    env = smac_env("3m", seed=1, replay_dir="mine", replay_prefix="first")
+    env.reset()
+    env.step([1, 1, 1])
+    env.save_replay()
+    (replay,) = (tmp_path / "Replays" / "mine").glob("first_*.SC2Replay")
+    assert b'"map":"3m"' in replay.read_bytes()
+
+
 def test_broken_game_is_launched_again(smac_env: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEED_MATRACE_SC2_FAULTS", "crash step=20 launch=1; error action=5 launch=3")
     # Launch 2 is SMAC's own: as long as no episode has ended, its reset launches again.
