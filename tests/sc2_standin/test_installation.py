@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import urllib.error
@@ -92,7 +91,7 @@ def test_server_at_a_port_has_one_client_after_another() -> None:
             controller = RemoteController("127.0.0.1", port, timeout_seconds=30)
             assert begin(controller, map_name).observation.game_loop == 0
             controller.quit()
-        server.send_signal(signal.SIGINT)
-        assert server.wait(60) == 130
+        wait_until_listening(server, port)  # still
     finally:
         server.kill()
+        server.wait()
