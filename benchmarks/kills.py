@@ -2,7 +2,7 @@
 
 Two addresses, shared memory and gRPC, two actors at each. Every few seconds an actor is killed or stopped for a while,
 now and then the learner is killed, and whoever was killed is started again. Env steps and memory are looked at all the
-time; they are written into FOLDER as kills.json and drawn as kills.png. Fails when env steps stand still for two
+time; they are written into FOLDER as kills.json and drawn as kills.png. Fails when env steps stand still for five
 minutes or something is left behind in the end.
 """
 
@@ -28,7 +28,7 @@ ACTORS = 4
 ACTOR_S, LEARNER_S = (4.0, 16.0), (120.0, 300.0)  # between two kills
 STOPPED_S = 15.0
 LOOK_S = 5.0
-STANDSTILL_S = 120.0
+STANDSTILL_S = 300.0
 LAST_S = 90.0  # of the soak, in which a learner lives
 PARAMS = ("run.total_env_steps=2000000000", "run.num_envs=32", "run.report_fraction=1e-5", "run.stop_win_rate=0")
 PARAMS += ("run.checkpoint_fraction=2e-4", "evaluation.every_fraction=5e-4", "inference.actor_timeout_s=8.0")
