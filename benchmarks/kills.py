@@ -30,8 +30,8 @@ STOPPED_S = 15.0
 LOOK_S = 5.0
 STANDSTILL_S = 300.0
 LAST_S = 90.0  # of the soak, in which a learner lives
-PARAMS = ("run.total_env_steps=2000000000", "run.num_envs=32", "run.report_fraction=1e-5", "run.stop_win_rate=0")
-PARAMS += ("run.checkpoint_fraction=2e-4", "evaluation.every_fraction=5e-4", "inference.actor_timeout_s=8.0")
+PARAMS = ("run.total_env_steps=200000000", "run.num_envs=32", "run.report_fraction=1e-5", "run.stop_win_rate=0")
+PARAMS += ("run.checkpoint_fraction=1e-4", "evaluation.every_fraction=2e-3", "inference.actor_timeout_s=8.0")
 
 
 class Run:

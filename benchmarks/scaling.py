@@ -36,11 +36,11 @@ from seed_matrace.viewer.style import new_figure, save_figure, style_axes
 
 MAPS = ("3m", "27m_vs_30m")
 CARRIERS = ("shared memory", "gRPC")
-ACTORS = (1, 8, 32, 64)
+ACTORS = (1, 8, 64)
 STEP_S = (0.005, 0.02)
 GROUPS, GROUP_SIZE = 2, 4  # of each actor
 PROCESSES = 4
-SETTLE_S, MEASURE_S = 3.0, 8.0
+SETTLE_S, MEASURE_S = 3.0, 6.0
 CORES = psutil.cpu_count()
 
 

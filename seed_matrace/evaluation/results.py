@@ -51,6 +51,7 @@ class ResultsWriter:
         self._keys = (f"smac-{backend}", map_name, algorithm, f"seed_{seed}")
         self._steps: list[dict[str, Any]] = []
         self._absolute: dict[str, list] | None = None
+        self._unsaved = False
         if resume_env_steps is None:
             self._path.unlink(missing_ok=True)
         elif self._path.exists():
@@ -59,7 +60,7 @@ class ResultsWriter:
             self._save()
 
     def append(self, env_steps: int, elapsed_s: float, stats: EpisodeStats) -> None:
-        """Adds the episodes of one evaluation; after an OSError they are written with those of the next one.
+        """Adds the episodes of one evaluation; after an OSError ``flush`` or the next one writes them.
 
         Args:
           env_steps: env steps trained on when the weights were taken.
@@ -69,12 +70,18 @@ class ResultsWriter:
         self._steps.append({"step_count": int(env_steps), "elapsed_time": round(elapsed_s, 3), **_outcomes(stats)})
         self._save()
 
+    def flush(self) -> None:
+        """Writes what could not be written before; OSError if it still cannot."""
+        if self._unsaved:
+            self._save()
+
     def set_absolute(self, stats: EpisodeStats) -> None:
         """Stores the absolute metric: many more episodes, played with the best weights of the run."""
         self._absolute = _outcomes(stats)
         self._save()
 
     def _save(self) -> None:
+        self._unsaved = True
         content: dict[str, Any] = {f"step_{i}": step for i, step in enumerate(self._steps)}
         if self._absolute is not None:
             content[ABSOLUTE] = self._absolute
@@ -88,6 +95,7 @@ class ResultsWriter:
         except OSError as error:
             aside.unlink(missing_ok=True)
             raise OSError(f"cannot write {self._path} ({error.strerror or error})") from None
+        self._unsaved = False
 
 
 def read_results(run_dir: str | Path) -> dict[str, Any]:

@@ -243,6 +243,7 @@ class TrainingRun:
         if not self._hosts.chief:
             return
         self._writer.flush()
+        self._results.flush()
         self.progress.metrics_bytes = self._writer.position
         self.progress.wall_s = self._rates.wall_s()
         self.progress.means = self._means.state()
