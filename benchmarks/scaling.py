@@ -173,6 +173,9 @@ def whole_learner(map_name: str, carrier: str, num_actors: int, step_s: float) -
         "learner_us_per_env_step": 1e6 * learner_s / max(env_steps, 1),
         "busiest_thread_us_per_env_step": 1e6 * busiest_s / max(env_steps, 1),
         "actors_us_per_env_step": 1e6 * (after["actors"] - before["actors"]) / max(env_steps, 1),
+        "cores_left": CORES
+        - (after["machine"] - before["machine"] - learner_s - after["actors"] + before["actors"])
+        / (after["time"] - before["time"]),  # by programs that have nothing to do with it
     }
 
 
@@ -181,8 +184,15 @@ def _look(learner: psutil.Process, processes: list[psutil.Process], counts: Any)
         "time": time.monotonic(),
         "round_trips": sum(counts),
         "threads": {thread.id: thread.user_time + thread.system_time for thread in learner.threads()},
+        "machine": _busy_s(),
         "actors": sum(sum(process.cpu_times()[:2]) for process in processes),
     }
+
+
+def _busy_s() -> float:
+    """Processor time of all programs on this machine so far."""
+    times = psutil.cpu_times()
+    return times.user + times.nice + times.system + times.irq + times.softirq
 
 
 def service_times(busy: dict[str, Any]) -> ServiceTimes:
@@ -212,11 +222,12 @@ def draw(results: dict[str, Any]) -> Any:
                     color=colour,
                     label=label,
                 )
-                predicted = [env_steps_per_s(here(busy), CORES, count, step_s) for count in ACTORS]
+                predicted = [env_steps_per_s(here(busy), p["cores_left"], p["actors"], step_s) for p in points]
                 axes.plot(ACTORS, predicted, "-", color=colour, linewidth=0.8)
-        axes.set(title=map_name, xlabel="actors", xscale="log", yscale="log")
-        axes.legend(frameon=False, fontsize=7)
         style_axes(axes)
+        axes.set(title=map_name, xlabel="actors", xscale="log", yscale="log", xlim=(0.9, 1.1 * ACTORS[-1]))
+        axes.set_xticks(ACTORS, [str(count) for count in ACTORS])
+        axes.legend(frameon=False, fontsize=7)
     panels[0].set(ylabel="env steps per second")
     figure.suptitle("Paced environments: measured (marks) and from the service times (lines)", fontsize=10)
     return figure
@@ -245,7 +256,7 @@ def print_tables(results: dict[str, Any]) -> None:
     print("\n| map | carrier | ms per env step | actors | env steps/s | formula |\n|" + "---|" * 6)
     for p in results["paced"]:
         busy = _busy(results, p["map"], p["carrier"])
-        formula = env_steps_per_s(here(busy), CORES, p["actors"], p["env_step_s"])
+        formula = env_steps_per_s(here(busy), p["cores_left"], p["actors"], p["env_step_s"])
         where = f"{p['map']} | {p['carrier']} | {1000 * p['env_step_s']:g} | {p['actors']}"
         print(f"| {where} | {p['env_steps_per_s']:,.0f} | {formula:,.0f} |")
 
