@@ -35,3 +35,12 @@ def actors_to_saturate(times: ServiceTimes, cores: float, env_step_s: float) -> 
 def env_steps_per_s(times: ServiceTimes, cores: float, num_actors: int, env_step_s: float) -> float:
     """What a learner and its actors reach together."""
     return min(acting_env_steps_per_s(num_actors, env_step_s), times.env_steps_per_s(cores))
+
+
+# By map and carrier, default settings, groups of 4 environments, one EPYC core: benchmarks/scaling.py measures them.
+MEASURED = {
+    ("3m", "shared memory"): ServiceTimes(busiest_thread=30.7, all_threads=47.6),
+    ("3m", "gRPC"): ServiceTimes(busiest_thread=27.0, all_threads=81.1),
+    ("27m_vs_30m", "shared memory"): ServiceTimes(busiest_thread=45.1, all_threads=136.6),
+    ("27m_vs_30m", "gRPC"): ServiceTimes(busiest_thread=44.4, all_threads=189.9),
+}
