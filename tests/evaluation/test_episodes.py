@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from seed_matrace.config import EnvConfig
+from seed_matrace.envs.base import EnvLostError
 from seed_matrace.envs.registry import make_vector_env
-from seed_matrace.evaluation.episodes import evaluate, play_episodes, summarise, wilson_interval
+from seed_matrace.evaluation.episodes import ATTEMPTS, evaluate, play_episodes, play_rounds, summarise, wilson_interval
 from seed_matrace.specs import EnvSpec, empty_env_output
 from seed_matrace.types import EnvOutput, EpisodeStats
 
@@ -71,6 +72,37 @@ def test_every_environment_counts_its_first_episode_and_no_other():
     np.testing.assert_array_equal(stats.episode_return, [2, 9, 5])  # a second episode would return twice its length
     np.testing.assert_array_equal(stats.battle_won, [True, False, False])
     np.testing.assert_array_equal(stats.dead_allies, [0, 1, 2])
+
+
+class LosingEnv(ScheduledEnv):
+    """Loses its games at the given steps, counted over its whole life."""
+
+    def __init__(self, lengths: Sequence[Sequence[int]], lost_at: Sequence[int]) -> None:
+        super().__init__(lengths)
+        self._lost_at, self._steps = set(lost_at), 0
+
+    def step(self, actions: np.ndarray, out: EnvOutput | None = None) -> EnvOutput:
+        self._steps += 1
+        if self._steps in self._lost_at:
+            raise EnvLostError("as if a game had crashed")
+        return super().step(actions, out)
+
+
+def test_rounds_go_on_until_all_episodes_are_played():
+    stats = play_rounds(ScheduledEnv([[2], [4]]), first_available, episodes=3)
+    np.testing.assert_array_equal(stats.length, [2, 4, 2])
+
+
+def test_round_with_lost_games_is_played_again():
+    stats = play_rounds(LosingEnv([[2], [4]], lost_at=[3, 6]), first_available, episodes=4)
+    np.testing.assert_array_equal(stats.length, [2, 4, 2, 4])
+
+
+def test_games_that_are_always_lost_are_given_up():
+    env = LosingEnv([[2], [4]], lost_at=range(1, 100))
+    with pytest.raises(EnvLostError):
+        play_rounds(env, first_available, episodes=2)
+    assert env._steps == ATTEMPTS
 
 
 def test_policy_is_told_where_episodes_start():
