@@ -58,8 +58,8 @@ cdef class UnitFeatures:
 
     def write(
         self,
-        dict allies,  # IN
-        dict enemies,  # IN
+        allies,  # IN
+        enemies,  # IN
         const double[:, ::1] last_action,  # IN
         int step,
         float[:, ::1] obs,  # OUT

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,8 @@ class UnitFeatures:
     def __init__(self, layout: FeatureLayout) -> None: ...
     def write(
         self,
-        allies: dict[int, Any],
-        enemies: dict[int, Any],
+        allies: Mapping[int, Any],
+        enemies: Mapping[int, Any],
         last_action: np.ndarray,
         step: int,
         obs: np.ndarray,

@@ -16,7 +16,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -87,6 +87,8 @@ class Game:
         reward, ended, info = env.step(self._slot.action[0].tolist())
         if not info:  # what SMAC returns when it has launched the game anew
             raise GameLostError("smac lost the game")
+        if info["dead_allies"] + info["dead_enemies"] == env.n_agents + env.n_enemies:
+            self._check_anybody_there()
         env.get_obs()
         self._check_shown()
         truncated = env.timeouts > timeouts
@@ -108,6 +110,11 @@ class Game:
         self._env.close()
         return {}
 
+    def _check_anybody_there(self) -> None:
+        """A draw is real only with the next wave's units: SMAC's maps bring them the moment that nobody is left."""
+        if not any(unit.owner in (1, 2) for unit in self._env._obs.observation.raw_data.units):
+            raise GameLostError("the game reports no units")
+
     def _check_shown(self) -> None:
         if not (np.isfinite(self._shown.obs).all() and np.isfinite(self._shown.state).all()):
             raise GameLostError("the game reports numbers that are not finite")
@@ -116,6 +123,18 @@ class Game:
         env = self._env
         vitality = sum(unit.health_max + unit.shield_max for unit in env.enemies.values())
         return float(env.n_enemies * env.reward_death_value + env.reward_win + vitality)
+
+
+class _Vitals(NamedTuple):
+    health: float
+    shield: float
+
+
+class _Units(dict[int, Any]):
+    """SMAC's units by number; of its copies from before a step it only ever reads these two."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[int, _Vitals]:
+        return {index: _Vitals(unit.health, unit.shield) for index, unit in self.items()}
 
 
 def _watched(smac_env_class: Any) -> Any:
@@ -129,6 +148,10 @@ def _watched(smac_env_class: Any) -> Any:
 
         def full_restart(self) -> None:
             raise GameLostError("the game ended, hung up or answered with an error")
+
+        def init_units(self) -> None:
+            super().init_units()
+            self.agents, self.enemies = _Units(self.agents), _Units(self.enemies)
 
         def get_obs(self) -> list[np.ndarray]:
             return list(self._features.encode(self._shown).obs)

@@ -1,0 +1,129 @@
+"""Our games through SMAC's own class and the stand-in: PYTHONPATH=<its sources> python -m pytest -m smac tests/envs."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from processes import ROOT, metrics, processes_where, run, tiny_run
+
+from seed_matrace import __version__
+from seed_matrace.config import EnvConfig, StarCraft2Config
+from seed_matrace.envs.registry import make_vector_env
+from seed_matrace.envs.starcraft2_env import starcraft2_spec
+from seed_matrace.envs.starcraft2_worker import FOLDER_PREFIX, Game
+from seed_matrace.sc2_standin.installation import install
+from seed_matrace.skirmish.maps import map_names
+from seed_matrace.skirmish.smac_env import SmacEnv
+from seed_matrace.smac_options import SmacOptions
+from seed_matrace.transport.slots import empty_slot
+
+pytestmark = pytest.mark.smac
+EPISODES = 4
+OPTIONS = {
+    "defaults": {},
+    "much_shown": {
+        "obs_last_action": True, "obs_pathing_grid": True, "obs_terrain_height": True, "state_timestep_number": True,
+        "obs_timestep_number": True, "reward_only_positive": False, "move_amount": 3.0,
+    },
+    "script": {"heuristic_ai": True, "heuristic_rest": True, "reward_sparse": True},
+}  # fmt: skip
+# Each in a launch of its own; what comes at a request with a timeout is launched anew until one launch has no fault.
+FAULTS = (
+    "crash step=40", "hang step=60", "disconnect observation=50", "garble observation=30", "error action=20",
+    "freeze step=33", "crash create_game=1", "empty observation=25", "refuse", "crash debug=1", "hang debug=2",
+    "crash step=100", "garble step=70", "disconnect action=90", "error step=80", "crash observation=12",
+    "freeze observation=45", "crash join_game=1", "error observation=64", "crash step=21", "disconnect step=55",
+    "hang action=37", "garble action=48", "crash step=75",
+)  # fmt: skip
+
+
+@pytest.fixture
+def standin(tmp_path, monkeypatch):
+    pytest.importorskip("smac.env")
+    install(tmp_path / "game")
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("SC2PATH", str(tmp_path / "game"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ["PYTHONPATH"]]))
+    return tmp_path / "game"
+
+
+def play_beside(game, slot, simulator, rng):
+    """Both play the same actions and must look the same; returns the number of steps."""
+    steps = 0
+    for _ in range(EPISODES):
+        game.reset(), simulator.reset()
+        ended = False
+        while not ended:
+            np.testing.assert_array_equal(slot.env.obs[0], np.array(simulator.get_obs(), np.float32))
+            np.testing.assert_array_equal(slot.env.state[0], simulator.get_state())
+            np.testing.assert_array_equal(slot.env.avail_actions[0], simulator.get_avail_actions())
+            eager = rng.random() < 0.5
+            for agent, row in enumerate(slot.env.avail_actions[0]):
+                choices = np.flatnonzero(row[6:]) + 6 if eager and row[6:].any() else np.flatnonzero(row)
+                slot.action[0, agent] = rng.choice(choices)
+            answer = game.step()
+            reward, ended, info = simulator.step(slot.action[0].tolist())
+            assert slot.env.reward[0] == np.float32(reward)
+            assert bool(answer.get("ended")) == ended == bool(slot.env.terminated[0] or slot.env.truncated[0])
+            steps += 1
+        assert slot.env.episode.battle_won[0] == info["battle_won"]
+        assert slot.env.episode.dead_enemies[0] == info["dead_enemies"]
+        assert slot.env.episode.length[0] == simulator._episode_steps
+    return steps
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("map_name", map_names())
+def test_game_is_what_smac_plays(standin, map_name, options):
+    chosen = SmacOptions(**OPTIONS[options])
+    spec = starcraft2_spec(map_name, chosen)
+    slot = empty_slot(spec, 1)
+    order = {"map_name": map_name, "options": chosen.changed(), "seed": 7, "version": __version__, "spec": vars(spec)}
+    game = Game(order, slot)
+    try:
+        simulator = SmacEnv(map_name, seed=7, **OPTIONS[options])
+        print(f"{map_name}, {options}: {play_beside(game, slot, simulator, np.random.default_rng(3))} steps")
+    finally:
+        game.close()
+
+
+def test_games_leave_nothing_behind(standin, tmp_path):
+    games = StarCraft2Config(launch_interval_s=0.1)
+    env = EnvConfig(map_name="2s3z", backend="starcraft2", frame_stack=2)
+    replay = tmp_path / "run" / "1.SC2Replay"
+    with closing(make_vector_env(env, 2, seed=1, games=games, with_final=True, replay=replay)) as env:
+        out = env.reset()
+        for _ in range(100):
+            out = env.step(out.avail_actions.argmax(-1).astype(np.int32), out)
+    assert replay.stat().st_size > 0
+    assert_nothing_left(tmp_path)
+
+
+def assert_nothing_left(tmp_path):
+    assert not [path for path in (tmp_path / "tmp").iterdir() if path.name.startswith((FOLDER_PREFIX, "sc-"))]
+    assert not processes_where(lambda words: any(str(tmp_path / "game") in word for word in words))
+
+
+@pytest.mark.timeout(900)
+def test_training_survives_faults(standin, tmp_path):
+    faults = [f"{fault} launch={launch}" for launch, fault in enumerate(FAULTS, start=6)]  # 5 games are evaluation's
+    (standin / "faults.txt").write_text("\n".join(faults))
+    params = ("env.backend='starcraft2'", "env.map_name='3m'", "run.num_envs=4", "run.report_fraction=0.1")
+    watch = ("step_timeout_s=4", "launch_timeout_s=15", "launch_interval_s=0.05", "evaluation_games=4")
+    flags = tiny_run(8000, *params, *(f"starcraft2.{limit}" for limit in watch), "evaluation.every_fraction=1.0")
+    result = run("train", *flags, "--num_actors=1", f"--run_dir={tmp_path / 'run'}", timeout_s=800)
+    assert result.returncode == 0, result.stderr
+    last = [line for line in metrics(tmp_path / "run") if "restarted_groups" in line][-1]
+    launches = (standin / "launches").stat().st_size
+    print({name: last[name] for name in ("env_steps", "acted_env_steps", "restarted_groups", "dropped_env_steps")})
+    print(f"{launches} launches, {len(FAULTS)} faults\n{(tmp_path / 'run' / 'logs' / 'actor_000.log').read_text()}")
+    assert launches > 5 + len(FAULTS)
+    assert last["restarted_groups"] >= 10
+    assert last["dropped_env_steps"] < 2 * 5 * (last["restarted_groups"] + 1)
+    assert Path(tmp_path / "run" / "checkpoints").is_dir()
+    assert_nothing_left(tmp_path)
