@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl import logging
@@ -101,14 +102,17 @@ class StarCraft2VectorEnv:
         for game in games:
             game.tell("step")
         everybody = range(self.num_envs)
-        self._wait_for_steps()
+        answers = self._wait_for_steps()
         self._show(everybody, out)
         out.final_obs[...], out.final_state[...] = 0, 0
         ended = np.flatnonzero(out.terminated | out.truncated).tolist()
         if ended:
             if self.spec.with_final:
                 out.final_obs[ended], out.final_state[ended] = out.obs[ended], out.state[ended]
-            self._begin_next(ended, out)
+            doubtful = [index for index in ended if answers[index]["nobody"]]
+            self._confirm(doubtful)
+            self._begin_next([index for index in ended if index not in doubtful])
+            self._show_start(ended, out)
         return out
 
     def abandon(self) -> None:
@@ -143,8 +147,19 @@ class StarCraft2VectorEnv:
         except RuntimeError as error:
             logging.warning("no replay %s: %s", path, error)
 
-    def _begin_next(self, ended: Sequence[int], out: EnvOutput) -> None:
-        """The first step of the next episode in the games ``ended``; rewards and ends stay those of the last one."""
+    def _confirm(self, doubtful: Sequence[int]) -> None:
+        """Starts the next episode of games that report no units any more: there is one only if that was a draw."""
+        for index in doubtful:
+            game = self._playing()[index]
+            game.tell("reset")
+            try:
+                game.wait()
+            except GameLostError as error:
+                self._end(index)
+                raise EnvLostError(f"game {index}: no units, and no next battle: {error}") from None
+
+    def _begin_next(self, ended: Sequence[int]) -> None:
+        """Starts the next episode in the games ``ended``."""
         for index in ended:
             game = self._games[index]
             assert game is not None
@@ -152,7 +167,10 @@ class StarCraft2VectorEnv:
                 logging.info("game %d: launched anew after %d episodes", index, game.episodes)
                 self._end(index)
         self._start_episodes(ended)
-        for index in ended:
+
+    def _show_start(self, indices: Sequence[int], out: EnvOutput) -> None:
+        """Copies what the games show at an episode's start; rewards and ends stay those of the episode before."""
+        for index in indices:
             slot = self._playing()[index].slot.env
             out.obs[index], out.state[index], out.avail_actions[index] = (
                 slot.obs[0], slot.state[0], slot.avail_actions[0],
@@ -200,17 +218,18 @@ class StarCraft2VectorEnv:
         digest = hashlib.blake2b(repr((*self._seeds[index], self._launches)).encode(), digest_size=4).digest()
         return {**self._order, "seed": int.from_bytes(digest, "little") >> 1}
 
-    def _wait_for_steps(self) -> None:
-        """Waits for all games, then ends those that were lost."""
-        lost = []
+    def _wait_for_steps(self) -> list[dict[str, Any]]:
+        """Waits for all games; ends those that were lost and raises EnvLostError if any was."""
+        answers, lost = [], []
         for index, game in enumerate(self._playing()):
             try:
-                game.wait()
+                answers.append(game.wait())
             except GameLostError as error:
                 lost.append(f"game {index}: {error}")
                 self._end(index)
         if lost:
             raise EnvLostError("; ".join(lost))
+        return answers
 
     def _show(self, indices: Sequence[int], out: EnvOutput) -> None:
         """Copies the games' slots."""

@@ -87,8 +87,6 @@ class Game:
         reward, ended, info = env.step(self._slot.action[0].tolist())
         if not info:  # what SMAC returns when it has launched the game anew
             raise GameLostError("smac lost the game")
-        if info["dead_allies"] + info["dead_enemies"] == env.n_agents + env.n_enemies:
-            self._check_anybody_there()
         env.get_obs()
         self._check_shown()
         truncated = env.timeouts > timeouts
@@ -99,7 +97,7 @@ class Game:
         statistics = (self._episode_return, env._episode_steps, *outcome)
         for array, value in zip(out.episode, statistics, strict=True):
             array[0] = value if ended else 0
-        return {"ended": True} if ended else {}
+        return {"ended": True, "nobody": not self._anybody_there()} if ended else {}
 
     def replay(self, path: str) -> dict[str, Any]:
         """Writes a replay of everything since the launch."""
@@ -110,10 +108,9 @@ class Game:
         self._env.close()
         return {}
 
-    def _check_anybody_there(self) -> None:
-        """A draw is real only with the next wave's units: SMAC's maps bring them the moment that nobody is left."""
-        if not any(unit.owner in (1, 2) for unit in self._env._obs.observation.raw_data.units):
-            raise GameLostError("the game reports no units")
+    def _anybody_there(self) -> bool:
+        """Whether the game reports units: with none SMAC sees a draw, but it may also be nonsense."""
+        return any(unit.owner in (1, 2) for unit in self._env._obs.observation.raw_data.units)
 
     def _check_shown(self) -> None:
         if not (np.isfinite(self._shown.obs).all() and np.isfinite(self._shown.state).all()):
@@ -141,6 +138,9 @@ def _watched(smac_env_class: Any) -> Any:
     """SMAC's class with our features in the place of its own, and with no way to go on after a crash unnoticed."""
 
     class WatchedEnv(smac_env_class):
+        agents: dict[int, Any]
+        enemies: dict[int, Any]
+
         def __init__(self, shown: SmacStep, **arguments: Any) -> None:
             super().__init__(**arguments)
             self._shown = shown
@@ -195,4 +195,4 @@ def _end_with_parent(lifeline_fd: int, folder: Path) -> None:
 
 if __name__ == "__main__":
     main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))
-    os._exit(0)  # the games that SMAC would close at exit are ended by whoever started this
+    signal.pause()  # whoever started this ends the group, or _end_with_parent does: never this process alone

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import ROOT, metrics, processes_where, run, tiny_run
+from processes import ROOT, finish, metrics, processes_where, start, tiny_run
 
 from seed_matrace import __version__
 from seed_matrace.config import EnvConfig, StarCraft2Config
@@ -31,7 +30,7 @@ OPTIONS = {
     },
     "script": {"heuristic_ai": True, "heuristic_rest": True, "reward_sparse": True},
 }  # fmt: skip
-# Each in a launch of its own; what comes at a request with a timeout is launched anew until one launch has no fault.
+# Each in a launch of its own; not all are reached, since a game in its first episode is launched anew with its group.
 FAULTS = (
     "crash step=40", "hang step=60", "disconnect observation=50", "garble observation=30", "error action=20",
     "freeze step=33", "crash create_game=1", "empty observation=25", "refuse", "crash debug=1", "hang debug=2",
@@ -111,19 +110,23 @@ def assert_nothing_left(tmp_path):
 
 @pytest.mark.timeout(900)
 def test_training_survives_faults(standin, tmp_path):
-    faults = [f"{fault} launch={launch}" for launch, fault in enumerate(FAULTS, start=6)]  # 5 games are evaluation's
+    faults = [
+        f"{fault} launch={launch}" for launch, fault in enumerate(2 * FAULTS, start=6)
+    ]  # 5 games are evaluation's
     (standin / "faults.txt").write_text("\n".join(faults))
     params = ("env.backend='starcraft2'", "env.map_name='3m'", "run.num_envs=4", "run.report_fraction=0.1")
     watch = ("step_timeout_s=4", "launch_timeout_s=15", "launch_interval_s=0.05", "evaluation_games=4")
     flags = tiny_run(8000, *params, *(f"starcraft2.{limit}" for limit in watch), "evaluation.every_fraction=1.0")
-    result = run("train", *flags, "--num_actors=1", f"--run_dir={tmp_path / 'run'}", timeout_s=800)
-    assert result.returncode == 0, result.stderr
+    process = start(
+        "train", *flags, "--num_actors=1", f"--run_dir={tmp_path / 'run'}", PYTHONPATH=os.environ["PYTHONPATH"]
+    )
+    output = finish(process, timeout_s=800)
+    assert process.returncode == 0, output
     last = [line for line in metrics(tmp_path / "run") if "restarted_groups" in line][-1]
-    launches = (standin / "launches").stat().st_size
-    print({name: last[name] for name in ("env_steps", "acted_env_steps", "restarted_groups", "dropped_env_steps")})
-    print(f"{launches} launches, {len(FAULTS)} faults\n{(tmp_path / 'run' / 'logs' / 'actor_000.log').read_text()}")
-    assert launches > 5 + len(FAULTS)
-    assert last["restarted_groups"] >= 10
-    assert last["dropped_env_steps"] < 2 * 5 * (last["restarted_groups"] + 1)
-    assert Path(tmp_path / "run" / "checkpoints").is_dir()
+    log = (tmp_path / "run" / "logs" / "actor_000.log").read_text()
+    lost, unstarted = log.count("lost its games"), log.count("did not start")
+    print(f"{lost} games lost, {unstarted} not started, {last['dropped_env_steps']:.0f} env steps dropped\n{log}")
+    assert lost + unstarted >= 15
+    assert last["restarted_groups"] <= lost
+    assert last["dropped_env_steps"] < 2 * 5 * (last["restarted_groups"] + 1)  # less than an unroll each
     assert_nothing_left(tmp_path)

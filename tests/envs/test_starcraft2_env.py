@@ -114,16 +114,16 @@ def test_games_step_end_and_begin_anew(installation):
     assert backend_name(MAP) == "sc2-4.10-standin"
 
 
-@pytest.mark.parametrize("kind", ["hang", "crash", "garble", "disconnect", "leak"])
+@pytest.mark.parametrize("kind", ["hang", "crash", "garble", "disconnect", "leak", "empty"])
 def test_lost_game_is_said_and_launched_anew(installation, kind):
     faults(installation, _2=(kind, "step", 3))
-    limits = {"step_timeout_s": 0.5} if kind == "hang" else {}
+    limits = {"step_timeout_s": 0.5} if kind in ("hang", "empty") else {}
     with closing(make_env(memory_limit_mb=250, **limits)) as env:
         out = play(env, env.reset(), 2)
         if kind == "leak":
             for game in env._games:  # no waiting until they look again
                 game._memory_looked_at = 0
-        with pytest.raises(EnvLostError, match=r"game [01]: (step|it holds)"):
+        with pytest.raises(EnvLostError, match=r"game [01]: (step|it holds|no units)"):
             env.step(first_available(out), out)
         out = env.reset(out)
         assert not out.reward.any()

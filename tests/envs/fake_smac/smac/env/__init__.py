@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,10 @@ from seed_matrace.smac_options import SmacOptions
 
 EPISODE_STEPS = 5
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+
+
+def observation(units: list[Any]) -> SimpleNamespace:
+    return SimpleNamespace(observation=SimpleNamespace(raw_data=SimpleNamespace(units=units)))
 
 
 class StarCraft2Env(PlainGame):
@@ -34,6 +39,7 @@ class StarCraft2Env(PlainGame):
         self._episode_count = self.timeouts = self._total_steps = 0
         self._game: subprocess.Popen[bytes] | None = None
         self._controller = self
+        self._obs = observation([SimpleNamespace(owner=1)])
 
     def get_env_info(self) -> dict[str, int]:
         return {"n_agents": self._layout.n_agents, "n_actions": self._layout.n_actions}
@@ -42,6 +48,8 @@ class StarCraft2Env(PlainGame):
         if self._game is None:
             self._launch()
         self._fail_if_due("reset", self._episode_count)
+        if not self._obs.observation.raw_data.units:
+            time.sleep(600)  # SMAC waits for units for ever
         self.draw([-1] * self.n_agents, 0)
         return self.get_obs(), self.get_state()
 
@@ -52,6 +60,8 @@ class StarCraft2Env(PlainGame):
         if self._fail_if_due("step", self._total_steps):
             self.full_restart()
             return 0, True, {}
+        if not self._obs.observation.raw_data.units:
+            return 20.0, True, {"battle_won": False, "dead_allies": self.n_agents, "dead_enemies": self.n_enemies}
         self.draw(actions, self._episode_steps + 1)
         ended = self._episode_steps == EPISODE_STEPS
         self._episode_count += ended
@@ -90,6 +100,8 @@ class StarCraft2Env(PlainGame):
             os._exit(9)
         if fault[0] == "garble":
             raise ValueError("not a message")
+        if fault[0] == "empty":
+            self._obs = observation([])
         if fault[0] == "leak":
             self._leak = np.ones(300 << 17)
         return fault[0] == "disconnect"
