@@ -64,7 +64,10 @@ def play_losses(config, address, envs):
         envs.append(LosingVectorEnv(num_envs, first_env))
         return envs[-1]
 
-    with contextlib.suppress(OSError), contextlib.closing(connect(address, 0, make_schema(config), OPEN)) as client:
+    with (
+        contextlib.suppress(OSError),
+        contextlib.closing(connect(address, 0, make_schema(config), NO_SECURITY)) as client,
+    ):
         play_games(client, make_env)
 
 
