@@ -214,6 +214,13 @@ class Config:
                 "loss.bootstrap_time_limit = True needs a critic without memory (network.critic_gru_units = 0): what "
                 "an episode showed last stands beside the steps of an unroll, where a recurrent critic does not come by"
             )
+        longest_s = self.starcraft2.launch_timeout_s + self.starcraft2.step_timeout_s
+        if self.env.backend == "starcraft2" and 0 < self.inference.actor_timeout_s <= longest_s:
+            raise ConfigError(
+                f"inference.actor_timeout_s = {self.inference.actor_timeout_s:g} would cut actors off whose game is "
+                f"only launched anew: more than starcraft2.launch_timeout_s + step_timeout_s = {longest_s:g} expected, "
+                "or 0"
+            )
         if not self.network.one_value_per_agent:
             wanted = {
                 "loss.importance_weights = 'per_agent'": self.loss.importance_weights == "per_agent",

@@ -128,4 +128,3 @@ def test_bench_prints_one_json_object_last(part):
         costs = [figures[f"{name}_us_per_env_step"] for name in parts]
         assert min(costs) > 0
         assert figures["bound_env_steps_per_s"] == pytest.approx(1e6 * figures["cores"] / sum(costs), rel=1e-3)
-        assert figures["core_gain"] > 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import os
 import time
 from collections.abc import Callable
@@ -118,8 +117,7 @@ def bench_end_to_end(
     """Env steps per second through simulator, shared memory, inference and training; what each costs; the bound.
 
     ``bound_env_steps_per_s`` is what all cores would reach if each did as much as one thread alone does, and none ever
-    waited. ``core_gain`` says how far that can be true: what all cores together do of the simulator's work, in units
-    of one core alone; less than their number where cores share what they compute with.
+    waited.
 
     Args:
       operative_text: ``config`` as a gin file, for the actors.
@@ -128,9 +126,8 @@ def bench_end_to_end(
 
     cores, share = os.cpu_count() or 1, seconds / 8
     plan = plan_groups(config.run.num_envs, num_actors, config.actor.groups_per_actor)
-    simulator = bench_env(config, share)["env_steps_per_s"]
     seconds_per_env_step = {
-        "simulator": 1 / simulator,
+        "simulator": 1 / bench_env(config, share)["env_steps_per_s"],
         "inference": 1 / bench_inference(config, share, plan, devices)["env_steps_per_s"],
         "training": 1 / _train_alone(config, share, devices)["env_steps_per_s"],
         "transport": _transport_alone(config, share, plan),
@@ -139,16 +136,14 @@ def bench_end_to_end(
     for name, cost in seconds_per_env_step.items():
         print(f"{name:<10} alone, one thread: {1e6 * cost:8.2f} us per env step, {1 / cost:>12,.0f} env steps/s")
     total = sum(seconds_per_env_step.values())
-    bound, gain = cores / total, _simulator_on_all_cores(config, share, cores) / simulator
+    bound = cores / total
     print(f"together              : {1e6 * total:8.2f} us per env step, {bound:>12,.0f} env steps/s on {cores} cores")
-    print(f"{cores} cores at once do {gain:.2f} times as much as one, of the simulator's work")
     whole = whole_topology(config, seconds / 2, num_actors, operative_text, devices)
     reached = whole["env_steps_per_s"]
     print(f"the whole reaches {reached:,.0f} env steps/s, {reached / bound:.2f} of the bound")
     return _result(config, "end_to_end", num_actors=num_actors, **whole) | {
         **{f"{name}_us_per_env_step": 1e6 * cost for name, cost in seconds_per_env_step.items()},
         "cores": cores,
-        "core_gain": gain,
         "bound_env_steps_per_s": bound,
         "share_of_bound": reached / bound,
     }
@@ -172,14 +167,6 @@ def _batching_alone(config: Config, seconds: float, plan: GroupPlan) -> float:
     batcher = Batcher(always_full(config, plan), training_spec(config), sizes.batch_size, unroll_sizes(config, plan))
     batch = batcher.new_batch()
     return _seconds_per_call(lambda: batcher.fill(batch), seconds) / (sizes.batch_size * sizes.unroll_length)
-
-
-def _simulator_on_all_cores(config: Config, seconds: float, cores: int) -> float:
-    """Env steps per second of one ``bench_env`` on each core."""
-    with multiprocessing.get_context("spawn").Pool(cores) as pool:
-        for duration in (_SLICE_S, seconds):  # once to get all of them going
-            results = pool.starmap(bench_env, [(config, duration)] * cores, chunksize=1)
-    return float(sum(result["env_steps_per_s"] for result in results))
 
 
 def _seconds_per_call(call: Callable[[], Any], seconds: float) -> float:

@@ -53,6 +53,10 @@ def test_configuration_is_frozen():
         ("loss.importance_weights = 'per_agent'", "needs one value per agent (network.critic_input = 'own_obs' or"),
         ("loss.mean_value = True", "needs one value per agent"),
         ("loss.bootstrap_time_limit = True\nnetwork.critic_gru_units = 8", "needs a critic without memory"),
+        (
+            "env.backend = 'starcraft2'\ninference.actor_timeout_s = 100",
+            "cut actors off whose game is only launched anew",
+        ),
         ("loss.discount = @nothing", "--gin_param 'loss.discount = @nothing'"),
         ("loss.discount =", "--gin_param"),
     ],

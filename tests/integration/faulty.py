@@ -73,9 +73,12 @@ class LearnersSide:
         return task_id in figures and figures[task_id].connected
 
     def wait_until_lost(self, task_id=0) -> str:
-        """The reason."""
-        wait_until(lambda: not self.connected(task_id), "the loss of the actor")
-        (note,) = [note for note in self.notes if note.startswith(f"actor {task_id} left: ")]
+        """The reason, which is noted a moment after the actor counts as lost."""
+        return self.wait_until_noted(f"actor {task_id} left: ")
+
+    def wait_until_noted(self, start) -> str:
+        wait_until(lambda: any(note.startswith(start) for note in self.notes), f"a note '{start}...'")
+        (note,) = [note for note in self.notes if note.startswith(start)]
         return note
 
     def assert_others_go_on(self, env_steps=30) -> None:

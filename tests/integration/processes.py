@@ -76,6 +76,16 @@ def metrics(run_dir: Path) -> list[dict]:
     return [json.loads(line) for line in lines]
 
 
+def reports(run_dir: Path) -> list[dict]:
+    """Those of ``metrics`` that are not of evaluations."""
+    return [line for line in metrics(run_dir) if "perf/actors_alive" in line]
+
+
+def actors_alive(run_dir: Path) -> int:
+    """As of the newest report."""
+    return reports(run_dir)[-1]["perf/actors_alive"] if reports(run_dir) else 0
+
+
 def untimed_metrics(run_dir: Path) -> list[dict]:
     """Metrics without the keys that may differ between two runs of a seed."""
     return [

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from faulty import FLAGS, LearnersSide, Relay, Victim, as_flag, new_address
-from processes import command, finish, start, wait_until
+from processes import command, finish, wait_until
 
 from seed_matrace.actor.actor import run_actor
 from seed_matrace.transport import shared_memory
@@ -28,21 +28,6 @@ def learner(carrier, tmp_path, request):
     with contextlib.closing(LearnersSide(new_address(carrier, tmp_path), *getattr(request, "param", ()))) as learner:
         wait_until(lambda: learner.connected(1), "actor 1")
         yield learner
-
-
-@pytest.fixture
-def started():
-    processes = []
-
-    def start_one(*args):
-        processes.append(start(*args))
-        return processes[-1]
-
-    yield start_one
-    for process in processes:
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
 
 
 def open_files() -> int:
@@ -84,7 +69,7 @@ def test_stopped_actor_is_given_up_and_comes_back_by_itself(learner, started):
     learner.assert_others_go_on()
     actor.send_signal(signal.SIGCONT)
     wait_until(lambda: learner.connected(0), "the actor again")
-    assert "actor 0 is back" in learner.notes
+    learner.wait_until_noted("actor 0 is back")
     before = learner.figures(0).acted_env_steps
     wait_until(lambda: learner.figures(0).acted_env_steps > before + 30, "the actor going on")
     actor.send_signal(signal.SIGTERM)

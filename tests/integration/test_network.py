@@ -2,13 +2,14 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
 
 import pytest
 from ends import make_certificates
-from processes import ROOT, command, env_steps, finish, kill_group, metrics, tiny_run, wait_until
+from processes import ROOT, actors_alive, command, env_steps, finish, kill_group, reports, tiny_run, wait_until
 
 LEARNER, ACTORS = "10.77.0.1", "10.77.0.2"
 PORT = 5555
@@ -23,6 +24,9 @@ class TwoHosts:
 
     def __init__(self) -> None:
         self.names = {host: f"sm-{os.getpid()}-{host}" for host in ("learner", "actors")}
+
+    def open(self) -> None:
+        """OSError or CalledProcessError where that is not allowed; ``close`` in any case."""
         for name in self.names.values():
             ip("netns", "add", name)
         here, there = self.names["learner"], self.names["actors"]
@@ -53,23 +57,17 @@ class TwoHosts:
             subprocess.run(["ip", "netns", "delete", name], capture_output=True)
 
 
-def may_make_namespaces() -> bool:
-    try:
-        TwoHosts().close()
-    except (OSError, subprocess.CalledProcessError):
-        return False
-    return True
-
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not may_make_namespaces(), reason="needs the right to make network namespaces, and ip"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("ip") is None, reason="needs ip, of iproute2")]
 
 
 @pytest.fixture
 def hosts():
     hosts = TwoHosts()
+    try:
+        hosts.open()
+    except (OSError, subprocess.CalledProcessError) as error:
+        hosts.close()
+        pytest.skip(f"needs the right to make network namespaces ({error})")
     yield hosts
     hosts.close()
 
@@ -96,18 +94,10 @@ def run(hosts, tmp_path):
         kill_group(process)
 
 
-def reports(run_dir):
-    return [line for line in metrics(run_dir) if "perf/actors_alive" in line]
-
-
-def alive(run_dir):
-    return reports(run_dir)[-1]["perf/actors_alive"] if reports(run_dir) else 0
-
-
 def test_network_that_is_cut_and_healed_goes_on_by_itself(hosts, run, tmp_path):
     run_dir = tmp_path / "run"
     learner, *actors = run(*tiny_run(10_000_000, "run.report_fraction=1e-5"))
-    wait_until(lambda: alive(run_dir) == 2, "both actors at work")
+    wait_until(lambda: actors_alive(run_dir) == 2, "both actors at work")
     hosts.cut()
     time.sleep(2.0)  # shorter than it takes to notice
     steps = env_steps(run_dir)
@@ -121,7 +111,7 @@ def test_network_that_is_cut_and_healed_goes_on_by_itself(hosts, run, tmp_path):
     time.sleep(15.0)  # the actors find out too, and ask in vain
     steps = env_steps(run_dir)
     hosts.heal()
-    wait_until(lambda: env_steps(run_dir) > steps + 1000 and alive(run_dir) == 2, "training after a long cut")
+    wait_until(lambda: env_steps(run_dir) > steps + 1000 and actors_alive(run_dir) == 2, "training after a long cut")
     assert [process.poll() for process in (learner, *actors)] == [None, None, None]
     assert reports(run_dir)[-1]["dropped_env_steps"] > 0
     learner.send_signal(signal.SIGINT)

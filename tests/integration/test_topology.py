@@ -4,39 +4,20 @@ import os
 import re
 import signal
 
-import pytest
 from ends import free_port, make_certificates
 from processes import (
+    actors_alive,
     actors_of,
     env_steps,
     finish,
-    kill_group,
     metrics,
+    reports,
     run,
-    start,
     tiny_run,
     wait_until,
 )
 
 FOREVER = 10_000_000
-
-
-@pytest.fixture
-def started():
-    """Starts programs that are killed after the test, whatever happens in it."""
-    processes = []
-
-    def start_one(*args):
-        processes.append(start(*args))
-        return processes[-1]
-
-    yield start_one
-    for process in processes:
-        kill_group(process)
-
-
-def reports(run_dir):
-    return [line for line in metrics(run_dir) if "perf/actors_alive" in line]
 
 
 def test_learner_and_actors_train_to_the_end_of_the_budget(tmp_path):
@@ -64,7 +45,7 @@ def test_killed_actor_is_restarted_and_training_goes_on(tmp_path, started):
     learner = started(
         "train", "--num_actors=2", f"--run_dir={tmp_path}", *tiny_run(FOREVER, "run.report_fraction=1e-5")
     )
-    wait_until(lambda: reports(tmp_path) and reports(tmp_path)[-1]["perf/actors_alive"] == 2, "both actors at work")
+    wait_until(lambda: actors_alive(tmp_path) == 2, "both actors at work")
     victim = actors_of(str(tmp_path))[0]
     os.kill(victim, signal.SIGKILL)
     wait_until(lambda: len(actors_of(str(tmp_path))) == 2 and victim not in actors_of(str(tmp_path)), "a new actor")
@@ -147,18 +128,15 @@ def test_actors_over_tls_are_killed_and_replaced_and_outlive_their_learner(tmp_p
             "actor", address, f"--tls_ca={files['tls_ca']}", f"--task_id={task_id}", *of_learner[-1:], *flags
         )
 
-    def alive():
-        return reports(run_dir)[-1]["perf/actors_alive"] if reports(run_dir) else 0
-
     learner = started("learner", *of_learner, f"--run_dir={run_dir}", *flags)
     actors = [start_actor(0), start_actor(1)]
-    wait_until(lambda: alive() == 2, "both actors at work")
+    wait_until(lambda: actors_alive(run_dir) == 2, "both actors at work")
     os.kill(actors[0].pid, signal.SIGKILL)
-    wait_until(lambda: alive() == 1, "the learner to notice")
+    wait_until(lambda: actors_alive(run_dir) == 1, "the learner to notice")
     steps = env_steps(run_dir)
     wait_until(lambda: env_steps(run_dir) > max(steps + 500, 2500), "training with the other one")
     actors[0] = start_actor(0)
-    wait_until(lambda: alive() == 2, "a new actor in its place")
+    wait_until(lambda: actors_alive(run_dir) == 2, "a new actor in its place")
     kill_and_restart_learner(learner, run_dir, started, *of_learner)
     assert [actor.poll() for actor in actors] == [None, None]
 
