@@ -9,7 +9,7 @@
 set -euo pipefail
 
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
-extra=$1
+extra=${1:-}
 venv=$root/.venv
 state=$venv/setup
 log=$venv/setup.log
@@ -21,6 +21,8 @@ fail() {
   echo "error: $*" >&2
   exit 1
 }
+
+[[ $extra == learner || $extra == dev ]] || fail "set up what? say: scripts/setup_venv.sh learner|dev"
 
 check_python() { # INTERPRETER CHECK...: prints the interpreter's path
   local answer
