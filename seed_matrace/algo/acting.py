@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from seed_matrace.algo.calling_thread import on_calling_thread
 from seed_matrace.algo.distributions import MaskedCategorical
 from seed_matrace.algo.networks import Critic, Policy
 from seed_matrace.algo.recurrence import Past
@@ -36,7 +36,7 @@ class CompiledPolicy:
         critic: Critic | None = None,
         device: str = "",
         jit_compile: bool = False,
-        executor: str = "",
+        own_thread: bool = False,
     ) -> None:
         """Compiles.
 
@@ -47,9 +47,9 @@ class CompiledPolicy:
           critic: a recurrent one, whose state ``sample`` carries along.
           device: runs there; "": where TensorFlow likes.
           jit_compile: by XLA, as TPUs need; then once more for every new batch size.
-          executor: as of ``tf.experimental.function_executor_type``.
+          own_thread: keeps to the thread that calls, see ``on_calling_thread``.
         """
-        self._device, self._executor = device, executor
+        self._device = device
         critic_dim = critic.state_dim if critic else 0
         self._sampling = _Seen(with_last_action, policy.state_dim + critic_dim, bool(critic and critic.sees_state))
         self._playing = _Seen(with_last_action, policy.state_dim, state=False)
@@ -79,7 +79,8 @@ class CompiledPolicy:
 
         def compiled(function: Callable[..., Any], *signature: tf.TensorSpec | None) -> Any:
             traced = tf.function(function, autograph=False, jit_compile=jit_compile or None)
-            return traced.get_concrete_function(*signature)
+            concrete = traced.get_concrete_function(*signature)
+            return on_calling_thread(concrete) if own_thread else concrete
 
         self._sample = compiled(sample, obs, avail_actions, seed, *self._sampling.specs(spec))
         self._greedy = compiled(greedy, obs, avail_actions, *self._playing.specs(spec))
@@ -106,18 +107,13 @@ class CompiledPolicy:
           the step, float32 [B, R], or None.
         """
         seen = self._sampling.tensors(memory, state)
-        with self._placed():
+        with tf.device(self._device or None):
             return self._sample(as_tensor(obs), as_tensor(avail_actions), tf.constant(seed, tf.int64), *seen)
 
     def greedy(self, obs: np.ndarray, avail_actions: np.ndarray, memory: Memory | None = None) -> PolicyOutput:
         """Chooses the likeliest actions; as ``sample``, but its memory holds the state of the policy alone."""
-        with self._placed():
+        with tf.device(self._device or None):
             return self._greedy(as_tensor(obs), as_tensor(avail_actions), *self._playing.tensors(memory, None))
-
-    @contextlib.contextmanager
-    def _placed(self) -> Iterator[None]:
-        with tf.experimental.function_executor_type(self._executor), tf.device(self._device or None):
-            yield
 
 
 class _Seen(NamedTuple):

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from seed_matrace.algo.acting import CompiledPolicy, as_tensor
+from seed_matrace.algo.calling_thread import on_calling_thread
 from seed_matrace.algo.losses import EntropyCost, LossOutput, compute_final_values, matrace_loss
 from seed_matrace.algo.networks import Networks
 from seed_matrace.algo.replicas import mean_over_replicas
@@ -27,8 +28,9 @@ class Learner:
     """Trains a team's policy and critic with MA-Trace.
 
     ``policy_step`` and ``greedy_step`` may run in other threads than ``train_step``: they share its weights and see
-    each variable either before or after a step; give TensorFlow two inter-op threads, or they wait for one another. The
-    same config, spec and seed give the same weights.
+    each variable either before or after a step. On a machine without a GPU each runs in the thread that calls it;
+    elsewhere give TensorFlow two inter-op threads, or they wait for one another. The same config, spec and seed give
+    the same weights.
     """
 
     def __init__(self, config: Config, spec: EnvSpec, seed: int, devices: Devices | None = None) -> None:
@@ -52,10 +54,7 @@ class Learner:
             self.optimizer = tf.keras.optimizers.Adam(_learning_rate(config), epsilon=config.optimizer.epsilon)
             self.optimizer.build(self._variables)
 
-        # On one CPU each policy step and each train step keeps to one thread. By default their operations queue for all
-        # threads together: policy_step's 99th percentile on 27m_vs_30m, while training, was 40 ms and is 10 ms.
-        one_cpu = not self._devices.strategy and not tf.config.list_logical_devices("GPU")
-        self._executor = "SINGLE_THREADED_EXECUTOR" if one_cpu else ""
+        self._own_thread = not self._devices.strategy and not tf.config.list_logical_devices("GPU")
         acting = self._team
         if self._devices.acting or config.learner.policy_lag:
             with tf.device(self._devices.acting or None):
@@ -100,9 +99,7 @@ class Learner:
         Returns:
           float32 scalars by tag, "losses/total" among them: finite unless training has gone wrong.
         """
-        train = self._train_function(len(batch.reward))
-        with tf.experimental.function_executor_type(self._executor):
-            return train(*map(as_tensor, batch))
+        return self._train_function(len(batch.reward))(*map(as_tensor, batch))
 
     def publish(self) -> None:
         """Hands weights that were set from outside to a device that acts with a copy; ``train_step`` does so itself."""
@@ -142,7 +139,7 @@ class Learner:
             critic=team.critic if network.critic_gru_units else None,
             device=self._devices.acting,
             jit_compile=self._devices.compiled,
-            executor=self._executor,
+            own_thread=self._own_thread,
         )
 
     def _train_function(self, steps: int) -> Any:
@@ -152,7 +149,8 @@ class Learner:
             own_columns = self._config.learner.batch_size // self._devices.hosts
             columns = own_columns if self._devices.strategy else None  # TPUs must know
             signature = [tf.TensorSpec([field.shape[0], columns, *field.shape[2:]], field.dtype) for field in shapes]
-            self._train_functions[steps] = tf.function(self._train, autograph=False).get_concrete_function(*signature)
+            train = tf.function(self._train, autograph=False).get_concrete_function(*signature)
+            self._train_functions[steps] = on_calling_thread(train) if self._own_thread else train
         return self._train_functions[steps]
 
     def _train(self, *fields: Tensor) -> dict[str, Tensor]:

@@ -1,0 +1,42 @@
+"""Compiled functions that run where they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+_EXECUTOR = "SINGLE_THREADED_EXECUTOR"  # which has the least to do for one thread
+
+
+def on_calling_thread(function: Any) -> Callable[..., Any]:
+    """``function`` with all of its operations run by the thread that calls it; for functions on the CPU.
+
+    Called as it is, a compiled function is handed to TensorFlow's threads, even a short one and by every executor, and
+    the caller waits: on a busy machine that takes longer than the function itself. ``StatefulPartitionedCall``, called
+    eagerly, is a kernel like any other and runs in place.
+
+    Args:
+      function: a ``ConcreteFunction`` of flat arguments, tensors or None as it was traced. What it captures, such as
+        variables, is captured here once.
+
+    Returns:
+      A callable with the function's arguments and results.
+    """
+    captured = function.captured_inputs
+    dtypes = [output.dtype for output in function.outputs]
+    leaves = tf.nest.flatten(function.structured_outputs)
+    places = [place for place, leaf in enumerate(leaves) if leaf is not None]
+
+    def call(*inputs: Any) -> Any:
+        given = [tensor for tensor in inputs if tensor is not None]
+        results = [None] * len(leaves)
+        outputs = tf.raw_ops.StatefulPartitionedCall(
+            args=[*given, *captured], Tout=dtypes, f=function, executor_type=_EXECUTOR
+        )
+        for place, output in zip(places, outputs, strict=True):
+            results[place] = output
+        return tf.nest.pack_sequence_as(function.structured_outputs, results)
+
+    return call
