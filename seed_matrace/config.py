@@ -18,9 +18,7 @@ from typing import Any
 import gin
 from seed_matrace.fields import FieldError, check_fields, near_names
 from seed_matrace.fields import option as _option
-from seed_matrace.smac_options import SmacOptions
-
-STARCRAFT2_VERSIONS = ("4.10", "4.6.2")
+from seed_matrace.smac_options import STARCRAFT2_BUILDS, SmacOptions
 
 
 class ConfigError(ValueError):
@@ -52,8 +50,8 @@ class EnvConfig(_Checked, SmacOptions):
             self.check_together()
         except FieldError as error:
             raise ConfigError(f"env.{error}") from None
-        if self.backend == "starcraft2" and self.game_version not in (None, *STARCRAFT2_VERSIONS):
-            versions = " or ".join(map(repr, STARCRAFT2_VERSIONS))
+        if self.backend == "starcraft2" and self.game_version not in (None, *STARCRAFT2_BUILDS):
+            versions = " or ".join(map(repr, STARCRAFT2_BUILDS))
             raise ConfigError(f"env.game_version must be {versions}, whose results compare, not {self.game_version!r}")
 
 

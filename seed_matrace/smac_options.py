@@ -11,6 +11,8 @@ from typing import Any
 from seed_matrace.fields import FieldError, check_fields, near_names, option
 
 DEFAULT_STEP_MUL = 8  # of SMAC's maps
+STARCRAFT2_BUILDS = {"4.10": 75689, "4.6.2": 69232}  # of the versions that results with SMAC are published for
+STARCRAFT2_VERSION = "4.10"  # unless another is asked for
 
 
 @dataclass(frozen=True, kw_only=True)

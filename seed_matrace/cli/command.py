@@ -41,6 +41,14 @@ def define_sc2_flags(values: flags.FlagValues) -> None:
     )
 
 
+def define_game_version_flag(values: flags.FlagValues) -> None:
+    from seed_matrace.smac_options import STARCRAFT2_BUILDS, STARCRAFT2_VERSION
+
+    flags.DEFINE_enum(
+        "game_version", STARCRAFT2_VERSION, [*STARCRAFT2_BUILDS], "version of StarCraft II", flag_values=values
+    )
+
+
 def use_sc2_python(values: flags.FlagValues) -> None:
     """Lets this process and its children start games with --sc2_python."""
     from seed_matrace.envs.starcraft2_process import PYTHON_VARIABLE

@@ -8,14 +8,14 @@ import time
 
 from absl import flags
 
-from seed_matrace.cli.command import Command, define_sc2_flags, sc2_python, use_sc2_python
+from seed_matrace.cli.command import Command, define_game_version_flag, define_sc2_flags, sc2_python, use_sc2_python
 
 _PLAY_STEPS = 50
 
 
 def _define_doctor_flags(values: flags.FlagValues) -> None:
     define_sc2_flags(values)
-    flags.DEFINE_enum("game_version", "4.10", ["4.10", "4.6.2"], "version of the game", flag_values=values)
+    define_game_version_flag(values)
     flags.DEFINE_string("play", None, "also launches a game on this map and plays it at random", flag_values=values)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from absl import flags
 
-from seed_matrace.cli.command import Command
+from seed_matrace.cli.command import Command, define_game_version_flag
 
 
 def _define_flags(values: flags.FlagValues) -> None:
@@ -15,6 +15,7 @@ def _define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "faults", "", "what goes wrong and when, such as 'crash step=40' (docs/sc2_standin.md)", flag_values=values
     )
+    define_game_version_flag(values)
     flags.DEFINE_string("host", "127.0.0.1", "address to listen at", flag_values=values)
     flags.DEFINE_integer("port", None, "plays here until Ctrl-C; 0 takes a free port", 0, 65535, flag_values=values)
 
@@ -27,17 +28,17 @@ def _sc2_standin(values: flags.FlagValues, arguments: list[str]) -> None:
         raise flags.Error("give --install_dir=DIR, or --port=PORT; after -- the game's own arguments")
     if values.install_dir is not None:
         folder = Path(values.install_dir).expanduser().resolve()
-        install(folder, values.faults)
+        install(folder, values.faults, values.game_version)
         print(f"export SC2PATH={folder}")
         return
     from seed_matrace.sc2_standin.server import serve_game
 
     logging.basicConfig(format="[sc2-standin] %(message)s", level=logging.INFO if values.port is not None else None)
     if values.port is not None:
-        serve_game(values.host, values.port, parse_faults(values.faults), stay=True)
+        serve_game(values.host, values.port, parse_faults(values.faults), version=values.game_version, stay=True)
         return
     launch = read_launch(arguments)
-    serve_game(launch.host, launch.port, launch.faults, launch=launch.number)
+    serve_game(launch.host, launch.port, launch.faults, version=values.game_version, launch=launch.number)
 
 
 SC2_STANDIN = Command(

@@ -20,9 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from seed_matrace.envs.sc2_messages import register_messages
+from seed_matrace.smac_options import STARCRAFT2_BUILDS, STARCRAFT2_VERSION
 
-BUILDS = {"4.10": 75689, "4.6.2": 69232}  # of the versions that results with SMAC are published for
-DEFAULT_VERSION = "4.10"
 INSTALL_SMAC = "pip install --no-deps git+https://github.com/oxwhirl/smac.git"
 MAPS_URL = "https://github.com/oxwhirl/smac/releases/download/v0.1-beta1/SMAC_Maps.zip"
 GAME_URL = "https://github.com/Blizzard/s2client-proto#downloads"
@@ -49,25 +48,25 @@ def base_dir() -> Path:
 
 
 def binary(version: str) -> Path:
-    return base_dir() / "Versions" / f"Base{BUILDS[version]}" / "SC2_x64"
+    return base_dir() / "Versions" / f"Base{STARCRAFT2_BUILDS[version]}" / "SC2_x64"
 
 
 def stamp(game_version: str | None) -> str:
     """What results are stamped with: "sc2-4.10"; a program in the game's place shows, as "sc2-4.10-standin"."""
-    version = game_version or DEFAULT_VERSION
+    version = game_version or STARCRAFT2_VERSION
     path = binary(version)
     return f"sc2-{version}" if not path.is_file() or _is_elf(path) else f"sc2-{version}-standin"
 
 
 def smac_version(game_version: str | None) -> str | None:
     """``game_version`` for StarCraft2Env: None, as everybody has it, where the newest installed is the wanted one."""
-    version = game_version or DEFAULT_VERSION
-    return None if max(_installed_builds(), default=0) == BUILDS[version] else version
+    version = game_version or STARCRAFT2_VERSION
+    return None if max(_installed_builds(), default=0) == STARCRAFT2_BUILDS[version] else version
 
 
 def check_playable(map_name: str, game_version: str | None) -> None:
     """Raises InstallationError unless the game of that version and the map are there."""
-    version = game_version or DEFAULT_VERSION
+    version = game_version or STARCRAFT2_VERSION
     for finding in (_look_at_binary(version), _look_at_maps([map_name])):
         if not finding.good:
             raise InstallationError(f"{finding.found}; {finding.todo}")
@@ -118,9 +117,11 @@ def _look_at_binary(version: str) -> Finding:
         todo = f"unpack the Linux package of {GAME_URL} and set SC2PATH to its folder StarCraftII"
         return Finding(subject, False, f"{said} is no folder", todo)
     if not path.is_file():
-        names = {build: name for name, build in BUILDS.items()}
+        names = {build: name for name, build in STARCRAFT2_BUILDS.items()}
         there = ", ".join(names.get(build, f"build {build}") for build in _installed_builds()) or "no version"
-        others = [other for other in BUILDS if other != version and BUILDS[other] in _installed_builds()]
+        others = [
+            other for other in STARCRAFT2_BUILDS if other != version and STARCRAFT2_BUILDS[other] in _installed_builds()
+        ]
         instead = f", or bind env.game_version = {others[0]!r}" if others else ""
         return Finding(subject, False, f"no {path}: {folder} holds {there}", f"install {version} ({GAME_URL}){instead}")
     if not os.access(path, os.X_OK):

@@ -10,13 +10,13 @@ from typing import Any
 from s2clientprotocol import error_pb2, sc2api_pb2
 
 from seed_matrace.sc2_standin.battle import Ability, Battle
-from seed_matrace.sc2_standin.installation import BASE_BUILD, MAP_FOLDER
+from seed_matrace.sc2_standin.installation import MAP_FOLDER
 from seed_matrace.sc2_standin.messages import COMPUTER, PLAYER, Observer, game_info, static_data
 from seed_matrace.skirmish.maps import load_map, map_names
 from seed_matrace.skirmish.units import Order
 from seed_matrace.skirmish.vector_env import BACKEND
+from seed_matrace.smac_options import STARCRAFT2_BUILDS, STARCRAFT2_VERSION
 
-GAME_VERSION = f"4.10.0.{BASE_BUILD} (stand-in, {BACKEND})"
 MAX_LOOPS = 100_000  # of one step
 FARTHEST = 1024.0  # cells from the origin that an order may point
 # Abilities that newer versions of the game replace by those of battle.Ability.
@@ -32,9 +32,14 @@ class RefusedError(Exception):
 
 
 class Game:
-    """Plays the battles that one client asks for."""
+    """Plays the battles that one client asks for.
 
-    def __init__(self) -> None:
+    Args:
+      version: of StarCraft II, that it claims to be.
+    """
+
+    def __init__(self, version: str = STARCRAFT2_VERSION) -> None:
+        self.version = version
         self.status = LAUNCHED
         self.battle: Battle | None = None
         self._created: Any = None  # RequestCreateGame
@@ -79,8 +84,13 @@ class Game:
         return response
 
     def _ping(self, _: Any) -> Any:
+        build = STARCRAFT2_BUILDS[self.version]
+        number = ".".join([*self.version.split("."), "0"][:3])
         return sc2api_pb2.ResponsePing(
-            game_version=GAME_VERSION, data_version=BACKEND, data_build=BASE_BUILD, base_build=BASE_BUILD
+            game_version=f"{number}.{build} (stand-in, {BACKEND})",
+            data_version=BACKEND,
+            data_build=build,
+            base_build=build,
         )
 
     def _available_maps(self, _: Any) -> Any:

@@ -13,37 +13,38 @@ from pathlib import Path
 
 from seed_matrace.sc2_standin.faults import Fault, parse_faults
 from seed_matrace.skirmish.maps import map_names
+from seed_matrace.smac_options import STARCRAFT2_BUILDS, STARCRAFT2_VERSION
 
-BASE_BUILD = 75689  # of version 4.10.0
 MAP_FOLDER = "SMAC_Maps"
 MARK = "# seed_matrace's stand-in for StarCraft II"
 SCRIPT = """#!/bin/sh
 {mark}
 unset PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION  # the caller's old protobuf may be slow
-exec {python} -m seed_matrace sc2-standin -- "$@"
+exec {python} -m seed_matrace sc2-standin --game_version={version} -- "$@"
 """
 FAULTS_VARIABLE = "SEED_MATRACE_SC2_FAULTS"
 FAULTS_FILE, LAUNCHES_FILE = "faults.txt", "launches"
 
 
-def install(folder: Path, faults: str = "") -> None:
+def install(folder: Path, faults: str = "", version: str = STARCRAFT2_VERSION) -> None:
     """Lays out what pysc2 and smac look for: the game's binary and the maps' files.
 
-    Files of real maps stay. The binary starts this Python.
+    Files of real maps stay, and so does another version. The binary starts this Python.
 
     Args:
       faults: of every game that is started from here, see ``faults.parse_faults``.
+      version: of the game, that it claims to be; a key of ``STARCRAFT2_BUILDS``.
 
     Raises:
       ValueError: bad faults, or ``folder`` holds the real game.
       OSError: the folder cannot be written.
     """
     parse_faults(faults)
-    binary = folder / "Versions" / f"Base{BASE_BUILD}" / "SC2_x64"
+    binary = folder / "Versions" / f"Base{STARCRAFT2_BUILDS[version]}" / "SC2_x64"
     if binary.exists() and MARK.encode() not in binary.read_bytes()[:1000]:
         raise ValueError(f"{binary} is the game itself; give the stand-in a folder of its own")
     binary.parent.mkdir(parents=True, exist_ok=True)
-    binary.write_text(SCRIPT.format(mark=MARK, python=shlex.quote(sys.executable)), encoding="utf-8")
+    binary.write_text(SCRIPT.format(mark=MARK, python=shlex.quote(sys.executable), version=version), encoding="utf-8")
     binary.chmod(0o755)
     maps = folder / "Maps" / MAP_FOLDER
     maps.mkdir(parents=True, exist_ok=True)

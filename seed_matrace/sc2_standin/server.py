@@ -16,17 +16,27 @@ from s2clientprotocol import sc2api_pb2
 from seed_matrace.sc2_standin.faults import Fault, FaultSchedule
 from seed_matrace.sc2_standin.game import QUIT, Game
 from seed_matrace.sc2_standin.websocket import ENDPOINT, WebSocket
+from seed_matrace.smac_options import STARCRAFT2_VERSION
 
 GARBLED = b"\xff\xff no protobuf"
 
 _log = logging.getLogger(__name__)
 
 
-def serve_game(host: str, port: int, faults: Sequence[Fault] = (), *, launch: int = 1, stay: bool = False) -> None:
+def serve_game(
+    host: str,
+    port: int,
+    faults: Sequence[Fault] = (),
+    *,
+    version: str = STARCRAFT2_VERSION,
+    launch: int = 1,
+    stay: bool = False,
+) -> None:
     """Plays with whoever connects to ws://host:port/sc2api; nobody listens there as long as somebody plays.
 
     Args:
       port: 0 takes a free one, which is logged.
+      version: of StarCraft II, that it claims to be.
       launch: which launch of the game this is, for faults.
       stay: waits for another client when one has left, who begins with a new game; otherwise that is the end.
 
@@ -38,7 +48,7 @@ def serve_game(host: str, port: int, faults: Sequence[Fault] = (), *, launch: in
     while True:
         connection, websocket, port = _next_client(host, port)
         with connection:
-            Client(websocket, schedule).play()
+            Client(websocket, schedule, version).play()
         if not stay:
             return
 
@@ -60,10 +70,10 @@ def _next_client(host: str, port: int) -> tuple[socket.socket, WebSocket, int]:
 class Client:
     """Answers the requests of one client, and misbehaves when it is due."""
 
-    def __init__(self, websocket: WebSocket, schedule: FaultSchedule) -> None:
+    def __init__(self, websocket: WebSocket, schedule: FaultSchedule, version: str) -> None:
         self._websocket = websocket
         self._schedule = schedule
-        self._game = Game()
+        self._game = Game(version)
         self._delay_s = 0.0
         self._empty = False
         self._megabytes = 0

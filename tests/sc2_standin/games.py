@@ -24,7 +24,7 @@ flags.FLAGS.mark_as_parsed()  # pysc2 reads some
 class RunningGame:
     """The process of one game."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *, build: int = 75689, **environment: str) -> None:
         self.port = free_port()
         arguments = [
             "-listen",
@@ -36,7 +36,7 @@ class RunningGame:
             "-tempDir",
             f"{folder}/",
         ]
-        binary = folder / "Versions" / "Base75689" / "SC2_x64"
+        binary = folder / "Versions" / f"Base{build}" / "SC2_x64"
         self.process = subprocess.Popen([binary, *arguments], env={**os.environ, **environment})
 
     def connect(self) -> RemoteController:

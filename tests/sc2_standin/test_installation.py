@@ -28,6 +28,19 @@ def test_pysc2_finds_game_and_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert all(config.map_data(f"SMAC_Maps/{name}.SC2Map") for name in map_names())
 
 
+def test_versions_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path)
+    install(tmp_path, version="4.6.2")
+    monkeypatch.setenv("SC2PATH", str(tmp_path))
+    for version, build in (("4.10", 75689), ("4.6.2", 69232)):
+        assert platforms.Linux(version).version.build_version == build
+        game = RunningGame(tmp_path, build=build)
+        try:
+            assert game.connect().ping().base_build == build
+        finally:
+            game.kill()
+
+
 def test_what_is_there_stays(tmp_path: Path) -> None:
     real = tmp_path / "Maps" / "SMAC_Maps" / "3m.SC2Map"
     real.parent.mkdir(parents=True)
