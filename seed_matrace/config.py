@@ -136,7 +136,9 @@ class LearnerConfig(_Checked):
         choices=("auto", "one_device", "mirrored", "tpu", "multi_worker"),
     )
     replicas: int = _option(0, "devices that train on a part of each batch; 0 takes all that divide it", low=0)
-    intra_op_threads: int = _option(1, "TensorFlow threads inside one operation; 0 lets TensorFlow choose", low=0)
+    intra_op_threads: int = _option(
+        0, "TensorFlow threads inside one operation; 0 takes the cores that acting leaves free", low=0
+    )
     inter_op_threads: int = _option(2, "TensorFlow threads across operations; 0 lets TensorFlow choose", low=0)
 
 

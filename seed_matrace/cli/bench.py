@@ -29,15 +29,15 @@ def _bench(values: flags.FlagValues, parts: list[str]) -> None:
     from seed_matrace.launch.local import default_num_actors
 
     config, _, operative_text = load_config(values.gin_file, values.gin_param)
+    seconds, num_actors = values.seconds, values.num_actors or default_num_actors()
     devices = None
     if parts[0] not in ("env", "transport"):
         import_tensorflow()
         from seed_matrace.learner.strategy import set_up_tensorflow
 
-        devices = set_up_tensorflow(config, deterministic=False)
+        devices = set_up_tensorflow(config, deterministic=False, local_actors=num_actors)
         if devices.hosts > 1:
             raise ValueError("bench measures one host; unset TF_CONFIG")
-    seconds, num_actors = values.seconds, values.num_actors or default_num_actors()
     measure: dict[str, Callable[[], dict[str, Any]]] = {
         "env": lambda: bench.bench_env(config, seconds),
         "transport": lambda: bench.bench_transport(config, seconds),

@@ -72,7 +72,8 @@ def train(options: TrainOptions, stop: threading.Event) -> None:
             f"env.backend = {config.env.backend!r} needs --num_actors of at least 1: one process repeats a run "
             "exactly, which games in other programs cannot"
         )
-    devices = set_up_tensorflow(config, deterministic=options.num_actors == 0)
+    local_actors = 0 if options.listen_at else options.num_actors
+    devices = set_up_tensorflow(config, deterministic=options.num_actors == 0, local_actors=local_actors)
     hosts = Hosts(devices)
     plan = plan_groups(
         hosts.share_of(config).run.num_envs, options.num_actors, config.actor.groups_per_actor, hosts.place

@@ -78,19 +78,28 @@ class Devices:
         return tf.nest.map_structure(lambda value: strategy.experimental_local_results(value)[0], results)
 
 
-def set_up_tensorflow(config: Config, *, deterministic: bool) -> Devices:
+def set_up_tensorflow(config: Config, *, deterministic: bool, local_actors: int = 0) -> Devices:
     """Sets threads and determinism and takes the devices that ``learner.strategy`` names.
 
     Must come before TensorFlow does anything else.
 
+    Args:
+      local_actors: how many actors share this machine's cores.
+
     Raises:
       ValueError: a device that is not there, a batch that cannot be divided, or a TF_CONFIG that cannot be used.
     """
-    tf.config.threading.set_intra_op_parallelism_threads(config.learner.intra_op_threads)
+    threads = config.learner.intra_op_threads or (1 if deterministic else free_cores(local_actors))
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(config.learner.inter_op_threads)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     return choose_devices(config.learner)
+
+
+def free_cores(local_actors: int) -> int:
+    """Cores for training: those that neither actors nor the inference loop keep busy, but at least one."""
+    return max(len(os.sched_getaffinity(0)) - local_actors - 1, 1)
 
 
 def choose_devices(config: LearnerConfig) -> Devices:

@@ -1,12 +1,13 @@
 """Which devices are taken, and what is said when they cannot be."""
 
 import json
+import os
 
 import pytest
 import tensorflow as tf
 
 from seed_matrace.config import LearnerConfig
-from seed_matrace.learner.strategy import choose_devices, parse_cluster
+from seed_matrace.learner.strategy import choose_devices, free_cores, parse_cluster
 
 WORKERS = ["a:1", "b:1", "c:1"]
 
@@ -108,3 +109,8 @@ def test_a_malformed_cluster_is_said(text, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(ValueError, match="TF_CONFIG must look like"):
         choose_devices(LearnerConfig())
+
+
+def test_training_takes_the_cores_that_acting_leaves(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)))
+    assert [free_cores(actors) for actors in (0, 8, 15, 200)] == [15, 7, 1, 1]
