@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seed_matrace.envs.base import VectorEnv
-    from seed_matrace.evaluation.policy import TrainedPolicy
+    from seed_matrace.evaluation.team import Team
     from seed_matrace.skirmish.smac_env import SmacEnv
 
 __version__ = "0.1.0"
@@ -49,12 +49,21 @@ def make_vector_env(map_name: str, num_envs: int, seed: int = 0, **smac_options:
     return SkirmishVectorEnv(map_name, num_envs, seed, options=SmacOptions.from_dict(smac_options))
 
 
-def load_policy(run_dir: str | os.PathLike[str], checkpoint: str = "best") -> TrainedPolicy:
-    """The trained team of a run; its ``.act(obs, avail_actions, episode_start)`` plays. Needs TensorFlow.
+def load_policy(path: str | os.PathLike[str], checkpoint: str = "best") -> Team:
+    """A trained team; its ``.act(obs, avail_actions, episode_start)`` plays.
 
     Args:
-      checkpoint: "best" (best evaluated weights) or "latest".
+      path: run directory, which takes TensorFlow to load; or a .npz of ``seed-matrace export``, which does not.
+      checkpoint: of a run directory: "best" (best evaluated weights) or "latest".
+
+    Raises:
+      ValueError: there is nothing of that kind.
+      RuntimeError: the run has no usable checkpoint yet.
     """
+    if os.fspath(path).endswith(".npz"):
+        from seed_matrace.evaluation.numpy_policy import load_numpy_policy
+
+        return load_numpy_policy(path)
     from seed_matrace.evaluation.policy import load_policy as load
 
-    return load(run_dir, checkpoint)
+    return load(path, checkpoint)

@@ -41,6 +41,10 @@ class MaskedCategorical:
         """Log-probability float32 [...] of the taken actions int32 [...]."""
         return tf.gather(self._scores, action, batch_dims=action.shape.rank) - self._log_total
 
+    def probabilities(self) -> Tensor:
+        """float32 [..., A], 0 for what is not available."""
+        return self._weights / self._total[..., tf.newaxis]
+
     def entropy(self) -> Tensor:
         """Entropy in nats, float32 [...]."""
         return self._log_total - tf.reduce_sum(self._weights * self._scores, axis=-1) / self._total

@@ -94,6 +94,14 @@ class Mlp(tf.Module):
                 x = multiply(x, self.kernels[i + 1])
         return x, state
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All weights: kernel_0, bias_0, gain_0, offset_0, ... and of a GRU gru_kernel and gru_bias."""
+        stacks = {"kernel": self.kernels, "bias": self.biases}
+        if self._layer_norm:
+            stacks |= {"gain": self.gains, "offset": self.offsets}
+        arrays = {f"{name}_{i}": weight.numpy() for name, weights in stacks.items() for i, weight in enumerate(weights)}
+        return arrays | ({"gru_kernel": self.gru.kernel.numpy(), "gru_bias": self.gru.bias.numpy()} if self.gru else {})
+
     def rescale_outputs(self, *, factor: Tensor, shift: Tensor) -> None:
         """Changes the last layer so that every output y becomes factor * y + shift."""
         self.kernels[-1].assign(factor * self.kernels[-1])

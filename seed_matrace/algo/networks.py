@@ -54,6 +54,11 @@ class AgentInputs(tf.Module):
             parts.append(tf.one_hot(last_action, self._seen_actions))  # -1 has no 1
         return parts[0] if len(parts) == 1 else tf.concat(parts, axis=-1)
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """obs_mean and obs_std, if observations are normalised."""
+        moments = self._moments
+        return {"obs_mean": moments.mean.numpy(), "obs_std": moments.std.numpy()} if moments else {}
+
     def observe(self, obs: Tensor) -> None:
         """Takes a training batch of observations into the moments."""
         if self._moments is not None:
@@ -99,6 +104,10 @@ class Policy(tf.Module):
     def __call__(self, obs: Tensor, last_action: Tensor | None = None, past: Past | None = None) -> Tensor:
         """Logits float32 [..., N, A]; arguments as of ``forward``."""
         return self.forward(obs, last_action, past)[0]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All that ``forward`` computes with, by name."""
+        return self._mlp.arrays() | self._inputs.arrays()
 
     def forward(
         self, obs: Tensor, last_action: Tensor | None = None, past: Past | None = None

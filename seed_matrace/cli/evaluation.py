@@ -1,8 +1,9 @@
-"""``eval`` and ``plot``: what runs came to (docs/evaluation.md)."""
+"""``eval``, ``export`` and ``plot``: what runs came to (docs/evaluation.md)."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from absl import flags
@@ -11,11 +12,15 @@ from seed_matrace.cli.command import Command, define_sc2_flags, print_json, requ
 from seed_matrace.cli.process import import_tensorflow
 
 
-def _define_eval_flags(values: flags.FlagValues) -> None:
+def _define_weights_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string("run_dir", None, "run directory", flag_values=values)
+    flags.DEFINE_enum("checkpoint", "best", ["best", "latest"], "which of its weights", flag_values=values)
+
+
+def _define_eval_flags(values: flags.FlagValues) -> None:
+    _define_weights_flags(values)
     flags.DEFINE_integer("episodes", 320, "battles to play", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("seed", 1, "seed of the battles", lower_bound=0, flag_values=values)
-    flags.DEFINE_enum("checkpoint", "best", ["best", "latest"], "which weights to play with", flag_values=values)
     flags.DEFINE_string(
         "backend", None, "what plays the battles (default: what the team was trained on)", flag_values=values
     )
@@ -42,6 +47,38 @@ EVAL = Command(
     "seed-matrace eval --run_dir=runs/8m --episodes=400",
     _define_eval_flags,
     _eval,
+)
+
+
+def _define_export_flags(values: flags.FlagValues) -> None:
+    _define_weights_flags(values)
+    flags.DEFINE_enum(
+        "format", "numpy", ["numpy", "savedmodel"], "weights for NumPy, or for TensorFlow", flag_values=values
+    )
+    flags.DEFINE_string(
+        "output", None, "file, or folder of a SavedModel (default: RUN/policy.npz or RUN/policy)", flag_values=values
+    )
+
+
+def _export(values: flags.FlagValues, _: list[str]) -> None:
+    run_dir = Path(required(values, "run_dir"))
+    numpy = values.format == "numpy"
+    output = Path(values.output or run_dir / ("policy.npz" if numpy else "policy"))
+    if numpy and output.suffix != ".npz":
+        raise flags.Error(f"--output={output}: a file for NumPy is called .npz")
+    import_tensorflow()
+    from seed_matrace.evaluation.export import export_numpy, export_saved_model
+    from seed_matrace.evaluation.policy import load_policy
+
+    (export_numpy if numpy else export_saved_model)(load_policy(run_dir, values.checkpoint), output)
+    print(output)
+
+
+EXPORT = Command(
+    "Writes a run's policy for other programs: NumPy weights that need no TensorFlow, or a SavedModel.",
+    "seed-matrace export --run_dir=runs/8m --format=numpy",
+    _define_export_flags,
+    _export,
 )
 
 

@@ -7,13 +7,11 @@ import os
 import sys
 from pathlib import Path
 
-import numpy as np
-
 from seed_matrace.config import Config, EnvConfig
-from seed_matrace.envs.frame_stack import FrameStack
 from seed_matrace.envs.registry import backend_name, env_spec, training_spec
 from seed_matrace.evaluation.battles import play_battles
 from seed_matrace.evaluation.results import ResultsWriter
+from seed_matrace.evaluation.team import Team
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.greedy import GreedyTeam
 from seed_matrace.learner.learner import Learner
@@ -24,58 +22,20 @@ from seed_matrace.types import EpisodeStats
 _ABSOLUTE_SEED = 3 << 32  # added to the run's seed: battles apart from those of training and evaluation
 
 
-class TrainedPolicy:
-    """Decentralised execution: each agent's action depends on its own observation alone.
+class TrainedPolicy(Team):
+    """The team of a run.
 
     Attributes:
       config: the configuration it was trained with.
-      spec: sizes of observations, as the environment gives them, and actions.
       env_steps: how many env steps it was trained on.
+      network: the policy.
     """
 
     def __init__(self, learner: Learner, config: Config, spec: EnvSpec, env_steps: int) -> None:
+        super().__init__(GreedyTeam(learner), spec, config.env.frame_stack)
         self.config = config
-        self.spec = spec
         self.env_steps = env_steps
-        self._team = GreedyTeam(learner)
-        self._stack = FrameStack(config.env.frame_stack, 0, spec)
-
-    def act(self, obs: np.ndarray, avail_actions: np.ndarray, episode_start: np.ndarray) -> np.ndarray:
-        """The most probable available action of every agent.
-
-        Args:
-          obs: float32 [E, N, O], never stacked.
-          avail_actions: uint8 [E, N, A], 1 = may be chosen.
-          episode_start: bool [E], true where this is the first step of an episode: what the policy remembers of the
-            episode before is forgotten there.
-
-        Returns:
-          int32 [E, N].
-
-        Raises:
-          ValueError: shapes that do not fit the map it was trained on.
-        """
-        agents = (self.spec.n_agents,)
-        expected = (*agents, self.spec.obs_dim), (*agents, self.spec.n_actions), ()
-        for name, array, shape in zip(
-            ("obs", "avail_actions", "episode_start"), (obs, avail_actions, episode_start), expected, strict=True
-        ):
-            if np.shape(array) != (len(obs), *shape):
-                raise ValueError(f"{name} must have shape {(len(obs), *shape)}, not {np.shape(array)}")
-        episode_start = np.asarray(episode_start, np.bool_)
-        return self._team(self._stacked(obs, episode_start), np.asarray(avail_actions, np.uint8), episode_start)
-
-    def _stacked(self, obs: np.ndarray, episode_start: np.ndarray) -> np.ndarray:
-        """What the network sees, float32 [E, N, k * O]."""
-        depth = self.config.env.frame_stack
-        if depth == 1:
-            return np.asarray(obs, np.float32)
-        if self._stack.num_envs != len(obs):
-            self._stack = FrameStack(depth, len(obs), self.spec)
-        self._stack.next_frame[...] = obs
-        stacked = np.empty((*np.shape(obs)[:2], depth * self.spec.obs_dim), np.float32)
-        self._stack.push(episode_start, stacked)
-        return stacked
+        self.network = learner.policy
 
 
 def play(policy: TrainedPolicy, episodes: int, *, seed: int, env: EnvConfig | None = None) -> EpisodeStats:

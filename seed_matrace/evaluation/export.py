@@ -1,0 +1,67 @@
+"""Policies for other programs: as NumPy weights, and as TensorFlow's SavedModel."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import tensorflow as tf
+
+from seed_matrace.algo.distributions import MaskedCategorical
+from seed_matrace.algo.recurrence import Past
+from seed_matrace.envs.registry import backend_name
+from seed_matrace.evaluation.numpy_policy import PolicyFacts, save_numpy_policy
+from seed_matrace.evaluation.policy import TrainedPolicy
+
+Tensor = Any
+
+
+def export_numpy(policy: TrainedPolicy, path: str | os.PathLike[str]) -> None:
+    """Writes a .npz file that plays without TensorFlow (``numpy_policy.NumpyPolicy``)."""
+    env, network = policy.config.env, policy.config.network
+    facts = PolicyFacts(
+        map_name=env.map_name,
+        backend=backend_name(env),
+        env_steps=policy.env_steps,
+        spec=policy.spec,
+        frame_stack=env.frame_stack,
+        gru_units=network.policy_gru_units,
+        agent_id=network.agent_id,
+        last_action=network.last_action,
+        dtype=network.dtype,
+    )
+    save_numpy_policy(path, facts, policy.network.arrays())
+
+
+def export_saved_model(policy: TrainedPolicy, path: str | os.PathLike[str]) -> None:
+    """Writes a folder for ``tf.saved_model.load``; its ``act`` and "serving_default" do one step.
+
+    Arguments by name, E environments: obs float32 [E, N, k * O] (stacked, oldest first), avail_actions uint8 [E, N, A];
+    where the network looks at them last_action int32 [E, N], -1 at the start of an episode, and recurrent float32
+    [E, R], 0 there. Results by name: action int32 [E, N], the likeliest; probabilities float32 [E, N, A]; recurrent of
+    a recurrent network, for the next step.
+    """
+    spec, network = policy.spec, policy.network
+    signature = {
+        "obs": tf.TensorSpec([None, spec.n_agents, policy.config.env.frame_stack * spec.obs_dim], tf.float32),
+        "avail_actions": tf.TensorSpec([None, spec.n_agents, spec.n_actions], tf.uint8),
+    }
+    if policy.config.network.last_action:
+        signature["last_action"] = tf.TensorSpec([None, spec.n_agents], tf.int32)
+    if network.state_dim:
+        signature["recurrent"] = tf.TensorSpec([None, network.state_dim], tf.float32)
+
+    def act(
+        obs: Tensor, avail_actions: Tensor, last_action: Tensor | None = None, recurrent: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        past = None if recurrent is None else Past.of_one_step(recurrent)
+        logits, after = network.forward(obs, last_action, past)
+        distribution = MaskedCategorical(logits, avail_actions)
+        results = {"action": distribution.greedy(), "probabilities": distribution.probabilities()}
+        return results if after is None else {**results, "recurrent": after}
+
+    module = tf.Module()
+    module.policy = network
+    module.act = tf.function(act, autograph=False)
+    concrete = module.act.get_concrete_function(**signature)
+    tf.saved_model.save(module, os.fspath(path), signatures={"serving_default": concrete})

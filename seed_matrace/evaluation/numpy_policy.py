@@ -1,0 +1,176 @@
+"""Trained teams as plain NumPy weights in one file, played without TensorFlow."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seed_matrace.evaluation.team import Team
+from seed_matrace.specs import EnvSpec
+from seed_matrace.types import Memory, PolicyOutput
+
+_FORMAT = 1
+_ABOUT = "about"  # the array that holds the rest, as JSON
+_LAYER_NORM_EPSILON = 1e-3  # as in algo/layer_norm.py
+_LARGEST = 10.0  # as in algo/normalisation.py
+
+
+@dataclass(frozen=True)
+class PolicyFacts:
+    """What is known of an exported policy beside its weights."""
+
+    map_name: str
+    backend: str  # what it was trained on
+    env_steps: int
+    spec: EnvSpec  # of the environment, never stacked
+    frame_stack: int
+    gru_units: int
+    agent_id: bool  # the network sees it
+    last_action: bool  # likewise
+    dtype: str  # hidden layers multiply in it
+
+
+class NumpyPolicy(Team):
+    """What ``load_policy`` gives for an exported file.
+
+    Attributes:
+      facts: where it comes from.
+      weights: the arrays of the file, by name: kernel_0, bias_0, ...
+    """
+
+    def __init__(self, facts: PolicyFacts, weights: Mapping[str, np.ndarray]) -> None:
+        super().__init__(self._greedy, facts.spec, facts.frame_stack)
+        self.facts = facts
+        self.weights = dict(weights)
+        self._memory = Memory(np.zeros((0, 0), np.int32), np.zeros((0, 0), np.float32))
+
+    def logits(
+        self, obs: np.ndarray, last_action: np.ndarray | None = None, recurrent: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """One step of the network.
+
+        Args:
+          obs: float32 [E, N, k * O], stacked.
+          last_action: int32 [E, N], -1 at the start of an episode; only where the network sees it.
+          recurrent: float32 [E, R], only of a recurrent network.
+
+        Returns:
+          float32 [E, N, A], and the recurrent state after the step or None.
+        """
+        envs, agents = obs.shape[:2]
+        x: np.ndarray = self._seen(obs, last_action)
+        copies = self.weights["kernel_0"].ndim == 3  # a network for each agent
+        x = x.transpose(1, 0, 2) if copies else x.reshape(envs * agents, -1)
+        layers = sum(name.startswith("kernel_") for name in self.weights)
+        for i in range(layers):
+            x = self._product(x, self.weights[f"kernel_{i}"], hidden=i < layers - 1 - bool(self.facts.gru_units))
+            x = x + self.weights[f"bias_{i}"]
+            if self.facts.gru_units and i == layers - 2:
+                assert recurrent is not None
+                x, recurrent = self._gru(x, recurrent.reshape(envs, agents, -1), copies)
+            elif i < layers - 1:
+                x = np.maximum(self._normalised(x, i), 0)
+        logits = x.transpose(1, 0, 2) if copies else x.reshape(envs, agents, -1)
+        return logits, recurrent
+
+    def _greedy(self, obs: np.ndarray, avail_actions: np.ndarray, episode_start: np.ndarray) -> np.ndarray:
+        """As ``learner.greedy.GreedyTeam``."""
+        if self._memory.last_action.shape != obs.shape[:2]:
+            recurrent = np.zeros((len(obs), self.spec.n_agents * self.facts.gru_units), np.float32)
+            self._memory = Memory(np.full(obs.shape[:2], -1, np.int32), recurrent)
+        self._memory.forget(episode_start)
+        logits, after = self.logits(obs, *self._memory)
+        action = np.where(avail_actions, logits, -np.inf).argmax(axis=-1).astype(np.int32)
+        self._memory.remember(PolicyOutput(action, np.zeros(0), after))
+        return action
+
+    def _seen(self, obs: np.ndarray, last_action: np.ndarray | None) -> np.ndarray:
+        """float32 [E, N, inputs]."""
+        if "obs_mean" in self.weights:
+            obs = np.clip((obs - self.weights["obs_mean"]) / self.weights["obs_std"], -_LARGEST, _LARGEST)
+        parts = [obs]
+        if self.facts.agent_id:
+            parts.append(np.broadcast_to(np.eye(self.spec.n_agents, dtype=np.float32), (*obs.shape[:2], obs.shape[1])))
+        if self.facts.last_action:
+            assert last_action is not None
+            parts.append((last_action[..., np.newaxis] == np.arange(self.spec.n_actions)).astype(np.float32))
+        return np.concatenate(parts, axis=-1)
+
+    def _product(self, x: np.ndarray, kernel: np.ndarray, *, hidden: bool) -> np.ndarray:
+        if hidden and self.facts.dtype == "bfloat16":
+            return _as_bfloat16(_as_bfloat16(x) @ _as_bfloat16(kernel))
+        product: np.ndarray = x @ kernel
+        return product
+
+    def _normalised(self, x: np.ndarray, layer: int) -> np.ndarray:
+        """Layer normalisation (Ba, Kiros and Hinton 2016, eq. 4), where the network has it."""
+        if f"gain_{layer}" not in self.weights:
+            return x
+        centred = x - x.mean(axis=-1, keepdims=True)
+        scale = np.sqrt(np.square(centred).mean(axis=-1, keepdims=True) + _LAYER_NORM_EPSILON)
+        normal: np.ndarray = centred / scale * self.weights[f"gain_{layer}"] + self.weights[f"offset_{layer}"]
+        return normal
+
+    def _gru(self, x: np.ndarray, state: np.ndarray, copies: bool) -> tuple[np.ndarray, np.ndarray]:
+        """One step of gated recurrent units (Cho et al. 2014), written as in ``algo.recurrence.Gru``.
+
+        Args:
+          x: the inputs of the gates z, r and n, [M, 3 * units] or [N, E, 3 * units].
+          state: [E, N, units].
+
+        Returns:
+          The new state as the next layer takes it, and [E, N * units].
+        """
+        envs = len(state)
+        h = state.transpose(1, 0, 2) if copies else state.reshape(-1, self.facts.gru_units)
+        z_x, r_x, n_x = np.split(x, 3, axis=-1)
+        z_h, r_h, n_h = np.split(h @ self.weights["gru_kernel"], 3, axis=-1)
+        z, r = _sigmoid(z_x + z_h), _sigmoid(r_x + r_h)
+        n = np.tanh(n_x + r * (n_h + self.weights["gru_bias"]))
+        h = n + z * (h - n)
+        return h, (h.transpose(1, 0, 2) if copies else h).reshape(envs, -1)
+
+
+def save_numpy_policy(path: str | os.PathLike[str], facts: PolicyFacts, weights: Mapping[str, np.ndarray]) -> None:
+    """Writes one .npz file; ``load_numpy_policy`` reads it."""
+    about = json.dumps({"format": _FORMAT, **asdict(facts)})
+    arrays: dict[str, Any] = {**weights, _ABOUT: np.frombuffer(about.encode(), np.uint8)}
+    np.savez_compressed(path, **arrays)
+
+
+def load_numpy_policy(path: str | os.PathLike[str]) -> NumpyPolicy:
+    """Reads what ``save_numpy_policy`` wrote; nothing in it is unpickled.
+
+    Raises:
+      ValueError: the file is no exported policy, or of another version.
+      OSError: it cannot be read.
+    """
+    try:
+        with np.load(Path(path), allow_pickle=False) as arrays:
+            weights = dict(arrays)
+        about = json.loads(weights.pop(_ABOUT).tobytes())
+        if about.pop("format") != _FORMAT:
+            raise ValueError("its format is not one that this version knows")
+        return NumpyPolicy(PolicyFacts(**{**about, "spec": EnvSpec(**about["spec"])}), weights)
+    except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} is not a policy that seed-matrace export --format=numpy wrote, or is damaged: {error}"
+        ) from None
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    half: np.ndarray = 0.5 + 0.5 * np.tanh(0.5 * x)
+    return half
+
+
+def _as_bfloat16(x: np.ndarray) -> np.ndarray:
+    """float32 rounded to the nearest number that bfloat16 has."""
+    bits = np.ascontiguousarray(x, np.float32).view(np.uint32)
+    return ((bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000).view(np.float32)

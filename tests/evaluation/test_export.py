@@ -1,0 +1,144 @@
+"""Exported policies play as the trained ones do."""
+
+import dataclasses
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import seed_matrace
+from seed_matrace.config import load_config
+from seed_matrace.envs.registry import env_spec, training_spec
+from seed_matrace.evaluation.export import export_numpy, export_saved_model
+from seed_matrace.evaluation.numpy_policy import load_numpy_policy
+from seed_matrace.evaluation.policy import TrainedPolicy
+from seed_matrace.learner.learner import Learner
+
+VARIANTS = {
+    "plain": ["network.layer_norm=False"],
+    "layer_norm": ["network.layer_norm=True"],
+    "stacked": ["env.frame_stack=3"],
+    "separate": ["network.share_policy=False", "network.layer_norm=True"],
+    "recurrent": ["network.policy_gru_units=5", "network.critic_gru_units=3"],
+    "separate recurrent": ["network.policy_gru_units=5", "network.share_policy=False"],
+    "seeing more": ["network.agent_id=True", "network.last_action=True", "network.normalise_obs=True"],
+    "bfloat16": ["network.dtype='bfloat16'"],
+}
+STEPS, ENVS = 12, 40
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def policy(request):
+    config, _, _ = load_config(
+        [], ["network.policy_layers=(8, 6)", "learner.unroll_length=2", *VARIANTS[request.param]]
+    )
+    learner = Learner(config, training_spec(config), seed=3)
+    rng = np.random.default_rng(1)
+    for variable in learner.policy.variables:  # gains, offsets and moments of 1 and 0 would show little
+        if variable.dtype == tf.float32:
+            variable.assign(variable + np.abs(rng.normal(scale=0.3, size=variable.shape)))
+    spec = env_spec(dataclasses.replace(config.env, frame_stack=1))
+    return TrainedPolicy(learner, config, spec, env_steps=7)
+
+
+@pytest.fixture(scope="module")
+def episodes(policy):
+    """Observations, available actions and starts of episodes."""
+    rng = np.random.default_rng(0)
+    obs = rng.normal(size=(STEPS, ENVS, policy.spec.n_agents, policy.spec.obs_dim)).astype(np.float32)
+    avail_actions = (rng.random((STEPS, ENVS, policy.spec.n_agents, policy.spec.n_actions)) < 0.6).astype(np.uint8)
+    avail_actions[..., 1] = 1
+    starts = rng.random((STEPS, ENVS)) < 0.2
+    starts[0] = True
+    return list(zip(obs, avail_actions, starts, strict=True))
+
+
+def test_numpy_weights_play_as_tensorflow_does(policy, episodes, tmp_path):
+    export_numpy(policy, tmp_path / "policy.npz")
+    exported = seed_matrace.load_policy(tmp_path / "policy.npz")
+    assert exported.facts.env_steps == 7
+    same = np.mean([exported.act(*step) == policy.act(*step) for step in episodes])
+    # Rounded otherwise, two actions may be as good as equal; more so in bfloat16, and a GRU remembers it.
+    assert same > (0.98 if policy.config.network.dtype == "bfloat16" else 0.9999)
+
+
+def test_numpy_logits_are_those_of_tensorflow(policy, episodes, tmp_path):
+    export_numpy(policy, tmp_path / "policy.npz")
+    exported = load_numpy_policy(tmp_path / "policy.npz")
+    loaded = _saved_model(policy, tmp_path)
+    obs, avail_actions, _ = episodes[0]
+    stacked = np.tile(obs, policy.config.env.frame_stack)
+    state = _state(policy)
+    given = {name: tf.constant(value) for name, value in state.items()}
+    results = loaded.act(obs=tf.constant(stacked), avail_actions=tf.constant(avail_actions), **given)
+    logits, recurrent = exported.logits(stacked, state.get("last_action"), state.get("recurrent"))
+    weights = np.exp(logits - logits.max(axis=-1, keepdims=True)) * avail_actions
+    rounding = 2e-2 if policy.config.network.dtype == "bfloat16" else 1e-5
+    np.testing.assert_allclose(results["probabilities"], weights / weights.sum(axis=-1, keepdims=True), atol=rounding)
+    assert set(results) == {"action", "probabilities"} | (
+        {"recurrent"} if policy.config.network.policy_gru_units else set()
+    )
+    if "recurrent" in results:
+        np.testing.assert_allclose(results["recurrent"], recurrent, atol=1e-5)
+
+
+def test_saved_model_does_steps_of_the_learner(policy, episodes, tmp_path):
+    loaded, state = _saved_model(policy, tmp_path), _state(policy)
+    for obs, avail_actions, _ in episodes[:3]:
+        stacked = np.tile(obs, policy.config.env.frame_stack)
+        inputs = {"obs": stacked, "avail_actions": avail_actions, **state}
+        served = loaded.signatures["serving_default"](**{name: tf.constant(value) for name, value in inputs.items()})
+        from_code = loaded.act(**{name: tf.constant(value) for name, value in inputs.items()})
+        np.testing.assert_array_equal(served["action"], from_code["action"])
+        chosen = np.take_along_axis(avail_actions, served["action"].numpy()[..., np.newaxis], axis=-1)
+        assert chosen.all()
+        np.testing.assert_array_equal(served["probabilities"].numpy()[avail_actions == 0], 0)
+        state = {name: np.array(served.get(name, value)) for name, value in state.items()}
+
+
+@pytest.mark.parametrize("policy", ["stacked"], indirect=True)
+def test_plays_without_tensorflow(policy, tmp_path):
+    export_numpy(policy, tmp_path / "policy.npz")
+    program = f"""
+import sys
+import numpy as np
+import seed_matrace
+
+team = seed_matrace.load_policy({str(tmp_path / "policy.npz")!r})
+env = seed_matrace.make_vector_env(team.facts.map_name, num_envs=4)
+step, start = env.reset(), np.ones(4, bool)
+for _ in range(20):
+    step = env.step(team.act(step.obs, step.avail_actions, start))
+    start = step.terminated | step.truncated
+assert "tensorflow" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_other_files_are_refused(tmp_path):
+    np.savez(tmp_path / "other.npz", kernel_0=np.zeros(3))
+    (tmp_path / "torn.npz").write_bytes(b"PK\x03\x04 torn")
+    for name in ("other.npz", "torn.npz"):
+        with pytest.raises(ValueError, match=f"{name} is not a policy that seed-matrace export"):
+            load_numpy_policy(tmp_path / name)
+    with pytest.raises(FileNotFoundError):
+        load_numpy_policy(tmp_path / "none.npz")
+
+
+def _saved_model(policy, tmp_path):
+    export_saved_model(policy, tmp_path / "saved")
+    return tf.saved_model.load(str(tmp_path / "saved"))
+
+
+def _state(policy):
+    """What a step of the network wants to know beside observations."""
+    rng = np.random.default_rng(2)
+    network, agents = policy.config.network, policy.spec.n_agents
+    state = {}
+    if network.last_action:
+        state["last_action"] = rng.integers(-1, policy.spec.n_actions, (ENVS, agents)).astype(np.int32)
+    if network.policy_gru_units:
+        state["recurrent"] = rng.normal(size=(ENVS, agents * network.policy_gru_units)).astype(np.float32)
+    return state
