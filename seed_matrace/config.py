@@ -193,6 +193,18 @@ class RunConfig(_Checked):
 
 
 @dataclass(frozen=True)
+class TopologyConfig(_Checked):
+    """On how much machine a run is; nothing of it changes what is learnt. ``launch.topology`` makes a plan of it."""
+
+    num_actors: int | None = _option(None, "actor processes in all, unless --num_actors says so", low=1)
+    actors_per_host: int = _option(16, "actor processes of one actor host, at most", low=1)
+    cpus_per_actor: float = _option(1.0, "cores that are reserved for an actor process", low=0.1)
+    learner_cpus: float = _option(2.0, "cores that are reserved for the learner", low=0.1)
+    learner_gpus: int | None = _option(None, "GPUs that are reserved for it; None: one if there is any", low=0)
+    learner_port: int = _option(0, "where it listens for actors on other hosts; 0: any port", low=0, high=65535)
+
+
+@dataclass(frozen=True)
 class Config:
     """The whole configuration of a run."""
 
@@ -206,6 +218,7 @@ class Config:
     starcraft2: StarCraft2Config
     evaluation: EvaluationConfig
     run: RunConfig
+    topology: TopologyConfig
 
     def __post_init__(self) -> None:
         """Checks what options of several sections mean together."""

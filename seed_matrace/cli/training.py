@@ -32,9 +32,7 @@ def _define_train_flags(values: flags.FlagValues) -> None:
 
 
 def _train(values: flags.FlagValues, _: list[str]) -> None:
-    from seed_matrace.launch.local import default_num_actors
-
-    _run_learner(values, num_actors=default_num_actors() if values.num_actors is None else values.num_actors)
+    _run_learner(values)
 
 
 TRAIN = Command(
@@ -47,7 +45,9 @@ TRAIN = Command(
 
 def _define_standalone_learner_flags(values: flags.FlagValues) -> None:
     _define_learner_flags(values)
-    flags.DEFINE_integer("num_actors", 1, "how many actors will connect", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer(
+        "num_actors", None, "how many actors will connect (default: 1)", lower_bound=1, flag_values=values
+    )
     flags.DEFINE_multi_string(
         "server_address",
         [],
@@ -68,7 +68,7 @@ def _learner(values: flags.FlagValues, _: list[str]) -> None:
     security = _security(values)
     for address in addresses:
         check_learner(address, security)
-    _run_learner(values, num_actors=values.num_actors, listen_at=addresses, security=security)
+    _run_learner(values, listen_at=addresses, security=security)
 
 
 LEARNER = Command(
@@ -90,6 +90,9 @@ def _define_actor_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_float(
         "reconnect_timeout_s", 600.0, "give up when no learner was there this long", lower_bound=0.0, flag_values=values
     )
+    flags.DEFINE_bool(
+        "end_with_stdin", False, "end when standard input does, with who started this actor", flag_values=values
+    )
 
 
 def _actor(values: flags.FlagValues, _: list[str]) -> None:
@@ -99,6 +102,8 @@ def _actor(values: flags.FlagValues, _: list[str]) -> None:
     use_sc2_python(values)
     stop = stop_on_signals()
     threading.Thread(target=_end_after_grace, args=(stop,), daemon=True).start()
+    if values.end_with_stdin:
+        threading.Thread(target=_stop_with_stdin, args=(stop,), daemon=True).start()
     logging.set_verbosity(logging.INFO)
     config = load_config(values.gin_file, values.gin_param)[0]
     run_actor(
@@ -116,6 +121,12 @@ def _end_after_grace(stop: threading.Event) -> None:
     stop.wait()
     time.sleep(_GRACE_S)
     os._exit(0)
+
+
+def _stop_with_stdin(stop: threading.Event) -> None:
+    while os.read(0, 4096):
+        pass
+    stop.set()
 
 
 ACTOR = Command(
@@ -156,11 +167,7 @@ def _security(values: flags.FlagValues) -> Security:
 
 
 def _run_learner(
-    values: flags.FlagValues,
-    *,
-    num_actors: int,
-    listen_at: Sequence[Address] = (),
-    security: Security = NO_SECURITY,
+    values: flags.FlagValues, *, listen_at: Sequence[Address] = (), security: Security = NO_SECURITY
 ) -> None:
     from seed_matrace.launch.train import TrainOptions, train
 
@@ -172,7 +179,7 @@ def _run_learner(
         run_dir=values.run_dir,
         seed=values.seed,
         init_from=values.init_from,
-        num_actors=num_actors,
+        num_actors=values.num_actors,
         listen_at=listen_at,
         security=security,
     )

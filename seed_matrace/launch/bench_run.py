@@ -39,7 +39,7 @@ def whole_topology(
     plan = plan_groups(config.run.num_envs, num_actors, config.actor.groups_per_actor)
     with _endless_run(config, seconds, devices) as (run, run_dir, recorder):
         (run_dir / OPERATIVE_CONFIG).write_text(operative_text)
-        with open_source(run, plan, num_actors=num_actors, run_dir=run_dir, note=recorder.note) as source:
+        with open_source(run, plan, task_ids=range(num_actors), run_dir=run_dir, note=recorder.note) as source:
             run.train(source, recorder.stop)
     return recorder.figures("policy_lag_mean", "learner_idle")
 

@@ -1,4 +1,4 @@
-"""Actors as child processes of the learner: started, watched, restarted, stopped."""
+"""Actors as child processes: started, watched, restarted, stopped."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -28,32 +28,30 @@ class _Child:
 
 
 class LocalActors:
-    """Keeps ``num_actors`` actor processes running until closed; use it as a context manager.
+    """Keeps actor processes running until closed; use it as a context manager.
 
-    The actors have a process group of their own, so that Ctrl-C reaches only the learner, which then stops them. If
-    the learner is killed they find its socket closed and end by themselves.
+    The actors have a process group of their own, so that Ctrl-C reaches only this process, which then stops them. They
+    end by themselves if it is killed.
 
     Args:
-      address: of the learner's socket, "unix:/path".
-      config_file: gin file that the actors load.
+      task_ids: the numbers of the actors.
+      flags: of the program ``actor``, the same for all: where their learner is, what they play.
       logs: folder for actor_000.log, actor_001.log, ...
       note: told when an actor dies and is restarted.
     """
 
-    def __init__(
-        self, num_actors: int, address: str, config_file: Path, logs: Path, note: Callable[[str], None]
-    ) -> None:
-        self._address = address
-        self._config_file = config_file
+    def __init__(self, task_ids: Iterable[int], flags: Sequence[str], logs: Path, note: Callable[[str], None]) -> None:
+        self._flags = flags
         self._logs = logs
         self._note = note
-        self._children = [_Child() for _ in range(num_actors)]
+        self._children = {task_id: _Child() for task_id in task_ids}
+        self._stdin, self._alive = os.pipe()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="actors", daemon=True)
 
     def __enter__(self) -> LocalActors:
         self._logs.mkdir(parents=True, exist_ok=True)
-        for task_id in range(len(self._children)):
+        for task_id in self._children:
             self._start(task_id)
         self._thread.start()
         return self
@@ -61,7 +59,7 @@ class LocalActors:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
-        running = [child.process for child in self._children if child.process is not None]
+        running = [child.process for child in self._children.values() if child.process is not None]
         for process in running:
             process.terminate()
         deadline = time.monotonic() + _STOP_S
@@ -71,10 +69,12 @@ class LocalActors:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        os.close(self._stdin)
+        os.close(self._alive)
 
     def _watch(self) -> None:
         while not self._stop.wait(_POLL_S):
-            for task_id, child in enumerate(self._children):
+            for task_id, child in self._children.items():
                 if child.process is not None and child.process.poll() is not None:
                     self._bury(task_id, child)
                 if child.process is None and time.monotonic() >= child.restart_at:
@@ -82,15 +82,17 @@ class LocalActors:
 
     def _start(self, task_id: int) -> None:
         command = [
-            *(sys.executable, "-m", "seed_matrace", "actor"),
-            f"--server_address={self._address}",
+            sys.executable,
+            "-m",
+            "seed_matrace",
+            "actor",
             f"--task_id={task_id}",
-            f"--gin_file={self._config_file}",
-            "--reconnect_timeout_s=0",
+            "--end_with_stdin",
+            *self._flags,
         ]
         child = self._children[task_id]
         with self._log_file(task_id).open("ab") as log:
-            child.process = _spawn(command, log)
+            child.process = _spawn(command, self._stdin, log)
         child.started_at = time.monotonic()
 
     def _start_again(self, task_id: int, child: _Child) -> None:
@@ -122,12 +124,12 @@ def default_num_actors() -> int:
     return max(len(os.sched_getaffinity(0)) // 2, 1)
 
 
-def _spawn(command: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+def _spawn(command: list[str], stdin: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
     # One thread per actor: NumPy's thread pools would only fight over the cores.
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     return subprocess.Popen(
         command,
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,

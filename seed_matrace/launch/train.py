@@ -21,7 +21,8 @@ from seed_matrace.config import Config, load_config
 from seed_matrace.envs.registry import backend_name, env_spec, plays_elsewhere
 from seed_matrace.inference.groups import GroupPlan, plan_groups
 from seed_matrace.launch.display import Display, duration
-from seed_matrace.launch.local import LocalActors
+from seed_matrace.launch.local import LocalActors, default_num_actors
+from seed_matrace.launch.topology import Topology, plan_topology
 from seed_matrace.learner.metrics import read_run_info, write_finished, write_run_info
 from seed_matrace.learner.run_directory import (
     OPERATIVE_CONFIG,
@@ -50,7 +51,7 @@ class TrainOptions:
     run_dir: str | None = None
     seed: int | None = None
     init_from: str | None = None
-    num_actors: int = 0  # 0 steps the environments in this process
+    num_actors: int | None = None  # 0: none, environments step in this process; None: topology.num_actors
     listen_at: Sequence[Address] = ()  # for actors that others start; none: they are started here
     security: Security = NO_SECURITY  # of those that are ports
 
@@ -67,16 +68,17 @@ def train(options: TrainOptions, stop: threading.Event) -> None:
     resuming = options.run_dir is not None and is_run_directory(Path(options.run_dir))
     config, *texts = _load(options, resuming)
     env_spec(config.env)  # an unknown map is said before a directory is made
-    if options.num_actors == 0 and plays_elsewhere(config.env):
+    topology = plan_topology(config, options.num_actors, default=1 if options.listen_at else default_num_actors())
+    if topology.num_actors == 0 and plays_elsewhere(config.env):
         raise ValueError(
             f"env.backend = {config.env.backend!r} needs --num_actors of at least 1: one process repeats a run "
             "exactly, which games in other programs cannot"
         )
-    local_actors = 0 if options.listen_at else options.num_actors
-    devices = set_up_tensorflow(config, deterministic=options.num_actors == 0, local_actors=local_actors)
+    local_actors = 0 if options.listen_at else topology.num_actors
+    devices = set_up_tensorflow(config, deterministic=topology.num_actors == 0, local_actors=local_actors)
     hosts = Hosts(devices)
     plan = plan_groups(
-        hosts.share_of(config).run.num_envs, options.num_actors, config.actor.groups_per_actor, hosts.place
+        hosts.share_of(config).run.num_envs, topology.num_actors, config.actor.groups_per_actor, hosts.place
     )
     path = Path(options.run_dir or f"runs/{config.env.map_name}-{time.strftime('%Y%m%d-%H%M%S')}")
     if not hosts.chief:
@@ -96,8 +98,8 @@ def train(options: TrainOptions, stop: threading.Event) -> None:
                 argv=sys.argv,
                 devices=devices.description,
             )
-        print(_introduction(config, path, seed, options.num_actors, devices), flush=True)
-        progress = _run(config, directory, seed, plan, options, devices, stop)
+        print(_introduction(config, path, seed, topology.num_actors, devices), flush=True)
+        progress = _run(config, directory, seed, plan, topology, options, devices, stop)
         if hosts.chief and progress.finished:
             _play_absolute(config, path, seed)
             write_finished(path, progress.finished)
@@ -147,6 +149,7 @@ def _run(
     directory: RunDirectory,
     seed: int,
     plan: GroupPlan,
+    topology: Topology,
     options: TrainOptions,
     devices: Devices,
     stop: threading.Event,
@@ -157,7 +160,7 @@ def _run(
     check_memory(config, plan)
     title = f"{config.env.map_name} · {backend_name(config.env)} · seed {seed}"
     with (
-        Display(config.run.total_env_steps, title=title, num_actors=options.num_actors) as display,
+        Display(config.run.total_env_steps, title=title, num_actors=topology.num_actors) as display,
         contextlib.ExitStack() as stack,
     ):
         run = TrainingRun(config, directory.path, seed, display, devices)
@@ -168,7 +171,7 @@ def _run(
             open_source(
                 run,
                 plan,
-                num_actors=options.num_actors,
+                task_ids=topology.task_ids,
                 run_dir=directory.path,
                 note=display.note,
                 listen_at=options.listen_at,
@@ -194,22 +197,23 @@ def open_source(
     run: TrainingRun,
     plan: GroupPlan,
     *,
-    num_actors: int,
+    task_ids: range,
     run_dir: Path,
     note: Callable[[str], None],
     listen_at: Sequence[Address] = (),
     security: Security = NO_SECURITY,
 ) -> Iterator[BatchSource]:
-    """A run's batches: from ``num_actors`` actors started here, from others at ``listen_at``, or (0) from this process.
+    """A run's batches: from actors started here, from others at ``listen_at``, or from this process.
 
     Args:
+      task_ids: the numbers of all actors; none: there are no actors, this process steps the environments.
       run_dir: holds the configuration that actors load, and their logs.
       note: told which actor was lost and why, and when it is restarted or back.
     """
     from seed_matrace.learner.sources import ActorSource, LockstepSource
 
     with contextlib.ExitStack() as stack:
-        if num_actors == 0:
+        if not task_ids:
             yield stack.enter_context(contextlib.closing(LockstepSource(run.acting, plan)))
             return
         if listen_at:
@@ -217,8 +221,8 @@ def open_source(
             return
         path = stack.enter_context(_private_socket(run_dir))
         source = stack.enter_context(contextlib.closing(ActorSource(run.acting, plan, [path], note=note)))
-        config_file = run_dir / OPERATIVE_CONFIG
-        stack.enter_context(LocalActors(num_actors, f"unix:{path}", config_file, run_dir / "logs", note))
+        flags = [f"--server_address=unix:{path}", f"--gin_file={run_dir / OPERATIVE_CONFIG}", "--reconnect_timeout_s=0"]
+        stack.enter_context(LocalActors(task_ids, flags, run_dir / "logs", note))
         yield source
         source.let_actors_go()
 

@@ -3,11 +3,14 @@
 import os
 import re
 import signal
+import subprocess
 
+import pytest
 from ends import free_port, make_certificates
 from processes import (
     actors_alive,
     actors_of,
+    command,
     env_steps,
     finish,
     metrics,
@@ -145,6 +148,15 @@ def test_actor_without_a_learner_gives_up_after_its_timeout(tmp_path):
     result = run("actor", f"--server_address=unix:{tmp_path}/none.sock", "--reconnect_timeout_s=0.3", *tiny_run(100))
     assert result.returncode == 0
     assert "no learner at" in result.stderr
+
+
+def test_actor_ends_with_who_started_it(tmp_path):
+    address = f"--server_address=unix:{tmp_path}/none.sock"
+    actor = subprocess.Popen(command("actor", address, "--end_with_stdin", *tiny_run(100)), stdin=subprocess.PIPE)
+    with pytest.raises(subprocess.TimeoutExpired):
+        actor.wait(3)
+    actor.stdin.close()
+    assert actor.wait(60) == 0
 
 
 def test_actor_of_another_map_is_told_so_and_the_learner_goes_on(tmp_path, started):
