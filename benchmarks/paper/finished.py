@@ -61,6 +61,11 @@ def score(run: Run, tag: str) -> float:
     return float(values[steps >= (1 - LAST) * steps[-1]].mean())
 
 
+def count(runs: Sequence[Run]) -> str:
+    """How many seeds stand behind a curve."""
+    return "one seed" if len(runs) == 1 else f"{len(runs)} seeds"
+
+
 def summary(runs: Sequence[Run]) -> dict[str, Any]:
     """What the runs of one variant achieved: scores, and their interquartile mean with its interval."""
     result: dict[str, Any] = {

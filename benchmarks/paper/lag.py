@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 import numpy as np
-from finished import FinishedRun, draw_curves, grouped, sampled_curves, save_results, summary
+from finished import FinishedRun, count, draw_curves, grouped, sampled_curves, save_results, summary
 
 from seed_matrace.viewer.runs import Run
 from seed_matrace.viewer.style import new_figure, save_figure, style_axes, variant_style
@@ -32,7 +32,7 @@ def draw(groups: dict[Setting, list[Run]]) -> Any:
     for axes, lag in zip(panels, lags, strict=True):
         of_lag = [(weights, runs) for (_, of, weights), runs in groups.items() if of == lag]
         for place, (weights, runs) in enumerate(of_lag):
-            draw_curves(axes, sampled_curves(runs), f"{weights}, {len(runs)} seeds", variant_style(place))
+            draw_curves(axes, sampled_curves(runs), f"{weights}, {count(runs)}", variant_style(place))
         axes.set(title=f"acting {lag} learner steps behind", xlabel="environment steps", ylim=(-0.02, 1.02))
         axes.legend(frameon=False, fontsize=8)
         style_axes(axes, x_ticks=4)

@@ -11,7 +11,7 @@ import math
 import sys
 from typing import Any
 
-from finished import SOLVED, draw_curves, grouped, sampled_curves, save_results, solved_text, summary
+from finished import SOLVED, count, draw_curves, grouped, sampled_curves, save_results, solved_text, summary
 
 from seed_matrace.viewer.runs import Run
 from seed_matrace.viewer.style import EVAL_COLOUR, NEUTRAL_COLOUR, new_figure, save_figure, style_axes
@@ -32,7 +32,7 @@ def draw(groups: dict[str, list[Run]]) -> Any:
         draw_curves(axes, sampled_curves(runs), name, OURS)
         if runs is not first:
             draw_curves(axes, sampled_curves(first), first_name, FIRST)
-        axes.set(title=f"{name}, {len(runs)} seeds", ylim=(-0.02, 1.02))
+        axes.set(title=f"{name}, {count(runs)}", ylim=(-0.02, 1.02))
         style_axes(axes, x_ticks=4)
     for axes in list(figure.axes)[len(groups) :]:
         axes.set_visible(False)

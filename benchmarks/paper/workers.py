@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from finished import SAMPLED, draw_curves, grouped, sampled_curves, save_results, solved_text, summary
+from finished import SAMPLED, count, draw_curves, grouped, sampled_curves, save_results, solved_text, summary
 
 from seed_matrace.viewer.runs import Curve, Run
 from seed_matrace.viewer.style import new_figure, save_figure, style_axes, variant_style
@@ -31,7 +31,7 @@ def draw(groups: dict[str, list[Run]]) -> Any:
     figure = new_figure(8, 3.4)
     by_steps, by_seconds = figure.subplots(1, 2, sharey=True)
     for place, (actors, runs) in enumerate(groups.items()):
-        label, style = f"{actors} actor{'s' * (actors != '1')}, {len(runs)} seeds", variant_style(place)
+        label, style = f"{actors} actor{'s' * (actors != '1')}, {count(runs)}", variant_style(place)
         draw_curves(by_steps, sampled_curves(runs), label, style)
         draw_curves(by_seconds, [against_seconds(run) for run in runs], label, style)
     for axes, unit in ((by_steps, "environment steps"), (by_seconds, "seconds")):
