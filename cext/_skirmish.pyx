@@ -8,6 +8,7 @@ from libc.string cimport memcpy
 
 from battle cimport ATTACK, ATTACK_MOVE, MAX_UNITS, Battle, Rules, Scratch, UnitStats
 from battle_arrays cimport FLOAT_FIELDS, INT_FIELDS, point_at
+from battle_log cimport BattleLog
 from drawn_episode cimport drawn_rules, show_team
 from draws cimport DrawnTeam, DrawTables, draw_team
 from draws_fields cimport fill_draws, fill_team
@@ -16,6 +17,7 @@ from feature_kernel cimport write_features
 from feature_layout cimport FeatureLayout, UnitTable
 from heuristic cimport heuristic_action
 from layout_fields cimport fill_layout
+from log_fields cimport fill_log
 from outcome cimport GOES_ON, WON, EpisodeRules
 from random_stream cimport draw_below, stream_key
 from rules_fields cimport fill_episode_rules, fill_rules
@@ -51,6 +53,7 @@ cdef class Skirmish:
     cdef DrawTables draws
     cdef DrawnTeam* drawn  # of every battle, where teams are drawn
     cdef Battle* battles
+    cdef BattleLog log
     cdef object kept, teams
     cdef const UnitStats[::1] stats
     cdef const float[:, ::1] spawn
@@ -309,6 +312,18 @@ cdef class Skirmish:
     def last_step(self):
         """Copies of the last step's rewards, float64 [E], and of the actions it played, int32 [E, N]."""
         return np.array(self.rewards), np.array(self.orders)
+
+    def record(self, log):
+        """From now on every step of battle 0 writes into ``log``, seed_matrace.skirmish.recording.StepLog."""
+        if log.units.shape[1:] != (5, self.layout.n_units) or log.intents.shape != (2, self.layout.n_units):
+            raise ValueError(f"a log of {log.intents.shape[1]} units for a battle of {self.layout.n_units}")
+        fill_log(&self.log, log)
+        self.kept.append(log)
+        self.battles[0].log = &self.log
+
+    def recorded(self):
+        """How many game loops and events of the last step are in the log."""
+        return self.log.loops, self.log.count
 
     def drawn_types(self):
         """What was drawn for the episodes at hand: UNIT_STATS_DTYPE [E, U]; no rows where nothing is drawn."""

@@ -7,6 +7,7 @@ seed_matrace/_cext/reference_battle.py. Unit slots: allies (agents) first, then 
 
 from libc.stdint cimport int16_t, int32_t, uint8_t, uint64_t
 
+from battle_log cimport BattleLog
 from feature_layout cimport MAX_UNITS
 
 cdef enum Order:
@@ -136,6 +137,7 @@ cdef struct Battle:  # [n_units] each
     uint8_t* sweep_marks  # [n_units, 2, n_units] where there are sweeps: what each lance of a unit did to whom
     uint64_t random_key
     uint64_t* random_counter
+    BattleLog* log  # NULL unless the battle is recorded
 
 cdef struct Crowd:  # living units of one layer, in the order of slots
     int count

@@ -2,6 +2,7 @@
 
 from battle cimport DIRECT, EXPLOSION, Battle, Scratch, UnitStats
 from battle_damage cimport strike
+from battle_log cimport SHOT, note
 from battle_shots cimport launch
 from random_stream cimport draw_unit
 
@@ -13,6 +14,7 @@ cdef inline void shoot(Battle* battle, int u) noexcept nogil:
     cdef float delay
     if battle.health[target] <= 0:  # somebody else got it in this very loop: the shot is saved
         return
+    note(battle.log, SHOT, u, target, 0)
     if stats.effect == DIRECT:
         strike(battle, u, target)
     elif stats.effect == EXPLOSION:

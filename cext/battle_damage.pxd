@@ -1,6 +1,7 @@
 """What a hit does: shield, armor, life, and the victim's call for help."""
 
 from battle cimport ATTACK_MOVE, Battle, UnitStats, can_hit, distance2, first_friend, last_friend
+from battle_log cimport HIT, note
 
 
 cdef inline void hurt(Battle* battle, int u, int target) noexcept nogil:
@@ -36,5 +37,7 @@ cdef inline void call_for_help(Battle* battle, int victim, int attacker) noexcep
 
 cdef inline void strike(Battle* battle, int u, int target) noexcept nogil:
     """One hit of u and what it stirs up."""
+    cdef float before = battle.health[target] + battle.shield[target]
     hurt(battle, u, target)
+    note(battle.log, HIT, u, target, before - battle.health[target] - battle.shield[target])
     call_for_help(battle, target, u)

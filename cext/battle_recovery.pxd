@@ -3,6 +3,7 @@
 from battle cimport (
     ATTACK, ATTACK_MOVE, IDLE, Battle, Scratch, UnitStats, distance2, first_friend, last_friend, within
 )
+from battle_log cimport HEAL, note
 
 
 cdef inline bint can_heal(const Battle* battle, int u, int v) noexcept nogil:
@@ -64,6 +65,7 @@ cdef inline void heal(Battle* battle, Scratch* scratch, int u) noexcept nogil:
     scratch.healed[target] = True
     battle.energy[u] -= restored * stats.heal_cost
     battle.health[target] += restored
+    note(battle.log, HEAL, u, target, restored)
 
 
 cdef inline void recover(Battle* battle, Scratch* scratch) noexcept nogil:

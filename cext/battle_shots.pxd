@@ -12,6 +12,7 @@ from battle cimport (
     BURST, EXPLOSION, MISSILE, Battle, Scratch, UnitStats, can_hit, first_foe, last_foe, within
 )
 from battle_damage cimport strike
+from battle_log cimport BLAST, note
 
 cdef enum Mark:  # of one lance on one opponent; above LANDED: loops until the hit, plus LANDED
     UNTOUCHED = 0
@@ -140,6 +141,7 @@ cdef inline void explode_dead(Battle* battle) noexcept nogil:
             if battle.stats[u].effect != EXPLOSION or battle.health[u] > 0 or battle.exploded[u]:
                 continue
             battle.exploded[u] = 1
+            note(battle.log, BLAST, u, u, 0)
             again = True
             for v in range(first_foe(battle, u), last_foe(battle, u)):
                 if battle.health[v] <= 0 or not can_hit(battle, u, v):

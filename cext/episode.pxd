@@ -1,11 +1,13 @@
 """An episode of one battle in SMAC's terms: start, orders from actions, reward, end."""
 
 from libc.stdint cimport int32_t
+from libc.string cimport memcpy
 
 from battle cimport (
     ATTACK, ATTACK_MOVE, BURST, HEAL, IDLE, MAX_UNITS, MOVE, Battle, Rules, Scratch, can_hit
 )
 from battle_combat cimport attack
+from battle_log cimport BattleLog
 from battle_movement cimport move_units
 from battle_recovery cimport can_heal, choose_patient, heal, recover
 from battle_shots cimport carry_shots, explode_dead
@@ -142,6 +144,23 @@ cdef inline void game_loop(Battle* battle, Scratch* scratch) noexcept nogil:
     move_units(battle, scratch)
 
 
+cdef inline void keep_loop(const Battle* battle, BattleLog* log) noexcept nogil:
+    """Writes down where a game loop has led."""
+    cdef int units = log.n_units
+    cdef float* row = log.units + 5 * units * log.loops
+    cdef size_t size = units * sizeof(float)
+    if log.loops >= log.max_loops:
+        return
+    memcpy(row, battle.x, size)
+    memcpy(row + units, battle.y, size)
+    memcpy(row + 2 * units, battle.health, size)
+    memcpy(row + 3 * units, battle.shield, size)
+    memcpy(row + 4 * units, battle.cooldown, size)  # of a healer its energy, in the same place
+    memcpy(log.intents, battle.order, units * sizeof(int32_t))
+    memcpy(log.intents + units, battle.target, units * sizeof(int32_t))
+    log.loops += 1
+
+
 cdef inline StepResult step_battle(Battle* battle, const EpisodeRules* rules, const int32_t* actions) noexcept nogil:
     """One env step: orders of the living, game loops, end code and reward."""
     cdef Scratch scratch
@@ -153,8 +172,12 @@ cdef inline StepResult step_battle(Battle* battle, const EpisodeRules* rules, co
     for u in range(battle.n_agents):
         if battle.health[u] > 0:
             give_order(battle, u, actions[u], rules.move_amount)
+    if battle.log != NULL:
+        battle.log.loops = battle.log.count = 0
     for _loop in range(rules.loops_per_step):
         game_loop(battle, &scratch)
+        if battle.log != NULL:
+            keep_loop(battle, battle.log)
     result.end_code = end_code(battle, rules)
     result.reward = with_outcome(battle_reward(battle, rules, before), result.end_code, rules)
     return result

@@ -1,6 +1,9 @@
 """Settings that must be made before any test imports TensorFlow; processes that tests start inherit them."""
 
 import os
+import resource
+
+import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # One thread in an operation is fastest at these sizes, and leaves cores to the processes that tests start.
@@ -8,3 +11,11 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "2")
 # The tests mean the CPU, also where a GPU is at hand; CUDA_VISIBLE_DEVICES=0 ./run_tests.sh says otherwise.
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+
+@pytest.fixture
+def limit_file_size():
+    """Files of this process may have so many bytes: writing more fails as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (before[0] if size is None else size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -13,7 +13,19 @@ import numpy as np
 
 from seed_matrace._cext.reference_movement import Movement
 from seed_matrace._cext.reference_outcome import end_code, reward
-from seed_matrace._cext.reference_units import ATTACK, ATTACK_MOVE, IDLE, MOVE, F, RandomStream, Shot, Unit
+from seed_matrace._cext.reference_units import (
+    ATTACK,
+    ATTACK_MOVE,
+    IDLE,
+    MOVE,
+    F,
+    RandomStream,
+    Shot,
+    Unit,
+    threatens,
+    touches,
+)
+from seed_matrace.envs.replay import EVENTS
 from seed_matrace.skirmish.maps import SkirmishMap
 from seed_matrace.skirmish.rules import battle_rules
 
@@ -34,6 +46,8 @@ class ReferenceBattle:
 
     def start(self) -> None:
         """A new episode; the random stream goes on."""
+        self.loops: list[np.ndarray] = []  # the table after every loop of the last step
+        self.events: list[tuple[int, int, int, int, float]] = []  # of the last step: loop, event, unit, target, amount
         self.units = []
         for slot, (unit_type, (x, y)) in enumerate(zip(self.map.units, self.map.spawn, strict=True)):
             gauge = F(unit_type.energy_start)
@@ -53,15 +67,20 @@ class ReferenceBattle:
     def step(self, actions: Sequence[int]) -> tuple[float, int | None]:
         """One env step; returns SMAC's scaled reward and its end code (1 won, -1 lost, 0 drawn, None goes on)."""
         before = self.table()
+        self.loops, self.events = [], []
         for unit, action in zip(self.allies, actions, strict=True):
             self.give_order(unit, int(action))
         for _ in range(LOOPS_PER_STEP):
             self.game_loop()
+            self.loops.append(self.table())
         layout, after = self.map.layout, self.table()
         divisor = (
             10 * len(self.enemies) + 200 + sum(unit.type.health + unit.type.shield for unit in self.enemies)
         ) / 20
         return reward(layout, divisor, before, after), end_code(layout, after)
+
+    def note(self, event: str, unit: Unit, target: Unit, amount: F = F(0)) -> None:  # noqa: B008 - immutable
+        self.events.append((len(self.loops), EVENTS.index(event), unit.slot, target.slot, float(amount)))
 
     def table(self) -> np.ndarray:
         """The units as float32 [5, U]: x, y, health, shield, gauge."""
@@ -158,6 +177,7 @@ class ReferenceBattle:
         assert target is not None
         if target.health <= 0:
             return
+        self.note("shot", unit, target)
         if weapon.effect == "explosion":
             unit.health = F(0)
             return
@@ -170,6 +190,7 @@ class ReferenceBattle:
         unit.backswing = weapon.backswing
 
     def strike(self, unit: Unit, target: Unit) -> None:
+        before = target.health + target.shield
         damage = F(unit.type.weapon.damage)
         if unit.type.weapon.bonus_attributes & target.type.attributes:
             damage += F(unit.type.weapon.bonus_damage)
@@ -181,6 +202,7 @@ class ReferenceBattle:
             damage = max(damage - armor, F(self.rules.minimum_damage))
             target.health = max(target.health - damage, F(0))
         target.shield_wait = target.type.shield_wait
+        self.note("hit", unit, target, before - target.health - target.shield)
         self.call_for_help(target, unit)
 
     def call_for_help(self, victim: Unit, attacker: Unit) -> None:
@@ -264,6 +286,7 @@ class ReferenceBattle:
             for unit in self.units:
                 if unit.type.weapon.effect == "explosion" and unit.health <= 0 and not unit.exploded:
                     unit.exploded = fresh = True
+                    self.note("blast", unit, unit)
                     for foe in self.foes(unit):
                         near = unit.edge_within(foe, unit.type.weapon.splash_radius)
                         if foe.health > 0 and unit.can_hit(foe) and near:
@@ -299,6 +322,7 @@ class ReferenceBattle:
         target.healed = True
         unit.gauge -= restored * F(weapon.heal_cost)
         target.health += restored
+        self.note("heal", unit, target, restored)
 
     def recover(self, unit: Unit) -> None:
         if unit.health <= 0:
@@ -308,17 +332,3 @@ class ReferenceBattle:
             unit.shield_wait -= 1
         else:
             unit.shield = min(unit.shield + F(unit.type.shield_regen), F(unit.type.shield))
-
-
-def threatens(foe: Unit, unit: Unit) -> bool:
-    return foe.can_hit(unit) or foe.type.always_threatens
-
-
-def touches(unit: Unit, shot: Shot, foe: Unit, low: F, high: F) -> bool:
-    """Whether ``foe`` is on the stretch [low, high] of the line that a lance goes over in this loop."""
-    dx, dy = foe.x - shot.x, foe.y - shot.y
-    along = shot.direction[0] * dy - shot.direction[1] * dx
-    across = shot.direction[0] * dx + shot.direction[1] * dy
-    reach = F(unit.type.weapon.splash_radius) + F(foe.type.radius)
-    beyond = max(low - along, along - high, F(0))
-    return bool(beyond * beyond + across * across <= reach * reach)

@@ -99,3 +99,17 @@ class Unit:
     def can_heal(self, other: Unit) -> bool:
         fits = self.type.weapon.bonus_attributes & other.type.attributes
         return other is not self and bool(fits) and bool(0 < other.health < F(other.type.health))
+
+
+def threatens(foe: Unit, unit: Unit) -> bool:
+    return foe.can_hit(unit) or foe.type.always_threatens
+
+
+def touches(unit: Unit, shot: Shot, foe: Unit, low: F, high: F) -> bool:
+    """Whether ``foe`` is on the stretch [low, high] of the line that a lance goes over in this loop."""
+    dx, dy = foe.x - shot.x, foe.y - shot.y
+    along = shot.direction[0] * dy - shot.direction[1] * dx
+    across = shot.direction[0] * dx + shot.direction[1] * dy
+    reach = F(unit.type.weapon.splash_radius) + F(foe.type.radius)
+    beyond = max(low - along, along - high, F(0))
+    return bool(beyond * beyond + across * across <= reach * reach)

@@ -10,6 +10,7 @@ from seed_matrace._cext._skirmish import Skirmish
 from seed_matrace.skirmish.draws import empty_teams
 from seed_matrace.skirmish.layout import DEFAULT_OPTIONS, FeatureLayout
 from seed_matrace.skirmish.maps import SkirmishMap, load_map
+from seed_matrace.skirmish.recording import Recording
 from seed_matrace.skirmish.rules import battle_rules
 from seed_matrace.smac_options import SmacOptions
 from seed_matrace.specs import EnvSpec, check_env_output, empty_env_output
@@ -64,6 +65,7 @@ class SkirmishVectorEnv:
         )
         self._streams = f"{first_env}+ of seed {seed}" + "".join(f", {k}={v}" for k, v in options.changed().items())
         self._playing = False
+        self._recording: Recording | None = None
         self._known_outs: dict[int, EnvOutput] = {}
 
     def reset(self, out: EnvOutput | None = None) -> EnvOutput:
@@ -122,7 +124,19 @@ class SkirmishVectorEnv:
             out.final_obs,
             out.final_state,
         )
+        if self._recording is not None:
+            self._recording.add(*battles.recorded(), battles.last_step()[1][0], float(out.reward[0]))
         return out
+
+    def record(self) -> Recording:
+        """Records environment 0 from here on; to be called after ``reset``, for one episode."""
+        battles = self._open()
+        drawn = battles.drawn_types()
+        self._recording = Recording(
+            self.map, self.options.loops_per_step, drawn[0] if len(drawn) else None, battles.units()[0]
+        )
+        battles.record(self._recording.log)
+        return self._recording
 
     def sample_actions(self, out: np.ndarray | None = None) -> np.ndarray:
         """Draws available actions uniformly, from streams of their own: battles are not disturbed.

@@ -7,6 +7,7 @@ import pytest
 
 from seed_matrace._cext.reference_battle import ReferenceBattle
 from seed_matrace.skirmish.maps import load_map, map_names
+from seed_matrace.skirmish.recording import empty_log
 from seed_matrace.skirmish.scripted import scripted_actions
 from seed_matrace.skirmish.units import Order
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv, build_battles
@@ -85,6 +86,53 @@ def test_orders_and_game_loops_equal_the_naive_twins(map_name: str) -> None:
             if unit.order in (Order.MOVE, Order.ATTACK_MOVE):
                 assert goals[:, unit.slot].tolist() == [unit.goal_x, unit.goal_y]
     assert {(order, True) for order in Order} <= taken
+
+
+@pytest.mark.parametrize("map_name", ["3m", "2c_vs_64zg", "bane_vs_bane", "MMM2", "2s_vs_1sc", "3s5z", "6h_vs_8z"])
+def test_recorded_loops_and_events_equal_the_naive_twins(map_name: str) -> None:
+    env = SkirmishVectorEnv(map_name, 1, SEED, first_env=FIRST_ENV)
+    twin = ReferenceBattle(load_map(map_name), SEED, FIRST_ENV)
+    rng = np.random.default_rng(3)
+    out = env.reset()
+    battles = env._open()
+    log = empty_log(len(twin.units), 8)
+    battles.record(log)
+    seen = set()
+    for _ in range(max(1600 // len(twin.units), 40)):
+        actions = eager_actions(env, out, rng)
+        out = env.step(actions)
+        twin.step(actions[0])
+        loops, events = battles.recorded()
+        assert (loops, events) == (8, len(twin.events))
+        np.testing.assert_array_equal(log.units, np.stack(twin.loops))
+        rows = np.column_stack([log.events[:events], log.amounts[:events]])
+        np.testing.assert_array_equal(rows, np.array(twin.events).reshape(-1, 5))
+        assert log.intents[0].tolist() == [unit.order for unit in twin.units]
+        assert log.intents[1].tolist() == [unit.target.slot if unit.target else -1 for unit in twin.units]
+        seen |= {event for _, event, *_ in twin.events}
+        if out.terminated[0] or out.truncated[0]:
+            twin.start()
+    wanted = {"bane_vs_bane": {0, 1, 3}, "MMM2": {0, 1, 2}}.get(map_name, {0, 1})
+    assert seen == wanted
+
+
+def test_recording_changes_nothing() -> None:
+    plain, recorded = (SkirmishVectorEnv("MMM2", 1, SEED) for _ in range(2))
+    rng = np.random.default_rng(3)
+    out = plain.reset()
+    recorded.reset()
+    recorded.record()
+    for _ in range(30):
+        actions = eager_actions(plain, out, rng)
+        recorded.sample_actions()  # as eager_actions does
+        out, other = plain.step(actions), recorded.step(actions)
+        np.testing.assert_array_equal(out.obs, other.obs)
+        assert plain.get_state_bytes() == recorded.get_state_bytes()
+
+
+def test_log_of_another_battle_is_refused() -> None:
+    with pytest.raises(ValueError, match="a log of 5 units for a battle of 6"):
+        SkirmishVectorEnv("3m", 1, SEED)._open().record(empty_log(5, 8))
 
 
 def test_order_that_cannot_be_is_refused() -> None:

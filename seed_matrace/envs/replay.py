@@ -1,0 +1,163 @@
+"""Replay files: one battle as plain arrays, whoever played it.
+
+A ``.npz`` file of integers and floats and one JSON text, never pickled. Numbers that only eyes look at are rounded to
+fixed steps (``STEPS``, ``PROBABILITY``), which keeps a battle of 57 units well under 1 MB. docs/watching.md lists them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FORMAT = "seed_matrace replay 1"
+SUFFIX = ".npz"
+EVENTS = ("shot", "hit", "heal", "blast")  # the C enum Event of cext/battle_log.pxd
+COLUMNS = ("x", "y", "health", "shield", "gauge")
+STEPS = np.array([256, 256, 16, 16, 16], np.float32)  # of each column in one unit of it
+AMOUNT = 16  # steps of a hit point
+PROBABILITY = 65535  # steps from 0 to 1
+_ABOUT = {
+    "map": str, "backend": str, "n_agents": int, "units": list, "types": dict, "frames_per_step": int,
+    "loops_per_frame": int, "sight_range": float, "battle_won": bool,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """One battle of T env steps, N agents, A actions, U units (agents first) and F frames.
+
+    Frame 0 is the start; env step t, from 0, leads to frame ``(t + 1) * frames_per_step``. What the policy saw and
+    chose at step t was seen at frame ``t * frames_per_step``.
+
+    Attributes:
+      about: what JSON says well: map, backend, unit types, outcome; see docs/watching.md.
+      units: uint16 [F, 5, U], ``COLUMNS`` times ``STEPS``; the gauge is the cooldown in loops or a healer's energy.
+      events: uint32 [K, 5], ascending by frame: frame it led to, index in ``EVENTS``, unit, target, ``AMOUNT`` times
+        health and shield taken or health restored.
+      intents: int16 [T, 2, U], order (``skirmish.units.Order``) and target (-1: none) at the end of each step.
+      actions: int16 [T, N].
+      avail_actions: uint8 [T, N, A], 1 = could be chosen.
+      probabilities: uint16 [T, N, A], ``PROBABILITY`` times the policy's; A = 0 where no policy is known.
+      values: float32 [T, V], the critic's; V = 1, or N of a decentralised one, or 0 where no critic is known.
+      rewards: float32 [T].
+      ground: uint8 [width, height], 0 blocked, 1 walkable, 2 for cliff walkers alone.
+      height: uint8 [width, height], as the game reports it.
+    """
+
+    about: dict[str, Any]
+    units: np.ndarray
+    events: np.ndarray
+    intents: np.ndarray
+    actions: np.ndarray
+    avail_actions: np.ndarray
+    probabilities: np.ndarray
+    values: np.ndarray
+    rewards: np.ndarray
+    ground: np.ndarray
+    height: np.ndarray
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything but ``about``, by name."""
+        return {name: getattr(self, name) for name in _DTYPES}
+
+    def table(self) -> np.ndarray:
+        """The units in cells, points and game loops, float32 [F, 5, U]."""
+        return self.units / STEPS[:, None]
+
+
+_DTYPES = {
+    "units": "<u2", "events": "<u4", "intents": "<i2", "actions": "<i2", "avail_actions": "|u1",
+    "probabilities": "<u2", "values": "<f4", "rewards": "<f4", "ground": "|u1", "height": "|u1",
+}  # fmt: skip
+
+
+def in_steps(values: np.ndarray, steps: np.ndarray | float) -> np.ndarray:
+    """``values`` in fixed steps, uint16; beyond what that holds, the most it does."""
+    return np.clip(np.rint(np.asarray(values) * steps), 0, 65535).astype(np.uint16)
+
+
+def write_replay(path: str | os.PathLike[str], replay: Replay) -> Path:
+    """Writes the file, whole or not at all.
+
+    Raises:
+      ValueError: arrays that do not fit one another.
+      OSError: it cannot be written.
+    """
+    _check(replay)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(path.name + ".tmp")
+    arrays = {name: np.asarray(array, _DTYPES[name]) for name, array in replay.arrays().items()}
+    arrays["units"] = np.diff(arrays["units"], axis=0, prepend=np.zeros_like(arrays["units"][:1]))  # small numbers
+    arrays["about"] = np.frombuffer(json.dumps({"format": FORMAT, **replay.about}).encode(), np.uint8)
+    try:
+        with aside.open("wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        os.replace(aside, path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise OSError(f"cannot write the replay {path} ({error.strerror or error})") from None
+    return path
+
+
+def read_replay(path: str | os.PathLike[str]) -> Replay:
+    """Reads a file that ``write_replay`` wrote.
+
+    Raises:
+      ValueError: there is no such file, or it is not a replay of this version; the message says what it is.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            about = json.loads(bytes(file["about"]))
+            if about.get("format") != FORMAT:
+                raise ValueError(f"it is {about.get('format')!r}, this program reads {FORMAT!r}")
+            arrays = {name: file[name] for name in _DTYPES}
+        arrays["units"] = np.cumsum(arrays["units"], axis=0, dtype=np.uint16)
+        replay = Replay(about, **arrays)
+        _check(replay)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (ValueError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is not a replay of this program, or damaged: {error}") from None
+    return replay
+
+
+def _check(replay: Replay) -> None:
+    """Raises ValueError with the first thing that does not fit."""
+    for name, kind in _ABOUT.items():
+        value = replay.about.get(name)
+        if not isinstance(value, kind):
+            raise ValueError(f"about.{name} is {value!r}; {kind.__name__} expected")
+    steps, agents = replay.actions.shape if replay.actions.ndim == 2 else (0, 0)
+    units, per_step = len(replay.about["units"]), replay.about["frames_per_step"]
+    n_actions = replay.avail_actions.shape[-1]
+    expected: dict[str, Sequence[int | None]] = {
+        "units": (steps * per_step + 1, 5, units),
+        "events": (None, 5),
+        "intents": (steps, 2, units),
+        "actions": (steps, replay.about["n_agents"]),
+        "avail_actions": (steps, agents, n_actions),
+        "probabilities": (steps, agents, None),
+        "values": (steps, None),
+        "rewards": (steps,),
+        "ground": (None, None),
+        "height": replay.ground.shape,
+    }
+    for name, shape in expected.items():
+        array = getattr(replay, name)
+        fits = len(array.shape) == len(shape) and all(b in (None, a) for a, b in zip(array.shape, shape, strict=True))
+        if not fits or array.dtype != np.dtype(_DTYPES[name]):
+            raise ValueError(f"{name} is {array.dtype} {array.shape}; {_DTYPES[name]} {tuple(shape)} expected")
+    unknown = {name for name in replay.about["units"] if name not in replay.about["types"]}
+    if unknown or not steps:
+        raise ValueError(f"no steps, or units of types {sorted(unknown)} that it does not describe")
+    events = replay.events.astype(int)
+    if len(events) and (events.max(axis=0)[:4] >= (steps * per_step + 1, len(EVENTS), units, units)).any():
+        raise ValueError("an event of a frame, a kind or a unit that there is not")

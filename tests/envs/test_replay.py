@@ -1,0 +1,106 @@
+"""Replay files: what is written is read, and what is not a replay is said to be none."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from seed_matrace.envs.replay import FORMAT, Replay, read_replay, write_replay
+
+
+@pytest.fixture
+def replay() -> Replay:
+    """Three env steps of two frames each; two marines against one medivac."""
+    rng = np.random.default_rng(5)
+    types = {"Marine": {"radius": 0.375}, "Medivac": {"radius": 0.75}}
+    return Replay(
+        about={
+            "map": "arena", "backend": "skirmish-2", "n_agents": 2, "units": ["Marine", "Marine", "Medivac"],
+            "types": types, "frames_per_step": 2, "loops_per_frame": 1, "sight_range": 9.0, "battle_won": True,
+        },
+        units=rng.integers(0, 65536, (7, 5, 3)).astype(np.uint16),
+        events=np.array([[1, 0, 0, 2, 0], [2, 1, 0, 2, 96]], np.uint32),
+        intents=rng.integers(-1, 3, (3, 2, 3)).astype(np.int16),
+        actions=rng.integers(0, 7, (3, 2)).astype(np.int16),
+        avail_actions=rng.integers(0, 2, (3, 2, 7)).astype(np.uint8),
+        probabilities=rng.integers(0, 65536, (3, 2, 7)).astype(np.uint16),
+        values=rng.random((3, 1), np.float32),
+        rewards=rng.random(3, np.float32),
+        ground=rng.integers(0, 3, (4, 5)).astype(np.uint8),
+        height=rng.integers(0, 256, (4, 5)).astype(np.uint8),
+    )  # fmt: skip
+
+
+def test_what_is_written_is_read(replay, tmp_path):
+    path = write_replay(tmp_path / "new" / "a.npz", replay)
+    read = read_replay(path)
+    assert read.about == {"format": FORMAT, **replay.about}
+    for name, array in replay.arrays().items():
+        np.testing.assert_array_equal(getattr(read, name), array)
+        assert getattr(read, name).dtype == array.dtype
+    assert [file.name for file in path.parent.iterdir()] == ["a.npz"]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
+def test_a_torn_file_is_one_sentence(replay, tmp_path, share):
+    path = write_replay(tmp_path / "a.npz", replay)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(ValueError, match=r"a\.npz is not a replay of this program, or damaged: .") as caught:
+        read_replay(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_replay_is_one_sentence(tmp_path):
+    (tmp_path / "text.npz").write_text("hello")
+    np.savez(tmp_path / "other.npz", a=np.zeros(3))
+    np.savez(tmp_path / "objects.npz", about=np.array([{"format": FORMAT}], object))
+    np.savez(
+        tmp_path / "newer.npz", about=np.frombuffer(json.dumps({"format": "seed_matrace replay 9"}).encode(), "u1")
+    )
+    for name in ("text", "other", "objects", "newer"):
+        with pytest.raises(ValueError, match=rf"{name}\.npz is not a replay"):
+            read_replay(tmp_path / f"{name}.npz")
+    with pytest.raises(ValueError, match="'seed_matrace replay 9'"):
+        read_replay(tmp_path / "newer.npz")
+    with pytest.raises(ValueError, match="No such file"):
+        read_replay(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("actions", np.zeros((3, 3), np.int16), "actions"),
+        ("units", np.zeros((6, 5, 3), np.uint16), r"units is uint16 \(6, 5, 3\); <u2 \(7, 5, 3\) expected"),
+        ("rewards", np.zeros(3, np.float64), "rewards is float64"),
+        ("events", np.array([[9, 0, 0, 0, 0]], np.uint32), "an event of a frame"),
+        ("events", np.array([[1, 0, 3, 0, 0]], np.uint32), "a unit that there is not"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(replay, tmp_path, field, value, said):
+    with pytest.raises(ValueError, match=said):
+        write_replay(tmp_path / "a.npz", dataclasses.replace(replay, **{field: value}))
+    assert not list(tmp_path.iterdir())
+
+
+def test_replay_that_leaves_something_out_is_refused(replay, tmp_path):
+    for name in ("map", "units", "frames_per_step", "types"):
+        about = {key: value for key, value in replay.about.items() if key != name}
+        with pytest.raises(ValueError, match=rf"about\.{name} is None"):
+            write_replay(tmp_path / "a.npz", dataclasses.replace(replay, about=about))
+    with pytest.raises(ValueError, match="Marine"):
+        write_replay(tmp_path / "a.npz", dataclasses.replace(replay, about={**replay.about, "types": {"Medivac": {}}}))
+
+
+def test_a_full_disk_leaves_no_half_a_replay(replay, tmp_path, limit_file_size):
+    path = write_replay(tmp_path / "a.npz", replay)
+    before = path.read_bytes()
+    limit_file_size(100)
+    with pytest.raises(OSError, match=r"cannot write the replay .*a\.npz"):
+        write_replay(path, replay)
+    limit_file_size(None)
+    assert path.read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 1
