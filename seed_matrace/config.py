@@ -173,6 +173,7 @@ class EvaluationConfig(_Checked):
     every_fraction: float = _option(0.02, "evaluate each time this share of the budget is used", low=1e-4, high=1.0)
     every_env_steps: int = _option(0, "evaluate every so many env steps instead; 0 goes by every_fraction", low=0)
     episodes: int = _option(32, "episodes of one evaluation", low=1)
+    replays: bool = _option(True, "the simulator: keep replays of evaluations' first battles, the best's too")
     absolute_episodes: int = _option(0, "at the end, episodes to play with the best weights; 0 plays none", low=0)
 
 

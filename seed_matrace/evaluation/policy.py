@@ -9,7 +9,9 @@ from pathlib import Path
 
 from seed_matrace.config import Config, EnvConfig
 from seed_matrace.envs.registry import backend_name, env_spec, training_spec
+from seed_matrace.envs.replay import SUFFIX, write_replay
 from seed_matrace.evaluation.battles import play_battles
+from seed_matrace.evaluation.recording import KeptActions, can_record, record_battle
 from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.evaluation.team import Team
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
@@ -29,6 +31,7 @@ class TrainedPolicy(Team):
       config: the configuration it was trained with.
       env_steps: how many env steps it was trained on.
       network: the policy.
+      judge: what it makes of a whole episode, as ``Learner.judge``; observations stacked as in training.
     """
 
     def __init__(self, learner: Learner, config: Config, spec: EnvSpec, env_steps: int) -> None:
@@ -36,24 +39,46 @@ class TrainedPolicy(Team):
         self.config = config
         self.env_steps = env_steps
         self.network = learner.policy
+        self.judge = learner.judge
 
 
-def play(policy: TrainedPolicy, episodes: int, *, seed: int, env: EnvConfig | None = None) -> EpisodeStats:
+def play(
+    policy: TrainedPolicy,
+    episodes: int,
+    *,
+    seed: int,
+    env: EnvConfig | None = None,
+    replays: int = 0,
+    replay_dir: Path | None = None,
+) -> EpisodeStats:
     """Plays battles with a trained team, by default in the environment it was trained in.
 
     Args:
       seed: of the battles.
       env: another environment, such as another backend, in which it is to play.
+      replays: of how many battles, the first ones, a replay is written.
+      replay_dir: where; they are called eval_0000.npz and on.
 
     Raises:
-      ValueError: the environment's observations and actions are not those that the team knows.
+      ValueError: the environment's observations and actions are not those that the team knows, or replays of battles
+        that are not the simulator's.
     """
-    env = _unstacked(env or policy.config.env)  # the policy stacks what it sees
+    stacked = dataclasses.replace(env or policy.config.env, frame_stack=policy.config.env.frame_stack)
+    if replays and not can_record(stacked):
+        raise ValueError(f"replays are written of the simulator's battles alone, not of backend {stacked.backend!r}")
+    env = _unstacked(stacked)  # the policy stacks what it sees
     if env_spec(env) != policy.spec:
         raise ValueError(
             f"{env.map_name} on {backend_name(env)} has {env_spec(env)}, this team was trained for {policy.spec}"
         )
-    return play_battles(dataclasses.replace(policy.config, env=env), policy.act, episodes, seed=seed)
+    team = KeptActions(policy.act, replays)
+    stats = play_battles(dataclasses.replace(policy.config, env=env), team, episodes, seed=seed)
+    for battle in range(min(replays, len(team))):
+        replay = record_battle(
+            stacked, team.of_battle(battle), policy.judge, seed=seed, battle=battle, env_steps=policy.env_steps
+        )
+        write_replay((replay_dir or Path()) / f"eval_{battle:04d}{SUFFIX}", replay)
+    return stats
 
 
 def play_absolute(run_dir: Path, seed: int) -> EpisodeStats:
@@ -90,7 +115,7 @@ def load_policy(run_dir: str | os.PathLike[str], checkpoint: str = "best") -> Tr
     config, _, _ = load_run_config(Path(run_dir))
     learner = Learner(config, training_spec(config), seed=0)
     restored = Checkpoints(Path(run_dir) / "checkpoints", keep=1).restore_newest(
-        kinds[checkpoint], {"policy": learner.policy}
+        kinds[checkpoint], {"policy": learner.policy, "critic": learner.critic}
     )
     if restored is None:
         raise CheckpointError(f"{run_dir} has no {checkpoint} checkpoint yet")

@@ -9,8 +9,10 @@ import tensorflow as tf
 
 from seed_matrace.algo.acting import CompiledPolicy, as_tensor
 from seed_matrace.algo.calling_thread import on_calling_thread
+from seed_matrace.algo.distributions import MaskedCategorical
 from seed_matrace.algo.losses import EntropyCost, LossOutput, compute_final_values, matrace_loss
 from seed_matrace.algo.networks import Networks
+from seed_matrace.algo.recurrence import Past
 from seed_matrace.algo.replicas import mean_over_replicas
 from seed_matrace.learner.policy_lag import PolicyLag
 from seed_matrace.learner.schedules import LearningRate
@@ -87,6 +89,33 @@ class Learner:
     def greedy_step(self, obs: np.ndarray, avail_actions: np.ndarray, memory: Memory | None = None) -> PolicyOutput:
         """The newest policy's likeliest actions; see ``CompiledPolicy.greedy``."""
         return self._newest.greedy(obs, avail_actions, memory)
+
+    def judge(
+        self, obs: np.ndarray, avail_actions: np.ndarray, state: np.ndarray, last_action: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What the newest networks make of one whole episode of T steps.
+
+        Args:
+          obs: float32 [T, N, O].
+          avail_actions: uint8 [T, N, A].
+          state: float32 [T, S].
+          last_action: int32 [T, N], -1 at the first step.
+
+        Returns:
+          Probabilities float32 [T, N, A]; values float32 [T, 1], or [T, N] of a critic of single agents.
+        """
+        steps = len(obs)
+        obs, avail_actions, state, last_action = (
+            tf.constant(array[:, None]) for array in (obs, avail_actions, state, last_action)
+        )
+        starts = tf.range(steps)[:, None] == 0
+        of_policy, of_critic = (
+            Past(tf.zeros([1, network.state_dim]), starts) for network in (self.policy, self.critic)
+        )
+        logits = self.policy(obs, last_action, of_policy)
+        values = self.critic(obs, state, last_action, of_critic)
+        probabilities = MaskedCategorical(logits, avail_actions).probabilities()
+        return probabilities.numpy()[:, 0], tf.reshape(values, [steps, -1]).numpy()
 
     def train_step(self, batch: Unroll) -> dict[str, Tensor]:
         """Does one learner step.

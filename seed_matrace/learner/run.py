@@ -20,6 +20,7 @@ from seed_matrace.config import Config
 from seed_matrace.envs.registry import backend_name, training_spec
 from seed_matrace.evaluation.battles import play_battles
 from seed_matrace.evaluation.episodes import summarise
+from seed_matrace.evaluation.recording import KeptActions, can_record
 from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.learner.checkpoints import Checkpoints, load_arrays
 from seed_matrace.learner.divergence import check_loss
@@ -28,6 +29,7 @@ from seed_matrace.learner.hosts import Hosts
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.metrics import MetricsWriter, ScalarMeans
 from seed_matrace.learner.rates import Rates
+from seed_matrace.learner.replays import EvaluationReplays
 from seed_matrace.learner.sources import Acting, BatchSource
 from seed_matrace.learner.strategy import Devices
 from seed_matrace.learner.warm_start import start_from
@@ -76,6 +78,7 @@ class TrainingRun:
         self._run_dir = run_dir
         self._seed = seed
         self._reporter = reporter
+        self._replays: EvaluationReplays | None = None
         self._checkpoints = Checkpoints(run_dir / "checkpoints", config.run.keep_checkpoints)
         self._means = ScalarMeans()
         self._source_arrays: dict[str, np.ndarray] = {}
@@ -89,6 +92,8 @@ class TrainingRun:
                 seed=seed,
                 resume_env_steps=self.progress.env_steps if self.resumed else None,
             )
+            if config.evaluation.replays and can_record(config.env):
+                self._replays = EvaluationReplays(run_dir, config, self.progress.evaluations)
         self._rates = Rates(self.progress.wall_s, self.progress.env_steps)
         self._dropped_before = self.progress.dropped_env_steps
 
@@ -199,9 +204,14 @@ class TrainingRun:
             return
         episodes = self.config.evaluation.episodes
         first_battle = self.progress.evaluations * episodes  # no battle is played in two evaluations
-        stats = evaluate_greedily(
-            self.learner, self.config, episodes, seed=self._seed, first_battle=first_battle, replay=self._replay()
+        seed, team = EVALUATION_SEED + self._seed, KeptActions(GreedyTeam(self.learner), battles=1)
+        stats = play_battles(
+            self.config, team, episodes, seed=seed, first_battle=first_battle, replay=self._game_replay()
         )
+        if (replays := self._replays) is not None:
+            about = {"evaluation": self.progress.evaluations, "env_steps": self.progress.env_steps}
+            actions, judge = team.of_battle(0), self.learner.judge
+            self._unless_disk_full(lambda: replays.keep(actions, judge, seed=seed, battle=first_battle, **about))
         self.progress.evaluations += 1
         self._unless_disk_full(lambda: self._results.append(self.progress.env_steps, self.progress.wall_s, stats))
         summary = summarise(stats)
@@ -215,9 +225,11 @@ class TrainingRun:
         if result >= tuple(self.progress.best) or self.progress.finished:
             self.progress.best = result
             self._unless_disk_full(lambda: self._save("best"))
+            if replays is not None:
+                self._unless_disk_full(replays.keep_as_best)
 
-    def _replay(self) -> Path | None:
-        """Where the evaluation that is due leaves a replay, if it is to."""
+    def _game_replay(self) -> Path | None:
+        """Where the evaluation that is due leaves a replay of StarCraft II, if it is to."""
         every = self.config.starcraft2.replay_every
         if not every or self.progress.evaluations % every:
             return None
@@ -283,12 +295,3 @@ class TrainingRun:
             self.progress.finished = ""  # the budget or the target was raised
         self._reporter.note(f"resumed at {self.progress.env_steps:,} env steps")
         return True
-
-
-def evaluate_greedily(
-    learner: Learner, config: Config, episodes: int, *, seed: int, first_battle: int = 0, replay: Path | None = None
-) -> EpisodeStats:
-    """Plays the battles ``first_battle`` and on of evaluation with the actions that the policy finds most probable."""
-    return play_battles(
-        config, GreedyTeam(learner), episodes, seed=EVALUATION_SEED + seed, first_battle=first_battle, replay=replay
-    )

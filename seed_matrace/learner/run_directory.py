@@ -16,7 +16,7 @@ OPERATIVE_CONFIG = "operative_config.gin"
 # is learnt.
 _MAY_CHANGE = re.compile(
     r"run\.(total_env_steps|stop_\w+|keep_checkpoints)|inference\.\w+|actor\.\w+|learner\.(\w+_threads|strategy|replicas)"
-    r"|evaluation\.absolute_episodes|topology\.\w+"
+    r"|evaluation\.(absolute_episodes|replays)|topology\.\w+"
 )
 
 

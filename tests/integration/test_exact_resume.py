@@ -10,6 +10,7 @@ import pytest
 from processes import TINY, untimed_metrics
 
 from seed_matrace.config import load_config
+from seed_matrace.envs.replay import read_replay
 from seed_matrace.inference.groups import plan_groups
 from seed_matrace.learner import checkpoints
 from seed_matrace.learner.run import TrainingRun
@@ -105,6 +106,7 @@ def test_killed_and_resumed_is_never_killed(never_killed, kind, point, tmp_path)
     for array, expected in zip(resumed, weights, strict=True):
         np.testing.assert_array_equal(array, expected)
     assert _results(tmp_path) == _results(reference)
+    assert _replays(tmp_path) == _replays(reference)
     best = [path.name for path in (tmp_path / "checkpoints").glob("best-*")]
     assert best == [path.name for path in (reference / "checkpoints").glob("best-*")]
 
@@ -116,6 +118,11 @@ def test_finished_run_that_is_started_again_stays_as_it_is(tmp_path):
     assert (untimed_metrics(tmp_path), _results(tmp_path)) == before
     for array, expected in zip(again, weights, strict=True):
         np.testing.assert_array_equal(array, expected)
+
+
+def _replays(run_dir):
+    replays = {path.name: read_replay(path) for path in (run_dir / "replays").glob("*")}
+    return {name: (replay.about, [a.tobytes() for a in replay.arrays().values()]) for name, replay in replays.items()}
 
 
 def _results(run_dir):

@@ -1,0 +1,95 @@
+"""Replays of evaluated battles: played once more with the same actions, and looked at closely."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+
+from seed_matrace.config import EnvConfig
+from seed_matrace.envs.base import VectorEnv
+from seed_matrace.envs.frame_stack import FrameStackVectorEnv
+from seed_matrace.envs.replay import Replay
+from seed_matrace.evaluation.episodes import Act
+from seed_matrace.skirmish.recording import Seen
+from seed_matrace.skirmish.vector_env import BACKEND, SkirmishVectorEnv
+
+# (obs [T, N, O], avail_actions [T, N, A], state [T, S], last_action [T, N]) -> probabilities [T, N, A], values [T, V].
+Judge = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+class KeptActions:
+    """An ``Act`` that remembers what the first environments of its first episodes were told.
+
+    Args:
+      act: chooses the actions.
+      battles: how many environments are remembered, at most.
+    """
+
+    def __init__(self, act: Act, battles: int) -> None:
+        self._act = act
+        self._battles = battles
+        self._steps: list[np.ndarray] = []
+        self._over = False
+
+    def __call__(self, obs: np.ndarray, avail_actions: np.ndarray, episode_start: np.ndarray) -> np.ndarray:
+        """As ``Act``."""
+        actions = self._act(obs, avail_actions, episode_start)
+        self._over |= bool(self._steps) and bool(episode_start.all())  # other environments begin
+        if not self._over and self._battles:
+            self._steps.append(actions[: self._battles].copy())
+        return actions
+
+    def of_battle(self, number: int) -> np.ndarray:
+        """int32 [T, N] of environment ``number``, and what it played once its episode was over."""
+        return np.stack([step[number] for step in self._steps])
+
+    def __len__(self) -> int:
+        """How many battles are remembered."""
+        return len(self._steps[0]) if self._steps else 0
+
+
+def can_record(env: EnvConfig) -> bool:
+    """Whether a battle can be played again from its seed and its actions."""
+    return env.backend == "skirmish"
+
+
+def record_battle(
+    env: EnvConfig, actions: np.ndarray, judge: Judge | None, *, seed: int, battle: int, **about: Any
+) -> Replay:
+    """Plays a battle of the simulator once more and writes down everything.
+
+    Args:
+      env: as the battle was played.
+      actions: int32 [T, N]; those after the battle's end are not looked at.
+      judge: says what the policy made of it; None: nothing is known.
+      seed, battle: of the battle's random stream.
+      about: what else the replay is to say of itself.
+
+    Raises:
+      ValueError: an action was not available: these are not the battle's actions.
+      RuntimeError: the battle had not ended after them.
+    """
+    frames = SkirmishVectorEnv(env.map_name, 1, seed, battle, env)
+    shown: VectorEnv = FrameStackVectorEnv(frames, env.frame_stack) if env.frame_stack > 1 else frames
+    with closing(shown):
+        out = shown.reset()
+        recording = frames.record()
+        seen = []
+        for action in actions:
+            seen.append((out.obs[0].copy(), out.avail_actions[0].copy(), out.state[0].copy()))
+            out = shown.step(action[None], out)
+            if out.terminated[0] or out.truncated[0]:
+                break
+        else:
+            raise RuntimeError(f"battle {battle} of seed {seed} had not ended after {len(actions)} steps")
+    obs, avail_actions, state = map(np.stack, zip(*seen, strict=True))
+    steps, agents = obs.shape[:2]
+    probabilities, values = np.zeros((steps, agents, 0), np.float32), np.zeros((steps, 0), np.float32)
+    if judge is not None:
+        last_action = np.concatenate([np.full((1, agents), -1, np.int32), actions[: steps - 1]])
+        probabilities, values = judge(obs, avail_actions, state, last_action)
+    about = {"backend": BACKEND, "seed": seed, "battle": battle, "battle_won": bool(out.episode.battle_won[0]), **about}
+    return recording.replay(about, Seen(avail_actions, probabilities, values))
