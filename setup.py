@@ -45,7 +45,7 @@ setup(
         "seed_matrace": ["py.typed"],
         "seed_matrace._gin": ["**/*.gin"],
         "seed_matrace.skirmish": ["data/**/*.json"],
-        "seed_matrace.viewer": ["data/*.json"],
+        "seed_matrace.viewer": ["data/*.json", "web/*"],
     },
     include_package_data=False,
 )

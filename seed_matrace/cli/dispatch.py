@@ -12,7 +12,7 @@ from absl import flags
 from seed_matrace.cli.bench import BENCH
 from seed_matrace.cli.command import Command
 from seed_matrace.cli.doctor import DOCTOR
-from seed_matrace.cli.evaluation import EVAL, EXPORT, PLOT
+from seed_matrace.cli.evaluation import EVAL, EXPORT, PLOT, WATCH
 from seed_matrace.cli.sc2_standin import SC2_STANDIN
 from seed_matrace.cli.sweeps import REPORT, SWEEP
 from seed_matrace.cli.training import ACTOR, LEARNER, TRAIN
@@ -25,6 +25,7 @@ COMMANDS = {
     "export": EXPORT,
     "sweep": SWEEP,
     "plot": PLOT,
+    "watch": WATCH,
     "report": REPORT,
     "bench": BENCH,
     "doctor": DOCTOR,

@@ -1,4 +1,4 @@
-"""``eval``, ``export`` and ``plot``: what runs came to (docs/evaluation.md)."""
+"""``eval``, ``export``, ``plot`` and ``watch``: what runs came to (docs/evaluation.md, docs/watching.md)."""
 
 from __future__ import annotations
 
@@ -24,6 +24,10 @@ def _define_eval_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "backend", None, "what plays the battles (default: what the team was trained on)", flag_values=values
     )
+    flags.DEFINE_integer(
+        "save_replays", 0, "write replays of so many battles to RUN/replays", lower_bound=0, upper_bound=128,
+        flag_values=values,
+    )  # fmt: skip
     define_sc2_flags(values)
 
 
@@ -37,7 +41,8 @@ def _eval(values: flags.FlagValues, _: list[str]) -> None:
 
     policy = load_policy(required(values, "run_dir"), values.checkpoint)
     env = replace(policy.config.env, backend=values.backend or policy.config.env.backend)
-    stats = play(policy, values.episodes, seed=(2 << 32) + values.seed, env=env)
+    replays = {"replays": values.save_replays, "replay_dir": Path(values.run_dir, "replays")}
+    stats = play(policy, values.episodes, seed=(2 << 32) + values.seed, env=env, **replays)
     result: dict[str, Any] = {"map": env.map_name, "backend": backend_name(env), "env_steps": policy.env_steps}
     print_json({**result, **summarise(stats)})
 
@@ -119,4 +124,39 @@ PLOT = Command(
     _define_plot_flags,
     _plot,
     arguments="RUN... ",
+)
+
+
+def _define_watch_flags(values: flags.FlagValues) -> None:
+    flags.DEFINE_string("output", None, "a .html, .gif or .mp4 file (default: RUN/watch.html)", flag_values=values)
+    flags.DEFINE_enum(
+        "which",
+        "best",
+        ["best", "first", "latest", "learning"],
+        "of a run: which evaluated battle; learning: at 0%, 10%, 50% and 100% of training, side by side",
+        flag_values=values,
+    )
+    flags.DEFINE_integer("width", 720, "GIF, MP4: pixels", lower_bound=120, upper_bound=3840, flag_values=values)
+    flags.DEFINE_float(
+        "speed", 1.0, "GIF, MP4: game loops for each picture", lower_bound=0.25, upper_bound=16.0, flag_values=values
+    )
+    flags.DEFINE_bool("zoom", False, "GIF, MP4: only the part of the map where units were", flag_values=values)
+    flags.DEFINE_bool("dark", False, "GIF, MP4: dark colours; the page follows the browser", flag_values=values)
+
+
+def _watch(values: flags.FlagValues, paths: list[str]) -> None:
+    from seed_matrace.viewer.watch import WatchOptions, watch
+
+    if not paths:
+        raise flags.Error("give a run directory or a replay file, as in: seed-matrace watch runs/3m")
+    options = WatchOptions(values.which, values.width, values.speed, values.dark, values.zoom)
+    print(watch(paths, values.output, options))
+
+
+WATCH = Command(
+    "Shows battles: a page to play, pause and look into, or a GIF or MP4; up to four replays side by side.",
+    "seed-matrace watch runs/2s3z --which=learning --output=learning.gif",
+    _define_watch_flags,
+    _watch,
+    arguments="RUN_OR_REPLAY... ",
 )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from seed_matrace.config import load_config
+from seed_matrace.config import EnvConfig, load_config
+from seed_matrace.envs.registry import make_vector_env
+from seed_matrace.envs.replay import Replay
+from seed_matrace.evaluation.episodes import play_episodes
+from seed_matrace.evaluation.recording import KeptActions, record_battle
 from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.evaluation.sweep_record import SweepRun, write_sweep
 from seed_matrace.launch.sweep_plan import plan_sweep
@@ -15,6 +20,7 @@ from seed_matrace.learner.metrics import MetricsWriter, write_finished, write_ru
 from seed_matrace.types import EpisodeStats
 
 BACKEND = "skirmish-1"
+FIRST_TARGET = 6
 
 
 def battles(won: int, count: int = 32) -> EpisodeStats:
@@ -52,5 +58,33 @@ def make_sweep(tmp_path):
             if run.name not in missing:
                 write_run(sweep_dir / run.name, run, won=won(run), finished=run.name not in unfinished)
         return sweep_dir
+
+    return make
+
+
+def rush(obs, avail_actions, episode_start):
+    """Shoots at the first enemy there is, else walks east, and away from walls."""
+    targets = avail_actions[:, :, FIRST_TARGET:]
+    walk = np.where(avail_actions[:, :, 4], 4, np.where(avail_actions[:, :, 2], 2, avail_actions[:, :, 1]))
+    return np.where(targets.any(axis=2), FIRST_TARGET + targets.argmax(axis=2), walk).astype(np.int32)
+
+
+def guess(obs, avail_actions, state, last_action):
+    """Random probabilities and values, as of a decentralised team."""
+    rng = np.random.default_rng(0)
+    odds = rng.random(avail_actions.shape) * avail_actions
+    return odds / odds.sum(axis=2, keepdims=True), rng.normal(size=avail_actions.shape[:2])
+
+
+@pytest.fixture(scope="session")
+def make_replay():
+    """Plays a battle on a map and returns its replay."""
+
+    @cache
+    def make(map_name: str) -> Replay:
+        env = EnvConfig(map_name=map_name)
+        team = KeptActions(rush, 1)
+        play_episodes(make_vector_env(env, 1, seed=3), team)
+        return record_battle(env, team.of_battle(0), guess, seed=3, battle=0, env_steps=1_250_000)
 
     return make

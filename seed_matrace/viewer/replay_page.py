@@ -1,0 +1,64 @@
+"""Replays as one HTML page that needs no other file and no network."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+import zlib
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from seed_matrace.envs.replay import STEPS, Replay
+
+_SCRIPTS = ("replay.js", "board.js", "charts.js", "details.js", "player.js")
+
+
+def replay_page(replays: Sequence[Replay], title: str) -> str:
+    """The page that plays ``replays`` side by side."""
+    data = json.dumps({"replays": [_packed(replay) for replay in replays], "shapes": load_shapes()})
+    parts = {
+        "TITLE": html.escape(title),
+        "STYLE": web_text("style.css"),
+        "SCRIPT": "\n".join(["'use strict';", *map(web_text, _SCRIPTS)]),
+        "DATA": data.replace("<", "\\u003c"),  # nothing in it can end the script element
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda mark: parts[mark[1]], web_text("page.html"))
+
+
+@cache
+def load_shapes() -> dict[str, list[list[float]]]:
+    """Outlines of the unit types, points [x, y] of unit size."""
+    return json.loads(_text("data", "shapes.json"))
+
+
+def web_text(name: str) -> str:
+    """A file of the folder ``web``."""
+    return _text("web", name)
+
+
+def _text(*path: str) -> str:
+    return resources.files("seed_matrace.viewer").joinpath(*path).read_text(encoding="utf-8")
+
+
+def _packed(replay: Replay) -> dict[str, Any]:
+    """Arrays compressed as browsers can read them; units as differences, which compress better."""
+    arrays = replay.arrays()
+    arrays["units"] = np.diff(replay.units, axis=0, prepend=np.zeros_like(replay.units[:1]))
+    return {
+        "about": replay.about,
+        "steps": STEPS.tolist(),
+        "arrays": {
+            name: {
+                "dtype": array.dtype.str[1:],
+                "shape": array.shape,
+                "data": base64.b64encode(zlib.compress(np.ascontiguousarray(array).tobytes(), 9)).decode(),
+            }
+            for name, array in arrays.items()
+        },
+    }
