@@ -85,9 +85,10 @@ class Player {
     if (!this.playing) return;
     const seconds = this.before === undefined ? 0 : (now - this.before) / 1000;
     this.before = now;
+    const loop = Math.floor(this.time);
     this.time = Math.min(this.length, this.time + seconds * LOOPS_PER_SECOND * Number(element("speed").value));
     if (this.time >= this.length) this.toggle();
-    this.draw();
+    this.draw(Math.floor(this.time) !== loop);
     requestAnimationFrame((next) => this.#tick(next));
   }
 
@@ -147,11 +148,13 @@ class Player {
     this.draw();
   }
 
-  draw() {
+  // The fields; with ``charts`` what is said and drawn around them, which need not follow every picture.
+  draw(charts = true) {
     this.boards.forEach((board, index) => {
       const mine = this.selected.board === index, { replay } = board;
       const frame = Math.min(this.time / replay.about.loops_per_frame, replay.frames - 1);
       board.draw(frame, { selected: mine ? this.selected.unit : -1, ranges: element("ranges").checked });
+      if (!charts) return;
       drawCurves(board.chart, replay, frame, mine && this.selected.unit < replay.nAgents ? this.selected.unit : 0, this.colours);
       if (mine) this.#drawDetails(replay, frame);
     });
