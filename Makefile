@@ -30,4 +30,4 @@ bench: build
 clean:  # all that was made but .venv and runs/
 	rm -rf build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f seed_matrace/_cext/*.so
-	find benchmarks cext scripts seed_matrace tests -name __pycache__ -exec rm -rf {} +
+	find benchmarks cext gcp scripts seed_matrace tests -name __pycache__ -exec rm -rf {} +

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes .venv match this checkout: scripts/setup_venv.sh learner|dev   (dev holds all of learner)
+# Makes .venv match this checkout: scripts/setup_venv.sh learner|vertex|dev   (dev holds all of the others)
 #
 # What was done is remembered in .venv/setup/, so that a call with nothing to do takes no time and no network:
-#   installed.learner, installed.dev   what the metadata in pyproject.toml was when it was installed
+#   installed.EXTRA                    what the metadata in pyproject.toml was when it was installed
 #   built                              what the extensions were built from
 #   root                               the checkout that .venv belongs to
 #   unfinished                         there while packages are being changed; found at the start, .venv is made anew
@@ -22,7 +22,7 @@ fail() {
   exit 1
 }
 
-[[ $extra == learner || $extra == dev ]] || fail "set up what? say: scripts/setup_venv.sh learner|dev"
+[[ $extra =~ ^(learner|vertex|dev)$ ]] || fail "set up what? say: scripts/setup_venv.sh learner|vertex|dev"
 
 check_python() { # INTERPRETER CHECK...: prints the interpreter's path
   local answer
@@ -115,16 +115,18 @@ pip_install() {
 }
 
 install() {
-  local build_requires
+  local build_requires implied
   mapfile -t build_requires < <(sed -n 's/^requires = //p' pyproject.toml | grep -o '"[^"]*"' | tr -d '"')
   mkdir -p "$state"
   touch "$state/unfinished"
-  say "installing TensorFlow and the other packages, building the extensions: some minutes the first time"
+  say "installing packages for '$extra', building the extensions: some minutes the first time"
   pip_install "pip>=23" "${build_requires[@]}" # they stay, for building again without network
   pip_install --no-build-isolation --editable ".[$extra]"
   echo "$root" >"$state/root"
   metadata_key "$extra" >"$state/installed.$extra"
-  if [[ $extra == dev ]]; then metadata_key learner >"$state/installed.learner"; fi
+  if [[ $extra == dev ]]; then
+    for implied in learner vertex; do metadata_key "$implied" >"$state/installed.$implied"; done
+  fi
   build_key >"$state/built"
   rm "$state/unfinished"
 }

@@ -289,6 +289,11 @@ def load_config(gin_files: Sequence[str | Path] = (), gin_params: Sequence[str] 
     return config, *texts
 
 
+def is_shipped(path: str | Path) -> bool:
+    """Whether ``load_config`` takes a gin file from the program's own, which every installation has."""
+    return not Path(path).is_file() and (gin_dir() / path).is_file()
+
+
 def _find_gin_file(path: str | Path) -> Path:
     for candidate in (Path(path), gin_dir() / path):
         if candidate.is_file():

@@ -10,7 +10,7 @@ from processes import loaded
 PACKAGE = Path(__file__).parent.parent / "seed_matrace"
 # Every part may import those in the rows below its own, and its own.
 LAYERS = [
-    {"cli", "__main__", "launch"},
+    {"cli", "__main__", "launch", "vertex"},
     {"actor", "inference", "learner", "evaluation", "viewer", "sc2_standin"},
     {"algo", "envs", "skirmish", "transport", "_cext"},
     {"types", "specs", "config", "fields", "smac_options"},

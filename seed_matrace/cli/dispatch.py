@@ -16,6 +16,7 @@ from seed_matrace.cli.evaluation import EVAL, EXPORT, PLOT, WATCH
 from seed_matrace.cli.sc2_standin import SC2_STANDIN
 from seed_matrace.cli.sweeps import REPORT, SWEEP
 from seed_matrace.cli.training import ACTOR, LEARNER, TRAIN
+from seed_matrace.cli.vertex import VERTEX, VERTEX_HOST
 
 COMMANDS = {
     "train": TRAIN,
@@ -30,6 +31,8 @@ COMMANDS = {
     "bench": BENCH,
     "doctor": DOCTOR,
     "sc2-standin": SC2_STANDIN,
+    "vertex": VERTEX,
+    "vertex-host": VERTEX_HOST,
 }
 
 

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from seed_matrace.learner.run_directory import CHECKPOINT_STATE
+
 _VARIABLES = "variables"
-_STATE = "state.json"
 _ARRAYS = "arrays.npz"
 
 
@@ -69,7 +70,7 @@ class Checkpoints:
             tf.train.Checkpoint(**trackables).write(str(aside / _VARIABLES))
             np.savez(aside / _ARRAYS, **(arrays or {}))  # type: ignore[arg-type]
             files = {file.name: [file.stat().st_size, _crc(file)] for file in sorted(aside.iterdir())}
-            (aside / _STATE).write_text(json.dumps({**state, "files": files}, indent=1))
+            (aside / CHECKPOINT_STATE).write_text(json.dumps({**state, "files": files}, indent=1))
             for file in (*aside.iterdir(), aside):
                 _sync(file)
         except BaseException as error:
@@ -141,7 +142,7 @@ def restore(folder: Path, trackables: Mapping[str, Any]) -> dict[str, Any]:
 
 def _verified_state(folder: Path) -> dict[str, Any]:
     try:
-        state = json.loads((folder / _STATE).read_text())
+        state = json.loads((folder / CHECKPOINT_STATE).read_text())
         files = state.pop("files")
         for name, (size, crc) in files.items():
             if (folder / name).stat().st_size != size or _crc(folder / name) != crc:

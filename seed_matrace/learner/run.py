@@ -30,6 +30,7 @@ from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.metrics import MetricsWriter, ScalarMeans
 from seed_matrace.learner.rates import Rates
 from seed_matrace.learner.replays import EvaluationReplays
+from seed_matrace.learner.run_directory import CHECKPOINTS_DIR
 from seed_matrace.learner.sources import Acting, BatchSource
 from seed_matrace.learner.strategy import Devices
 from seed_matrace.learner.warm_start import start_from
@@ -79,7 +80,7 @@ class TrainingRun:
         self._seed = seed
         self._reporter = reporter
         self._replays: EvaluationReplays | None = None
-        self._checkpoints = Checkpoints(run_dir / "checkpoints", config.run.keep_checkpoints)
+        self._checkpoints = Checkpoints(run_dir / CHECKPOINTS_DIR, config.run.keep_checkpoints)
         self._means = ScalarMeans()
         self._source_arrays: dict[str, np.ndarray] = {}
         self.resumed = self._restore()

@@ -12,6 +12,8 @@ from typing import IO, Any
 from seed_matrace.config import Config, ConfigError, load_config
 
 OPERATIVE_CONFIG = "operative_config.gin"
+CHECKPOINTS_DIR = "checkpoints"
+CHECKPOINT_STATE = "state.json"  # of a checkpoint, written last
 # What may change when a run goes on: budget, stopping, machine, what is played after the end; nothing that decides what
 # is learnt.
 _MAY_CHANGE = re.compile(

@@ -114,6 +114,7 @@ def test_development_tools_are_added_and_kept(ready):
     ready.set_up("dev")
     assert ready.calls() == ["install .[dev]"]
     ready.set_up("learner")
+    ready.set_up("vertex")
     ready.set_up("dev")
     assert ready.calls() == []
 

@@ -1,0 +1,74 @@
+"""The token and certificate by which hosts of one job know each other, made by its learner and kept in its bucket.
+
+Whoever may read the job's folder could take part in the run; neither stands in the job's specification, which more
+people may see.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+import subprocess
+import threading
+from pathlib import Path
+
+from seed_matrace.transport.address import HostPort
+
+_POLL_S = 1.0
+_TOKEN, _CERT, _KEY = "token", "learner.pem", "learner_key.pem"
+_DAYS = "365"
+
+
+def make_credentials(folder: Path, learner: HostPort) -> list[str]:
+    """The learner's flags; makes token and certificate unless an earlier container of this host has.
+
+    Raises:
+      RuntimeError: openssl is missing or fails.
+    """
+    place = _place(folder, learner)
+    token, cert, key = (place / name for name in (_TOKEN, _CERT, _KEY))
+    if not token.exists():
+        place.mkdir(parents=True, exist_ok=True)
+        _make_certificate(learner.host, cert, key)
+        token.write_text(secrets.token_hex(32) + "\n")  # the last: actors wait for it
+    return [f"--tls_cert={cert}", f"--tls_key={key}", f"--token_file={token}"]
+
+
+def wait_for_credentials(folder: Path, learner: HostPort, timeout_s: float, stop: threading.Event) -> list[str] | None:
+    """An actor's flags, once the learner has made what they name; None if ``stop`` was set.
+
+    Raises:
+      RuntimeError: there are none after ``timeout_s``.
+    """
+    place = _place(folder, learner)
+    for _ in range(max(int(timeout_s / _POLL_S), 1)):
+        if (place / _TOKEN).is_file():
+            return [f"--tls_ca={place / _CERT}", f"--token_file={place / _TOKEN}"]
+        if stop.wait(_POLL_S):
+            return None
+    raise RuntimeError(
+        f"the learner has left no token in {place} for {timeout_s:g} s: see its log, and that this container mounts "
+        "the same bucket"
+    )
+
+
+def _place(folder: Path, learner: HostPort) -> Path:
+    """A folder for each name of a learner: a job that is run again has other hosts."""
+    return folder / learner.host
+
+
+def _make_certificate(host: str, cert: Path, key: Path) -> None:
+    try:
+        ipaddress.ip_address(host)
+        name = f"IP:{host}"
+    except ValueError:
+        name = f"DNS:{host}"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    command += ["-keyout", str(key), "-out", str(cert), "-days", _DAYS]
+    command += ["-subj", "/CN=seed_matrace learner", "-addext", f"subjectAltName={name}"]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise RuntimeError("openssl is needed to make the learner's certificate; install the package openssl") from None
+    except subprocess.CalledProcessError as error:
+        raise RuntimeError(f"openssl cannot make a certificate of {host}: {error.stderr.strip()}") from None
