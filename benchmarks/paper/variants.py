@@ -32,7 +32,8 @@ def draw(groups: dict[str, list[Run]]) -> Any:
         draw_curves(axes, sampled_curves(runs), name, OURS)
         if runs is not first:
             draw_curves(axes, sampled_curves(first), first_name, FIRST)
-        axes.set(title=f"{name}, {count(runs)}", ylim=(-0.02, 1.02))
+        axes.set_title(f"{name}\n{count(runs)}", fontsize=9)
+        axes.set(ylim=(-0.02, 1.02))
         style_axes(axes, x_ticks=4)
     for axes in list(figure.axes)[len(groups) :]:
         axes.set_visible(False)
