@@ -21,9 +21,10 @@ from seed_matrace.config import EnvConfig, StarCraft2Config
 from seed_matrace.envs import starcraft2_env
 from seed_matrace.envs.base import EnvLostError
 from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
-from seed_matrace.envs.starcraft2_installation import BUILDS, InstallationError
+from seed_matrace.envs.starcraft2_installation import InstallationError
 from seed_matrace.envs.starcraft2_process import PYTHON_VARIABLE
 from seed_matrace.envs.starcraft2_worker import FOLDER_PREFIX
+from seed_matrace.smac_options import STARCRAFT2_BUILDS
 
 HERE = Path(__file__).parent
 MAP = EnvConfig(map_name="3m", backend="starcraft2")
@@ -33,7 +34,7 @@ LIMITS = {"launch_interval_s": 0.0, "step_timeout_s": 5.0}
 @pytest.fixture
 def installation(tmp_path, monkeypatch):
     """A folder that looks like the game's, and a place for temporary files that must be empty in the end."""
-    game = tmp_path / "game" / "Versions" / f"Base{BUILDS['4.10']}" / "SC2_x64"
+    game = tmp_path / "game" / "Versions" / f"Base{STARCRAFT2_BUILDS['4.10']}" / "SC2_x64"
     game.parent.mkdir(parents=True)
     game.write_text("#!/bin/sh\n")
     game.chmod(0o755)
