@@ -155,7 +155,7 @@ def test_both_carriers_serve_one_learner(tmp_path):
 
 def test_grpc_client_loads_neither_tensorflow_nor_protobuf():
     statements = "import seed_matrace.actor.actor, seed_matrace.transport.grpc_client"
-    assert not loaded(statements, "tensorflow", "keras", "google")
+    assert not loaded(statements, "tensorflow", "keras", "google.protobuf", "google._upb")
 
 
 def test_actor_of_a_unix_socket_does_not_load_grpc():
