@@ -19,7 +19,7 @@ from seed_matrace.envs.base import VectorEnv
 from seed_matrace.envs.registry import make_training_env, plays_elsewhere
 from seed_matrace.transport.address import parse_address
 from seed_matrace.transport.carriers import Client, connect
-from seed_matrace.transport.messages import OccupiedError
+from seed_matrace.transport.messages import OccupiedError, RunOverError
 from seed_matrace.transport.schema import make_schema
 from seed_matrace.transport.security import NO_SECURITY, Security
 
@@ -38,7 +38,7 @@ def run_actor(
     security: Security = NO_SECURITY,
     stop: threading.Event | None = None,
 ) -> None:
-    """Acts until ``stop`` is set or no learner could be reached for ``reconnect_timeout_s``.
+    """Acts until the run is over, ``stop`` is set or no learner could be reached for ``reconnect_timeout_s``.
 
     Args:
       address: of the learner, "unix:/path" or "host:port".
@@ -70,6 +70,9 @@ def run_actor(
         try:
             with closing(client), stopping.cancels(client):
                 act(client, lambda *sizes: make_training_env(config, *sizes))
+        except RunOverError:
+            logging.info("the run of the learner at %s is over: done", address)
+            return
         except OSError as error:
             if stopping.asked():
                 return

@@ -17,6 +17,7 @@ from seed_matrace.transport.server import Event, Joined, Left, Ready, Server
 
 _IDLE_S = 1.0
 _LOOK_S = 1.0  # how often silent actors are looked for
+_GOODBYE_S = 5.0  # actors have to leave once the run is over
 
 Note = Callable[[str], None]
 
@@ -47,14 +48,16 @@ class InferenceServer:
         self._looked_at = time.monotonic()
         self._num_groups = 0
         self._stop = threading.Event()
+        self._run_over = False
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         unrolls.call_on_release(transport.wake)
 
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
-        """Ends the loop and closes the transport."""
+    def stop(self, *, run_over: bool = False) -> None:
+        """Ends the loop and closes the transport; ``run_over`` lets the actors know that they can end too."""
+        self._run_over = run_over
         self._stop.set()
         self._transport.wake()
         self._thread.join()
@@ -71,11 +74,19 @@ class InferenceServer:
         try:
             while not self._stop.is_set():
                 self._serve_once()
+            if self._run_over:
+                self._send_actors_home()
         except BaseException as error:  # the learner's thread raises it again
             self.error = error
             logging.exception("inference stopped")
         finally:
             self._transport.close()
+
+    def _send_actors_home(self) -> None:
+        self._transport.say_goodbye()
+        deadline = time.monotonic() + _GOODBYE_S
+        while self._actors.connected and (left := deadline - time.monotonic()) > 0:
+            self._handle(self._transport.poll(left))
 
     def _serve_once(self) -> None:
         self._handle(self._transport.poll(_IDLE_S))

@@ -217,7 +217,10 @@ def open_source(
             yield stack.enter_context(contextlib.closing(LockstepSource(run.acting, plan)))
             return
         if listen_at:
-            yield stack.enter_context(contextlib.closing(ActorSource(run.acting, plan, listen_at, security, note)))
+            source = stack.enter_context(contextlib.closing(ActorSource(run.acting, plan, listen_at, security, note)))
+            yield source
+            if run.progress.finished:
+                source.let_actors_go(run_over=True)
             return
         path = stack.enter_context(_private_socket(run_dir))
         source = stack.enter_context(contextlib.closing(ActorSource(run.acting, plan, [path], note=note)))

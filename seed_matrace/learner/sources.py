@@ -195,6 +195,7 @@ class ActorSource:
         """Listens at ``addresses`` (ValueError if one of them cannot be had); ``note`` is told which actor was lost."""
         self._unrolls, batcher, self._inference = acting.make_parts(plan)
         self._handed_out = 0  # env steps
+        self._run_over = False
         table = GroupTable(plan, seed=acting.seed, session=acting.session)
         admission = Admission(make_schema(acting.config), plan.places, table.assign)
         transport = listen(addresses, admission, security)
@@ -237,13 +238,14 @@ class ActorSource:
     def waiting_env_steps(self) -> int:
         return self._unrolls.accepted_env_steps - self.dropped_env_steps - self._handed_out
 
-    def let_actors_go(self) -> None:
-        """From now on nobody is told that an actor has left."""
+    def let_actors_go(self, *, run_over: bool = False) -> None:
+        """From now on nobody is told that an actor has left; ``run_over``: ``close`` tells actors to end for good."""
         self._server.note = lambda _: None
+        self._run_over = run_over
 
     def actor_figures(self) -> dict[int, ActorFigures]:
         return self._server.actor_figures()
 
     def close(self) -> None:
         self._batcher.stop()  # first: it wakes the server
-        self._server.stop()
+        self._server.stop(run_over=self._run_over)

@@ -32,7 +32,7 @@ class Client(Protocol):
         """
 
     def wait_answers(self) -> list[int]:
-        """Blocks until some groups have their actions; OSError if the learner is gone."""
+        """Blocks until some groups have their actions; OSError if the learner is gone, RunOverError if for good."""
 
     def interrupt(self) -> None:
         """Makes the other methods raise OSError, also one that waits in another thread."""

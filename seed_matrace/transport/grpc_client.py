@@ -64,7 +64,9 @@ class GrpcClient:
             self._outbox.put((group, restarted))
 
     def wait_answers(self) -> list[int]:
-        return self._frames.decode_actions(self._read(), self.slots)
+        data = self._read()
+        messages.check_goodbye(data)
+        return self._frames.decode_actions(data, self.slots)
 
     def interrupt(self) -> None:
         self._outbox.put(None)

@@ -52,13 +52,18 @@ class _Connection:
     actions: Sequence[np.ndarray] = ()  # int32 [E, N] of each group
     acting: set[int] = field(default_factory=set)  # whose step is here and not yet answered
     answers: list[int] = field(default_factory=list)  # to be written
-    has_answers: asyncio.Event = field(default_factory=asyncio.Event)
+    goodbye: bool = False  # is to be said
+    has_something_to_say: asyncio.Event = field(default_factory=asyncio.Event)
 
     def end(self, reason: str) -> None:
         """Ends the stream from this side."""
         self.cut_off_because = reason
         if self.serving:
             self.serving.cancel()
+
+    def send_home(self) -> None:
+        self.goodbye = True
+        self.has_something_to_say.set()
 
 
 class GrpcServer:
@@ -112,6 +117,10 @@ class GrpcServer:
     def cut_off(self, group: int, reason: str) -> list[Event]:
         self._loop.call_soon_threadsafe(self._owner[group].end, reason)
         return []  # once the stream has ended
+
+    def say_goodbye(self) -> None:
+        for connection in set(self._owner.values()):
+            self._loop.call_soon_threadsafe(connection.send_home)
 
     def close(self) -> None:
         self._run(self._shut_down())
@@ -234,7 +243,7 @@ class GrpcServer:
         for connection, groups in answers:
             connection.acting.difference_update(groups)
             connection.answers += groups
-            connection.has_answers.set()
+            connection.has_something_to_say.set()
 
     def _post(self, task: Callable[[], list[Event]]) -> None:
         self._todo.append(task)
@@ -278,12 +287,16 @@ def _settle(future: asyncio.Future[Welcome], answer: Welcome | RefusedError) -> 
 
 
 async def _write(connection: _Connection, frames: Frames, context: Any) -> None:
-    """Writes answers, all that are there in one frame, until it is cancelled."""
+    """Writes answers, all that are there in one frame, until it is cancelled or there is nothing more to say."""
     while True:
-        await connection.has_answers.wait()
-        connection.has_answers.clear()
+        await connection.has_something_to_say.wait()
+        connection.has_something_to_say.clear()
         groups, connection.answers = connection.answers, []
-        await context.write(frames.encode_actions(connection.actions, groups))
+        if groups:
+            await context.write(frames.encode_actions(connection.actions, groups))
+        if connection.goodbye:
+            await context.write(messages.GOODBYE)
+            return
 
 
 def _credentials(security: Security) -> grpc.ServerCredentials:

@@ -1,7 +1,8 @@
 """What actors and learner say to each other: the handshake, then numbers of groups.
 
 An actor introduces itself (Hello); the learner compares it with its own schema and answers with the groups the
-actor is to run (Welcome) or with one sentence (Refusal). Handshakes are JSON.
+actor is to run (Welcome) or with one sentence (Refusal). Handshakes are JSON. Once the run is over the learner says
+goodbye, so that its actors need not wait for another one.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from seed_matrace.specs import EnvSpec
 from seed_matrace.transport.schema import PROTOCOL_VERSION, Schema
 
 MAX_HANDSHAKE_BYTES = 64 * 1024
+GOODBYE = b"!"  # like no answer: those are numbers of four bytes
 _MAX_SENTENCE = 1000
 _RESTARTED = 1 << 31  # beside a group's number
 # What JSON of any kind can raise while it is taken apart.
@@ -42,6 +44,10 @@ class RefusedError(_SentenceError):
 
 class OccupiedError(RefusedError):
     """Another actor has the place; it may be this one's own connection from before, not yet found dead."""
+
+
+class RunOverError(_SentenceError):
+    """The learner said goodbye: nobody needs this actor any more."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,12 @@ def decode_answer(data: bytes) -> Welcome:
         return Welcome(int(fields["group_size"]), first_envs, int(fields["seed"]))
     except _MALFORMED as error:
         raise ProtocolError(f"malformed answer to the handshake ({type(error).__name__}: {error})") from None
+
+
+def check_goodbye(data: bytes) -> None:
+    """Raises RunOverError if the learner said goodbye."""
+    if data == GOODBYE:
+        raise RunOverError("the run is over")
 
 
 def encode_groups(groups: Sequence[int]) -> bytes:

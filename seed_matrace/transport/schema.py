@@ -12,7 +12,7 @@ from seed_matrace.envs.registry import backend_name, training_spec
 from seed_matrace.specs import EnvSpec, env_output_spec, policy_output_spec
 from seed_matrace.types import FIELD_NAMES, flatten
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 
 
 @dataclass(frozen=True)

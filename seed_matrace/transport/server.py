@@ -56,6 +56,9 @@ class Server(Protocol):
     def cut_off(self, group: int, reason: str) -> list[Event]:
         """Ends the connection of the actor that runs ``group``; returns who has left now, or else ``poll`` tells."""
 
+    def say_goodbye(self) -> None:
+        """Tells all actors that the run is over; they leave, which ``poll`` tells."""
+
     def close(self) -> None:
         """Cuts all actors off and leaves no socket or memory behind."""
 
@@ -162,6 +165,10 @@ class SeveralServers:
 
     def cut_off(self, group: int, reason: str) -> list[Event]:
         return self._owner[group].cut_off(group, reason)
+
+    def say_goodbye(self) -> None:
+        for server in self._servers:
+            server.say_goodbye()
 
     def close(self) -> None:
         for server in self._servers:

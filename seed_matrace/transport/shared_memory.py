@@ -89,6 +89,11 @@ class SharedMemoryServer:
     def cut_off(self, group: int, reason: str) -> list[Event]:
         return self._drop(self._owner[group], reason)
 
+    def say_goodbye(self) -> None:
+        for connection, _ in by_connection(list(self._owner), self._owner):
+            with contextlib.suppress(OSError):  # it has gone by itself
+                connection.socket.send(messages.GOODBYE)
+
     def close(self) -> None:
         for connection in list(self._connections.values()):
             self._drop(connection, "the learner stops")
@@ -219,6 +224,7 @@ class SharedMemoryClient:
         data = self._socket.recv(4 * len(self.slots))
         if not data:
             raise ConnectionResetError("the learner closed the connection")
+        messages.check_goodbye(data)
         return messages.decode_groups(data, len(self.slots))
 
     def interrupt(self) -> None:

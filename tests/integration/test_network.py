@@ -79,4 +79,6 @@ def test_two_hosts_learn_3m(run, tmp_path):
     assert learner.returncode == 0, output
     assert "target win rate reached" in output
     assert json.loads((tmp_path / "run" / "run.json").read_text())["finished"] == "target"
-    assert [actor.poll() for actor in actors] == [None, None]  # waiting for the next learner
+    for actor in actors:
+        assert "is over: done" in finish(actor)
+        assert actor.returncode == 0

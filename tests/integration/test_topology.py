@@ -144,6 +144,19 @@ def test_actors_over_tls_are_killed_and_replaced_and_outlive_their_learner(tmp_p
     assert [actor.poll() for actor in actors] == [None, None]
 
 
+def test_actors_end_when_the_run_is_over(tmp_path, started):
+    addresses = [f"--server_address=unix:{tmp_path}/learner.sock", f"--server_address={free_port()}"]
+    flags = tiny_run(2000)
+    actors = [started("actor", address, f"--task_id={number}", *flags) for number, address in enumerate(addresses)]
+    result = run("learner", *addresses, "--num_actors=2", f"--run_dir={tmp_path / 'run'}", *flags)
+    assert result.returncode == 0, result.stderr
+    assert " left" not in result.stdout
+    for actor in actors:
+        output = finish(actor)
+        assert actor.returncode == 0, output
+        assert "is over: done" in output
+
+
 def test_actor_without_a_learner_gives_up_after_its_timeout(tmp_path):
     result = run("actor", f"--server_address=unix:{tmp_path}/none.sock", "--reconnect_timeout_s=0.3", *tiny_run(100))
     assert result.returncode == 0

@@ -9,7 +9,7 @@ from processes import loaded
 
 from seed_matrace.config import load_config
 from seed_matrace.envs.counting import SPEC
-from seed_matrace.transport.messages import OccupiedError, RefusedError
+from seed_matrace.transport.messages import OccupiedError, RefusedError, RunOverError
 from seed_matrace.transport.schema import Schema, make_schema
 from seed_matrace.transport.server import Joined, Left, Ready
 
@@ -123,6 +123,22 @@ def test_closing_the_server_ends_its_actors_wait(address):
     with pytest.raises(ConnectionError):
         client.wait_answers()
     client.close()
+
+
+def test_actors_are_told_that_the_run_is_over(tmp_path):
+    addresses = tmp_path / "learner.sock", free_port()
+    with contextlib.closing(make_server(*addresses)) as server:
+        clients = [connect(server, address, task_id)[0] for task_id, address in enumerate(addresses)]
+        fill(clients[1], 1, 0.0)
+        clients[1].send_ready([1])
+        poll_until(server, Ready)
+        server.answer([3])
+        server.say_goodbye()
+        assert clients[1].wait_answers() == [1]  # what was said before comes before
+        for client in clients:
+            with pytest.raises(RunOverError, match="the run is over"):
+                client.wait_answers()
+            client.close()
 
 
 def test_both_carriers_serve_one_learner(tmp_path):
