@@ -83,7 +83,8 @@ def reports(run_dir: Path) -> list[dict]:
 
 def actors_alive(run_dir: Path) -> int:
     """As of the newest report."""
-    return reports(run_dir)[-1]["perf/actors_alive"] if reports(run_dir) else 0
+    lines = reports(run_dir)
+    return lines[-1]["perf/actors_alive"] if lines else 0
 
 
 def untimed_metrics(run_dir: Path) -> list[dict]:

@@ -100,4 +100,5 @@ def _words(pid: int) -> list[str]:
 
 
 def _dropped(run) -> bool:
-    return bool(reports(run)) and reports(run)[-1]["dropped_env_steps"] > 0
+    lines = reports(run)  # once: the copy may be under way
+    return bool(lines) and lines[-1]["dropped_env_steps"] > 0
