@@ -70,12 +70,17 @@ class Hosts:
 
     def start(self, host: str, *args: object, **environment: str) -> subprocess.Popen[str]:
         """Starts the program there, in a process group of its own."""
+        return self.execute(host, command(*args), **environment)
+
+    def execute(self, host: str, words: list[str], cwd: Path = ROOT, **environment: str) -> subprocess.Popen[str]:
+        """Starts any program there, in a process group of its own."""
         return subprocess.Popen(
-            ["ip", "netns", "exec", _namespace(host), *command(*args)],
+            ["ip", "netns", "exec", _namespace(host), *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            cwd=cwd,
             env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         )
 
