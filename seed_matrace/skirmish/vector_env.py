@@ -34,6 +34,8 @@ class SkirmishVectorEnv:
       options: SMAC's options of observations, states, rewards and steps. With ``heuristic_ai`` any existing actions
         may be given; they are not played, but shown as last actions, as in SMAC.
       with_final: also shows what episodes showed last, before the next one began (``final_obs``, ``final_state``).
+      autoreset: whether battles that end start anew in the same step. If not, a step shows how they ended, and
+        ``reset`` must follow.
 
     Raises:
       ValueError: unknown map (the message names near ones), or a number out of range.
@@ -51,6 +53,7 @@ class SkirmishVectorEnv:
         options: SmacOptions = DEFAULT_OPTIONS,
         *,
         with_final: bool = False,
+        autoreset: bool = True,
     ) -> None:
         for name, value, least in (("num_envs", num_envs, 1), ("seed", seed, 0), ("first_env", first_env, 0)):
             if not least <= value < 2**63:
@@ -61,7 +64,13 @@ class SkirmishVectorEnv:
         self.spec = dataclasses.replace(self.layout.spec(self.map.episode_limit), with_final=with_final)
         self.num_envs = num_envs
         self._battles: Skirmish | None = build_battles(
-            self.map, self.layout, num_envs, seed, first_env, reward_divisor=reward_divisor(self.map, options)
+            self.map,
+            self.layout,
+            num_envs,
+            seed,
+            first_env,
+            reward_divisor=reward_divisor(self.map, options),
+            autoreset=autoreset,
         )
         self._streams = f"{first_env}+ of seed {seed}" + "".join(f", {k}={v}" for k, v in options.changed().items())
         self._playing = False

@@ -1,0 +1,153 @@
+"""The embedded simulator as a vector environment of Gymnasium (``pip install seed_matrace[gymnasium]``).
+
+``gymnasium.make_vec("seed_matrace.envs.gymnasium:seed_matrace/Skirmish-v1", num_envs=64, map_name="3m")`` makes it too.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import numpy as np
+from gymnasium import register, spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
+from seed_matrace.smac_options import SmacOptions
+from seed_matrace.types import EnvOutput
+
+
+class SkirmishGymnasiumVectorEnv(VectorEnv):
+    """E battles, each a team that acts as one.
+
+    Observations are {"obs": float32 [E, N, O], "state": float32 [E, S]}, actions int [E, N].
+
+    Battles that end start anew in the same step (``AutoresetMode.SAME_STEP``): then infos have ``final_obs``, an object
+    array with what each ended battle showed last, and ``final_info``, how it went. ``infos["action_mask"]``, int8
+    [E, N, A], says what may be chosen next. A battle that runs out of time is truncated.
+
+    Args:
+      map_name: one of SMAC's maps, or the path of a scenario file (``.json``).
+      num_envs: E, at least 1.
+      unavailable_actions: "replaced" by the first available one, or "refused" with a ValueError.
+      smac_options: SMAC's options by name, as ``obs_last_action=True``.
+
+    Raises:
+      TypeError: unknown option; the message names the near ones.
+      ValueError: unknown map, likewise; a value of the wrong type or out of range.
+    """
+
+    metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
+
+    def __init__(
+        self,
+        map_name: str = "3m",
+        num_envs: int = 1,
+        *,
+        unavailable_actions: str = "replaced",
+        **smac_options: Any,
+    ) -> None:
+        if unavailable_actions not in ("replaced", "refused"):
+            raise ValueError(f"unavailable_actions is {unavailable_actions!r}; 'replaced' or 'refused' expected")
+        self._replaces = unavailable_actions == "replaced"
+        self._map_name, self._options = map_name, SmacOptions.from_dict(smac_options)
+        self.num_envs = num_envs
+        self._battles: SkirmishVectorEnv | None = None
+        self._avail_actions: np.ndarray | None = None
+        sizes = self._make(0).spec
+        self.single_observation_space = spaces.Dict(
+            {
+                "obs": spaces.Box(-np.inf, np.inf, (sizes.n_agents, sizes.obs_dim), np.float32),
+                "state": spaces.Box(-np.inf, np.inf, (sizes.state_dim,), np.float32),
+            }
+        )
+        self.single_action_space = spaces.MultiDiscrete([sizes.n_actions] * sizes.n_agents)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Starts all battles.
+
+        Args:
+          seed: battle j plays random stream j of it; None goes on with the streams at hand, at first with any.
+          options: nothing is made of them.
+        """
+        if self.closed:
+            raise RuntimeError("the environment is closed")
+        super().reset(seed=seed)
+        if seed is not None or self._battles is None:
+            self._battles = self._make(secrets.randbits(31) if seed is None else seed)
+        out = self._battles.reset()
+        return self._shown(out), self._infos(out)
+
+    def step(
+        self, actions: np.ndarray
+    ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Plays one step of every battle.
+
+        Args:
+          actions: whole numbers [E, N].
+
+        Raises:
+          ValueError: wrong shape or dtype; an action that does not exist, or is not available and would be refused.
+          RuntimeError: before ``reset``, or closed.
+        """
+        if self._battles is None or self._avail_actions is None:
+            raise RuntimeError("step() before the first reset(), or after close()")
+        out = self._battles.step(self._playable(np.asarray(actions)))
+        infos = self._infos(out)
+        ended = out.terminated | out.truncated
+        if ended.any():
+            infos |= _final(out, ended)
+        return self._shown(out), out.reward.astype(np.float64), out.terminated, out.truncated, infos
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Frees the battles."""
+        self._battles = None
+
+    def _make(self, seed: int) -> SkirmishVectorEnv:
+        return SkirmishVectorEnv(self._map_name, self.num_envs, seed, options=self._options, with_final=True)
+
+    def _playable(self, actions: np.ndarray) -> np.ndarray:
+        """``actions`` as int32, those that are not available replaced if they are to be."""
+        assert self._avail_actions is not None
+        *expected, n_actions = self._avail_actions.shape
+        if actions.shape != tuple(expected) or not np.issubdtype(actions.dtype, np.integer):
+            raise ValueError(f"actions are {actions.dtype} {actions.shape}; whole numbers {tuple(expected)} expected")
+        if not ((actions >= 0) & (actions < n_actions)).all():
+            raise ValueError(f"actions must be in 0..{n_actions - 1}, not {actions.tolist()}")
+        if self._replaces and not self._options.heuristic_ai:
+            taken = np.take_along_axis(self._avail_actions, actions[..., None], axis=-1)[..., 0]
+            actions = np.where(taken, actions, self._avail_actions.argmax(axis=-1))
+        return actions.astype(np.int32)
+
+    def _shown(self, out: EnvOutput) -> dict[str, np.ndarray]:
+        self._avail_actions = out.avail_actions
+        return {"obs": out.obs, "state": out.state}
+
+    def _infos(self, out: EnvOutput) -> dict[str, Any]:
+        return _with_masks({"action_mask": out.avail_actions.astype(np.int8)}, np.ones(self.num_envs, np.bool_))
+
+
+def _final(out: EnvOutput, ended: np.ndarray) -> dict[str, Any]:
+    """What is told of the battles that ended, as Gymnasium's own vector environments do."""
+    final_obs = np.full(len(ended), None, object)
+    for env in np.flatnonzero(ended):
+        final_obs[env] = {"obs": out.final_obs[env], "state": out.final_state[env]}
+    statistics = {
+        "battle_won": out.episode.battle_won,
+        "dead_allies": out.episode.dead_allies,
+        "dead_enemies": out.episode.dead_enemies,
+    }
+    return _with_masks({"final_obs": final_obs, "final_info": _with_masks(statistics, ended)}, ended)
+
+
+def _with_masks(infos: dict[str, Any], there: np.ndarray) -> dict[str, Any]:
+    """``infos`` and, by the same names behind an underscore, which environments have them: bool [E]."""
+    return {**infos, **{f"_{name}": there.copy() for name in infos}}
+
+
+register("seed_matrace/Skirmish-v1", vector_entry_point=SkirmishGymnasiumVectorEnv)

@@ -1,0 +1,39 @@
+"""Pictures and texts of a battle show who stands where."""
+
+import numpy as np
+
+from seed_matrace.skirmish.maps import load_map
+from seed_matrace.skirmish.picture import ALLY, BLOCKED, CELL, ENEMY, GROUND, HEALTH, draw_battle, write_battle
+
+
+def battle():
+    """3m with agents in a row in the south, enemies in the north; the last agent is dead."""
+    units = np.zeros((5, 6), np.float32)
+    units[:2] = [[8, 12, 16, 8, 12, 16], [10, 10, 10, 20, 20, 20]]
+    units[2] = [45, 9, 0, 45, 45, 45]
+    return load_map("3m"), units
+
+
+def pixel(picture, x, y):
+    return tuple(picture[picture.shape[0] - round(y * CELL), round(x * CELL)].tolist())
+
+
+def test_pixels():
+    battle_map, units = battle()
+    picture = draw_battle(battle_map, units)
+    assert picture.shape == (32 * CELL, 32 * CELL, 3) and picture.dtype == np.uint8
+    assert [pixel(picture, x, 10) for x in (8, 12, 16)] == [ALLY, ALLY, GROUND]
+    assert [pixel(picture, x, 20) for x in (8, 12, 16)] == [ENEMY] * 3
+    assert pixel(picture, 0.5, 0.5) == BLOCKED
+    west, east = picture[:, : 10 * CELL], picture[:, 10 * CELL : 14 * CELL]
+    whole, fifth = ((part[16 * CELL :] == HEALTH).all(-1).sum() for part in (west, east))
+    assert 0 < fifth < whole / 3
+
+
+def test_text():
+    battle_map, units = battle()
+    *rows, agents, enemies = write_battle(battle_map, units).splitlines()
+    assert len(rows) == 32 and {len(row) for row in rows} == {32}
+    assert [rows[31 - 10][x] for x in (8, 12, 16)] == ["M", "M", "."]
+    assert [rows[31 - 20][x] for x in (8, 12, 16)] == ["m"] * 3
+    assert agents.split() == ["agents", "45", "9", "0"] and enemies.split() == ["enemies", "45", "45", "45"]
