@@ -18,6 +18,7 @@ from typing import Any
 import gin
 from seed_matrace.fields import FieldError, check_fields, near_names
 from seed_matrace.fields import option as _option
+from seed_matrace.pettingzoo_options import PettingZooOptions
 from seed_matrace.smac_options import STARCRAFT2_BUILDS, SmacOptions
 
 
@@ -37,17 +38,20 @@ class _Checked:
 
 
 @dataclass(frozen=True)
-class EnvConfig(_Checked, SmacOptions):
+class EnvConfig(_Checked, SmacOptions, PettingZooOptions):
     """What is played, and SMAC's options of it by their own names: ``env.obs_last_action`` and so on."""
 
-    map_name: str = _option("3m", "SMAC map")
-    backend: str = _option("skirmish", "what plays the battles", choices=("skirmish", "starcraft2", "counting"))
+    map_name: str = _option("3m", "SMAC map, or a module of PettingZoo's, as 'mpe2.simple_spread_v3'")
+    backend: str = _option(
+        "skirmish", "what plays the battles", choices=("skirmish", "starcraft2", "pettingzoo", "counting")
+    )
     frame_stack: int = _option(1, "agents see their so many newest observations; 1 is the newest alone", low=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         try:
             self.check_together()
+            self.check_backend(self.backend, self.changed())
         except FieldError as error:
             raise ConfigError(f"env.{error}") from None
         if self.backend == "starcraft2" and self.game_version not in (None, *STARCRAFT2_BUILDS):

@@ -13,7 +13,7 @@ LAYERS = [
     {"cli", "__main__", "launch", "vertex"},
     {"actor", "inference", "learner", "evaluation", "viewer", "sc2_standin"},
     {"algo", "envs", "skirmish", "transport", "_cext"},
-    {"types", "specs", "config", "fields", "smac_options"},
+    {"types", "specs", "config", "fields", "pettingzoo_options", "smac_options"},
 ]
 WITHOUT_TENSORFLOW = {"actor", "envs", "skirmish", "transport", "sc2_standin", "_cext", *LAYERS[-1]}
 
@@ -69,11 +69,11 @@ def test_no_file_is_called_utils():
     assert not [path for path in SOURCES if path.stem in vague or path.parent.name in vague]
 
 
-def test_actor_loads_neither_tensorflow_nor_protobuf():
+def test_actor_loads_only_what_it_needs():
     statements = (
         "import numpy\n"
         "import seed_matrace.actor.actor, seed_matrace.cli, seed_matrace\n"
         "env = seed_matrace.make_vector_env('3m', 2, seed=0)\n"
         "env.reset(); env.step(numpy.ones((2, 3), numpy.int32))"
     )
-    assert not loaded(statements, "tensorflow", "keras", "google.protobuf")
+    assert not loaded(statements, "tensorflow", "keras", "google.protobuf", "gymnasium", "pettingzoo")

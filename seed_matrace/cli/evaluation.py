@@ -32,7 +32,7 @@ def _define_eval_flags(values: flags.FlagValues) -> None:
 
 
 def _eval(values: flags.FlagValues, _: list[str]) -> None:
-    from seed_matrace.envs.registry import backend_name
+    from seed_matrace.envs.registry import backend_name, has_winner
     from seed_matrace.evaluation.episodes import summarise
 
     use_sc2_python(values)
@@ -44,7 +44,7 @@ def _eval(values: flags.FlagValues, _: list[str]) -> None:
     replays = {"replays": values.save_replays, "replay_dir": Path(values.run_dir, "replays")}
     stats = play(policy, values.episodes, seed=(2 << 32) + values.seed, env=env, **replays)
     result: dict[str, Any] = {"map": env.map_name, "backend": backend_name(env), "env_steps": policy.env_steps}
-    print_json({**result, **summarise(stats)})
+    print_json({**result, **summarise(stats, won=has_winner(env))})
 
 
 EVAL = Command(

@@ -65,3 +65,30 @@ class GamesVectorEnv(VectorEnv, Protocol):
 
     def abandon(self) -> None:
         """Ends the games at once, so that a call in another thread returns with an error; ``close`` must follow."""
+
+
+def check_actions(actions: np.ndarray, avail_actions: np.ndarray | None) -> None:
+    """Checks what a step is asked to play.
+
+    Args:
+      actions: should be int32 [E, N].
+      avail_actions: uint8 [E, N, A] of the step before; None before the first.
+
+    Raises:
+      RuntimeError: there was no step before.
+      ValueError: wrong shape or dtype, or an action that is not available.
+    """
+    if avail_actions is None:
+        raise RuntimeError("step before the first reset")
+    *expected, n_actions = avail_actions.shape
+    if actions.shape != tuple(expected) or actions.dtype != np.int32:
+        raise ValueError(f"actions must be int32 {tuple(expected)}, not {actions.dtype} {actions.shape}")
+    in_range = (actions >= 0) & (actions < n_actions)
+    taken = np.take_along_axis(avail_actions, np.where(in_range, actions, 0)[..., None], axis=-1)[..., 0]
+    bad = np.argwhere(~in_range | (taken == 0))
+    if len(bad):
+        env, agent = bad[0]
+        available = np.flatnonzero(avail_actions[env, agent]).tolist()
+        raise ValueError(
+            f"environment {env}, agent {agent}: action {actions[env, agent]} is not available, only {available}"
+        )

@@ -9,6 +9,7 @@ import dataclasses
 
 import numpy as np
 
+from seed_matrace.envs.base import check_actions
 from seed_matrace.specs import EnvSpec, empty_env_output
 from seed_matrace.types import EnvOutput, flatten
 
@@ -43,7 +44,7 @@ class CountingVectorEnv:
 
     def step(self, actions: np.ndarray, out: EnvOutput | None = None) -> EnvOutput:
         """See ``VectorEnv``."""
-        self._check(actions)
+        check_actions(actions, self._avail_actions)
         out = self._cleared(out)
         self._step += 1
         out.reward[:] = self._step
@@ -98,19 +99,3 @@ class CountingVectorEnv:
         np.put_along_axis(avail_actions, (self._step % self.spec.n_actions)[:, None, None], 0, axis=-1)
         self._avail_actions = avail_actions
         return avail_actions
-
-    def _check(self, actions: np.ndarray) -> None:
-        if self._avail_actions is None:
-            raise RuntimeError("step before the first reset")
-        expected = (self.num_envs, self.spec.n_agents)
-        if actions.shape != expected or actions.dtype != np.int32:
-            raise ValueError(f"actions must be int32 {expected}, not {actions.dtype} {actions.shape}")
-        in_range = (actions >= 0) & (actions < self.spec.n_actions)
-        taken = np.take_along_axis(self._avail_actions, np.where(in_range, actions, 0)[..., None], axis=-1)[..., 0]
-        bad = np.argwhere(~in_range | (taken == 0))
-        if len(bad):
-            env, agent = bad[0]
-            available = np.flatnonzero(self._avail_actions[env, agent]).tolist()
-            raise ValueError(
-                f"environment {env}, agent {agent}: action {actions[env, agent]} is not available, only {available}"
-            )

@@ -9,6 +9,8 @@ from seed_matrace.config import Config, EnvConfig, StarCraft2Config
 from seed_matrace.envs import counting
 from seed_matrace.envs.base import VectorEnv
 from seed_matrace.envs.frame_stack import FrameStackVectorEnv
+from seed_matrace.envs.pettingzoo_team import package_version
+from seed_matrace.envs.pettingzoo_vector_env import PettingZooVectorEnv, pettingzoo_spec
 from seed_matrace.envs.starcraft2_env import StarCraft2VectorEnv, starcraft2_spec
 from seed_matrace.envs.starcraft2_installation import stamp
 from seed_matrace.skirmish import maps
@@ -17,10 +19,10 @@ from seed_matrace.specs import EnvSpec
 
 
 def env_spec(env: EnvConfig) -> EnvSpec:
-    """Sizes of the configured map with the configured options, without building an environment.
+    """Sizes of the configured map with the configured options; only PettingZoo's environments are built for it.
 
     Raises:
-      ValueError: unknown map; the message names the near ones.
+      ValueError: unknown map; the message names the near ones. An environment of PettingZoo's that cannot be had.
     """
     spec = _frame_spec(env)
     return dataclasses.replace(spec, obs_dim=env.frame_stack * spec.obs_dim)
@@ -35,12 +37,19 @@ def backend_name(env: EnvConfig) -> str:
     """What results are stamped with, e.g. "skirmish-1"; results of different backends do not compare."""
     if env.backend == "starcraft2":
         return stamp(env.game_version)
+    if env.backend == "pettingzoo":
+        return f"pettingzoo-{package_version(env.map_name)}"
     return f"{env.backend}-{counting.VERSION if env.backend == 'counting' else VERSION}"
 
 
 def plays_elsewhere(env: EnvConfig) -> bool:
     """Whether games live in programs of their own: they take long, cannot be kept, and can be lost."""
     return env.backend == "starcraft2"
+
+
+def has_winner(env: EnvConfig) -> bool:
+    """Whether episodes are won or lost; if not, returns are all there is to compare."""
+    return env.backend != "pettingzoo" or bool(env.won_info)
 
 
 def make_training_env(config: Config, num_envs: int, seed: int, first_env: int = 0) -> VectorEnv:
@@ -69,6 +78,8 @@ def make_vector_env(
     frames: VectorEnv
     if env.backend == "counting":
         frames = counting.CountingVectorEnv(num_envs, first_env, with_final=with_final)
+    elif env.backend == "pettingzoo":
+        frames = PettingZooVectorEnv(env, num_envs, seed, first_env, with_final=with_final)
     elif env.backend == "starcraft2":
         limits = games or StarCraft2Config()
         frames = StarCraft2VectorEnv(
@@ -83,6 +94,8 @@ def _frame_spec(env: EnvConfig) -> EnvSpec:
     """Sizes without stacking."""
     if env.backend == "counting":
         return counting.SPEC
+    if env.backend == "pettingzoo":
+        return pettingzoo_spec(env)
     if env.backend == "starcraft2":
         return starcraft2_spec(env.map_name, env)
     battle_map = maps.load_map(env.map_name)

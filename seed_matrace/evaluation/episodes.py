@@ -105,10 +105,14 @@ def _chunks(episodes: int, max_envs: int) -> list[tuple[int, int]]:
     return [(first, last - first) for first, last in itertools.pairwise(edges)]
 
 
-def summarise(stats: EpisodeStats) -> dict[str, float]:
+def summarise(stats: EpisodeStats, *, won: bool = True) -> dict[str, float]:
     """One number per question; ``eval/<name>`` in the metrics and the JSON line of the ``eval`` command.
 
     ``return_std`` is the standard deviation over episodes (population); ``win_rate_ci95_*`` the Wilson interval.
+
+    Args:
+      stats: arrays [episodes].
+      won: whether episodes are won or lost; if not, there is no win rate.
 
     Raises:
       ValueError: no episodes.
@@ -116,20 +120,22 @@ def summarise(stats: EpisodeStats) -> dict[str, float]:
     episodes = len(stats.battle_won)
     if not episodes:
         raise ValueError("no episodes to summarise")
-    wins = int(np.count_nonzero(stats.battle_won))
-    low, high = wilson_interval(wins, episodes)
     returns = np.asarray(stats.episode_return, np.float64)
     return {
         "episodes": episodes,
-        "win_rate": wins / episodes,
-        "win_rate_ci95_low": low,
-        "win_rate_ci95_high": high,
+        **(_win_rate(stats) if won else {}),
         "return": float(returns.mean()),
         "return_std": float(returns.std()),
         "length": float(np.mean(stats.length)),
         "dead_allies": float(np.mean(stats.dead_allies)),
         "dead_enemies": float(np.mean(stats.dead_enemies)),
     }
+
+
+def _win_rate(stats: EpisodeStats) -> dict[str, float]:
+    wins, episodes = int(np.count_nonzero(stats.battle_won)), len(stats.battle_won)
+    low, high = wilson_interval(wins, episodes)
+    return {"win_rate": wins / episodes, "win_rate_ci95_low": low, "win_rate_ci95_high": high}
 
 
 def wilson_interval(successes: int, trials: int, z: float = 1.959963984540054) -> tuple[float, float]:

@@ -48,7 +48,8 @@ class ResultsWriter:
         if "," in algorithm:
             raise ValueError(f"algorithm must not contain a comma (marl-eval), not {algorithm!r}")
         self._path = Path(run_dir) / RESULTS_FILE
-        self._keys = (f"smac-{backend}", map_name, algorithm, f"seed_{seed}")
+        environment = backend if backend.startswith("pettingzoo") else f"smac-{backend}"
+        self._keys = (environment, map_name, algorithm, f"seed_{seed}")
         self._steps: list[dict[str, Any]] = []
         self._absolute: dict[str, list] | None = None
         self._unsaved = False

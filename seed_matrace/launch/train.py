@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from absl import logging
 
 from seed_matrace.config import Config, load_config
-from seed_matrace.envs.registry import backend_name, env_spec, plays_elsewhere
+from seed_matrace.envs.registry import backend_name, env_spec, has_winner, plays_elsewhere
 from seed_matrace.inference.groups import GroupPlan, plan_groups
 from seed_matrace.launch.display import Display, duration
 from seed_matrace.launch.local import LocalActors, default_num_actors
@@ -104,7 +104,7 @@ def train(options: TrainOptions, stop: threading.Event) -> None:
             _play_absolute(config, path, seed)
             write_finished(path, progress.finished)
     if hosts.chief:
-        print(_conclusion(path, progress), flush=True)
+        print(_conclusion(config, path, progress), flush=True)
 
 
 @contextlib.contextmanager
@@ -188,8 +188,9 @@ def _play_absolute(config: Config, path: Path, seed: int) -> None:
     from seed_matrace.evaluation.policy import play_absolute
 
     print(f"playing {episodes} battles with the best weights", flush=True)
-    won = int(play_absolute(path, seed).battle_won.sum())
-    print(f"absolute metric: {won} of {episodes} battles won", flush=True)
+    stats = play_absolute(path, seed)
+    won = f"{int(stats.battle_won.sum())} of {episodes} battles won, " if has_winner(config.env) else ""
+    print(f"absolute metric: {won}return {stats.episode_return.mean():.1f}", flush=True)
 
 
 @contextlib.contextmanager
@@ -249,7 +250,7 @@ def _introduction(config: Config, path: Path, seed: int, num_actors: int, device
     )
 
 
-def _conclusion(path: Path, progress: Progress) -> str:
+def _conclusion(config: Config, path: Path, progress: Progress) -> str:
     from seed_matrace.viewer.curves import plot_learning_curve
 
     why, go_on = {
@@ -261,10 +262,11 @@ def _conclusion(path: Path, progress: Progress) -> str:
     program = _program("seed-matrace")
     plot_learning_curve([path], curve)
     newest = progress.newest_outcomes
+    battles = f"{sum(newest)} of the newest {len(newest)} evaluation battles won"
+    outcome = battles if has_winner(config.env) else f"the best evaluation's return {progress.best[1]:.1f}"
     return "\n".join(
         [
-            f"{why}: {progress.env_steps:,} env steps in {duration(progress.wall_s)}, "
-            f"{sum(newest)} of the newest {len(newest)} evaluation battles won",
+            f"{why}: {progress.env_steps:,} env steps in {duration(progress.wall_s)}, {outcome}",
             f"  learning curve  {curve}",
             f"  evaluate        {program} eval --run_dir={path} --episodes=400",
             f"  train on        {program} train --run_dir={path}{go_on}",

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from seed_matrace.config import Config
-from seed_matrace.envs.registry import backend_name, training_spec
+from seed_matrace.envs.registry import backend_name, has_winner, training_spec
 from seed_matrace.evaluation.battles import play_battles
 from seed_matrace.evaluation.episodes import summarise
 from seed_matrace.evaluation.recording import KeptActions, can_record
@@ -195,7 +195,8 @@ class TrainingRun:
             **self._rates.take(self.progress.env_steps, source.actor_figures()),
         }
         if counts.episodes:
-            scalars["train/win_rate"] = counts.battles_won / counts.episodes
+            if has_winner(self.config.env):
+                scalars["train/win_rate"] = counts.battles_won / counts.episodes
             scalars["train/return"] = counts.episode_return / counts.episodes
             scalars["train/length"] = counts.episode_length / counts.episodes
         self._write(scalars)
@@ -215,14 +216,14 @@ class TrainingRun:
             self._unless_disk_full(lambda: replays.keep(actions, judge, seed=seed, battle=first_battle, **about))
         self.progress.evaluations += 1
         self._unless_disk_full(lambda: self._results.append(self.progress.env_steps, self.progress.wall_s, stats))
-        summary = summarise(stats)
+        won = has_winner(self.config.env)
+        summary = summarise(stats, won=won)
         self._write({f"eval/{name}": value for name, value in summary.items() if name != "episodes"})
-        self._reporter.note(
-            f"{self.progress.env_steps:>11,} env steps: {int(stats.battle_won.sum())} of {summary['episodes']:.0f} "
-            f"evaluation battles won, return {summary['return']:.1f}"
-        )
+        victories = f"{int(stats.battle_won.sum())} of {episodes} evaluation battles won"
+        battles = victories if won else f"{episodes} evaluation episodes"
+        self._reporter.note(f"{self.progress.env_steps:>11,} env steps: {battles}, return {summary['return']:.1f}")
         self._check_target(stats)
-        result = (summary["win_rate"], summary["return"])
+        result = (summary.get("win_rate", 0.0), summary["return"])
         if result >= tuple(self.progress.best) or self.progress.finished:
             self.progress.best = result
             self._unless_disk_full(lambda: self._save("best"))

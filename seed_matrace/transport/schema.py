@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,7 +33,8 @@ class Schema:
 
 def make_schema(config: Config) -> Schema:
     """What a process of ``config`` is built for."""
-    options = {f"env.{name}": value for name, value in dataclasses.asdict(config.env).items()}
+    asked = {f"env.{name}": value for name, value in dataclasses.asdict(config.env).items()}
+    options = json.loads(json.dumps(asked))  # as the other side reads them: lists for tuples
     del options["env.backend"], options["env.map_name"]
     return Schema(backend_name(config.env), config.env.map_name, training_spec(config), options)
 

@@ -97,12 +97,14 @@ def _draw(groups: dict[str, list[Run]], title: str, statistic: str) -> Any:
     else:
         _draw_groups(win_rate, returns, groups, statistic)
     _draw_speed_and_lag(speed, lag, [run for runs in groups.values() for run in runs])
-    handles, labels = win_rate.get_legend_handles_labels()
+    handles, labels = returns.get_legend_handles_labels()
     columns = max(1, min(3, 120 // (8 + max(map(len, labels), default=0))))
     figure.legend(
         handles, labels, loc="outside upper center", ncols=columns, frameon=False, title=title, title_fontsize=13
     )
     win_rate.set(title="win rate", ylim=(-0.02, 1.02))
+    if not win_rate.lines:
+        win_rate.text(0.5, 0.5, "no win rates", ha="center", transform=win_rate.transAxes)
     returns.set(title="episode return")
     speed.set(title="env steps per second", xlabel="environment steps")
     lag.set(title="policy lag in learner steps: mean, shaded up to the maximum", xlabel="environment steps")
@@ -135,7 +137,7 @@ def _draw_groups(win_rate: Any, returns: Any, groups: dict[str, list[Run]], stat
 
 def _common_source(groups: dict[str, list[Run]]) -> str:
     every_run = [run for runs in groups.values() for run in runs]
-    return "eval" if all(len(run.curve("eval/win_rate").values) for run in every_run) else "train"
+    return "eval" if all(len(run.curve("eval/return").values) for run in every_run) else "train"
 
 
 def _draw_tag(

@@ -11,6 +11,7 @@ from seed_matrace.types import flatten
 OPTIONS = {"obs_last_action": True, "obs_timestep_number": True, "reward_only_positive": False}
 BACKENDS = [
     *(EnvConfig("3m"), EnvConfig("5m_vs_6m"), EnvConfig("2s3z", **OPTIONS), EnvConfig(backend="counting")),
+    EnvConfig("roles", "pettingzoo", episode_limit=9),
     *(EnvConfig("2s3z", frame_stack=3), EnvConfig(backend="counting", frame_stack=2)),
 ]
 NUM_ENVS = 5

@@ -20,7 +20,7 @@ TOTAL = 600  # env steps: 30 learner steps
 POINTS = np.random.default_rng(0).choice(130, size=20, replace=False).tolist()
 KILLS = [("counting" if index % 2 else "skirmish", point) for index, point in enumerate(sorted(POINTS))]
 KILLS += [("with memory", point) for point in (41, 83)]  # stacks, last actions, statistics, old weights, a schedule
-KILLS += [("recurrent", 59)]
+KILLS += [("recurrent", 59), ("pettingzoo", 71)]
 KINDS = {
     "counting": ["env.backend='counting'"],
     "skirmish": ["env.backend='skirmish'"],
@@ -29,6 +29,7 @@ KINDS = {
         *("network.normalise_obs=True", "network.normalise_values=True", "optimizer.decay_env_steps=500"),
         *("learner.policy_lag=2", "env.frame_stack=3", "loss.bootstrap_time_limit=True"),
     ],
+    "pettingzoo": ["env.backend='pettingzoo'", "env.map_name='roles'", "env.episode_limit=9"],
     "recurrent": [
         *("env.backend='skirmish'", "network.critic_input='own_obs'", "network.share_policy=False"),
         *("network.policy_gru_units=5", "network.critic_gru_units=6"),
