@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from seed_matrace.config import Config, EnvConfig
-from seed_matrace.envs.registry import backend_name, env_spec, training_spec
+from seed_matrace.envs.registry import backend_name, env_spec, has_winner, training_spec
 from seed_matrace.envs.replay import SUFFIX, write_replay
 from seed_matrace.evaluation.battles import play_battles
 from seed_matrace.evaluation.recording import KeptActions, can_record, record_battle
@@ -93,7 +93,12 @@ def play_absolute(run_dir: Path, seed: int) -> EpisodeStats:
     stats = play(policy, policy.config.evaluation.absolute_episodes, seed=_ABSOLUTE_SEED + seed)
     env = policy.config.env
     results = ResultsWriter(
-        run_dir, backend=backend_name(env), map_name=env.map_name, seed=seed, resume_env_steps=sys.maxsize
+        run_dir,
+        backend=backend_name(env),
+        map_name=env.map_name,
+        seed=seed,
+        resume_env_steps=sys.maxsize,
+        won=has_winner(env),
     )
     results.set_absolute(stats)
     return stats

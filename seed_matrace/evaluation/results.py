@@ -30,6 +30,7 @@ class ResultsWriter:
       algorithm: name of the algorithm's variant; marl-eval allows no comma in it.
       resume_env_steps: env steps of the checkpoint that the run goes on from: later evaluations are dropped, as is
         the absolute metric. None starts over.
+      won: whether episodes are won or lost; if not, no win rates are written.
 
     Raises:
       ValueError: the file to go on with is not of this run, or ``algorithm`` has a comma.
@@ -44,11 +45,13 @@ class ResultsWriter:
         seed: int,
         algorithm: str = "matrace",
         resume_env_steps: int | None = None,
+        won: bool = True,
     ) -> None:
         if "," in algorithm:
             raise ValueError(f"algorithm must not contain a comma (marl-eval), not {algorithm!r}")
         self._path = Path(run_dir) / RESULTS_FILE
         environment = backend if backend.startswith("pettingzoo") else f"smac-{backend}"
+        self._won = won
         self._keys = (environment, map_name, algorithm, f"seed_{seed}")
         self._steps: list[dict[str, Any]] = []
         self._absolute: dict[str, list] | None = None
@@ -68,7 +71,7 @@ class ResultsWriter:
           elapsed_s: seconds of training until then.
           stats: arrays [episodes].
         """
-        self._steps.append({"step_count": int(env_steps), "elapsed_time": round(elapsed_s, 3), **_outcomes(stats)})
+        self._steps.append({"step_count": int(env_steps), "elapsed_time": round(elapsed_s, 3), **self._outcomes(stats)})
         self._save()
 
     def flush(self) -> None:
@@ -78,8 +81,18 @@ class ResultsWriter:
 
     def set_absolute(self, stats: EpisodeStats) -> None:
         """Stores the absolute metric: many more episodes, played with the best weights of the run."""
-        self._absolute = _outcomes(stats)
+        self._absolute = self._outcomes(stats)
         self._save()
+
+    def _outcomes(self, stats: EpisodeStats) -> dict[str, list]:
+        """One entry per episode: won or not as 1.0 and 0.0, so that the mean is the win rate."""
+        return {
+            **({"win_rate": [float(won) for won in stats.battle_won]} if self._won else {}),
+            "return": [float(str(value)) for value in stats.episode_return],  # float32 in its shortest digits
+            "length": [int(value) for value in stats.length],
+            "dead_allies": [int(value) for value in stats.dead_allies],
+            "dead_enemies": [int(value) for value in stats.dead_enemies],
+        }
 
     def _save(self) -> None:
         self._unsaved = True
@@ -138,17 +151,6 @@ def merge_results(runs: Iterable[tuple[str, str | Path]]) -> dict[str, Any]:
         algorithms = merged.setdefault(environment, {}).setdefault(task, {})
         algorithms.setdefault(variant.replace(",", ";"), {})[run_name] = run
     return merged
-
-
-def _outcomes(stats: EpisodeStats) -> dict[str, list]:
-    """One entry per episode: won or not as 1.0 and 0.0, so that the mean is the win rate."""
-    return {
-        "win_rate": [float(won) for won in stats.battle_won],
-        "return": [float(str(value)) for value in stats.episode_return],  # float32 in its shortest digits
-        "length": [int(value) for value in stats.length],
-        "dead_allies": [int(value) for value in stats.dead_allies],
-        "dead_enemies": [int(value) for value in stats.dead_enemies],
-    }
 
 
 def _run_of(results: dict[str, Any], keys: tuple[str, ...], path: Path) -> dict[str, Any]:

@@ -43,7 +43,9 @@ class Score:
 
 
 def read_scores(run_dir: str | Path, variant: str) -> dict[str, Score]:
-    """The final score of a run, and its absolute one if that was played, by kind; none before an evaluation.
+    """The final score of a run, and its absolute one if that was played, by kind.
+
+    There is none before an evaluation, and where nobody wins.
 
     Raises:
       ValueError: there is no such directory, or its ``eval/results.json`` is not that of one run.
@@ -56,7 +58,7 @@ def read_scores(run_dir: str | Path, variant: str) -> dict[str, Score]:
         return {}
     (environment, task, _, run_name), run = only_run(results, run_dir)
     steps = sorted((entry for name, entry in run.items() if name != ABSOLUTE), key=lambda entry: entry["step_count"])
-    if not steps:
+    if not steps or "win_rate" not in steps[-1]:
         return {}
 
     def score(outcomes: dict[str, Any], kind: str) -> Score:

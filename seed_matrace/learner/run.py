@@ -92,6 +92,7 @@ class TrainingRun:
                 map_name=config.env.map_name,
                 seed=seed,
                 resume_env_steps=self.progress.env_steps if self.resumed else None,
+                won=has_winner(config.env),
             )
             if config.evaluation.replays and can_record(config.env):
                 self._replays = EvaluationReplays(run_dir, config, self.progress.evaluations)

@@ -182,7 +182,7 @@ def _pictures(sweep: _Sweep, folder: Path) -> Iterator[Block]:
         if len(run.curve(TAG).values):
             variants.setdefault(planned.variant, []).append(run)
     if not variants:
-        raise ValueError(f"nothing to report yet: no run of {sweep.path} was evaluated")
+        raise ValueError(f"nothing to report yet: no run of {sweep.path} has win rates (plot draws returns too)")
     yield Heading("Learning curves")
     caption = "Evaluated win rate by map; the grey strip holds published results of another backend."
     yield from _picture(task_grid_figure(variants, statistic="iqm"), folder, "win_rates", caption)

@@ -4,6 +4,8 @@ import json
 
 from processes import metrics, run, tiny_run
 
+from seed_matrace.evaluation.scores import read_scores
+
 SPREAD = ["env.backend='pettingzoo'", "env.map_name='mpe2.simple_spread_v3'"]
 
 
@@ -14,8 +16,9 @@ def test_episodes_without_a_winner_have_returns_and_no_win_rate(tmp_path):
     assert "evaluation's return -" in result.stdout and "absolute metric: return -" in result.stdout
     tags = set().union(*metrics(tmp_path))
     assert {"train/return", "eval/return"} <= tags and not any("win_rate" in tag for tag in tags)
-    (environment,) = json.loads((tmp_path / "eval" / "results.json").read_text())
-    assert environment.startswith("pettingzoo-mpe2")
+    results = (tmp_path / "eval" / "results.json").read_text()
+    assert next(iter(json.loads(results))).startswith("pettingzoo-mpe2") and "win_rate" not in results
+    assert "absolute_metrics" in results and read_scores(tmp_path, "matrace") == {}
     result = run("eval", f"--run_dir={tmp_path}", "--episodes=3")
     assert result.returncode == 0, result.stderr
     told = json.loads(result.stdout.splitlines()[-1])
