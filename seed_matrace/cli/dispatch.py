@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from seed_matrace.cli.bench import BENCH
-from seed_matrace.cli.command import Command
+from seed_matrace.cli.completion import completion_command
 from seed_matrace.cli.doctor import DOCTOR
 from seed_matrace.cli.evaluation import EVAL, EXPORT, PLOT, WATCH
 from seed_matrace.cli.sc2_standin import SC2_STANDIN
@@ -40,17 +40,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one subcommand; returns the exit code: 0, 1 after a failure, 2 after a mistake of the user."""
     args = list(sys.argv[1:] if argv is None else argv)
     if not args or args[0] in ("-h", "--help", "help"):
-        print(_overview())
+        print(overview())
         return 0 if args else 2
     name, rest = args[0], args[1:]
     if name not in COMMANDS:
         return _fail(f"unknown command {name!r}; one of {', '.join(COMMANDS)}")
-    command = COMMANDS[name]
-    values = flags.FlagValues()
-    flags.DEFINE_bool("traceback", False, "show where in the program an error was raised", flag_values=values)
-    command.define_flags(values)
+    command, values = COMMANDS[name], flags_of(name)
     if "-h" in rest or "--help" in rest:
-        print(_help(name, command, values))
+        print(help_of(name))
         return 0
     try:
         positional = values([f"seed-matrace {name}", *rest])[1:]
@@ -67,6 +64,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(_explained(error))
 
 
+def flags_of(name: str) -> flags.FlagValues:
+    """The flags of a command, not parsed yet."""
+    values = flags.FlagValues()
+    flags.DEFINE_bool("traceback", False, "show where in the program an error was raised", flag_values=values)
+    COMMANDS[name].define_flags(values)
+    return values
+
+
 def _explained(error: Exception) -> str:
     if isinstance(error, ImportError) and (error.name or "").startswith("seed_matrace._cext"):
         return f"{error}; the compiled extensions are missing or old: run ./run_local.sh or pip install ."
@@ -78,14 +83,20 @@ def _fail(message: str) -> int:
     return 2
 
 
-def _overview() -> str:
+COMMANDS["completion"] = completion_command(COMMANDS, flags_of)
+
+
+def overview() -> str:
+    """What ``seed-matrace --help`` prints."""
     lines = [f"  {name:<11} {command.summary}" for name, command in COMMANDS.items()]
     return "\n".join(
         ["usage: seed-matrace COMMAND [FLAGS]", "", *lines, "", "seed-matrace COMMAND --help tells more of each."]
     )
 
 
-def _help(name: str, command: Command, values: flags.FlagValues) -> str:
+def help_of(name: str) -> str:
+    """What ``seed-matrace NAME --help`` prints."""
+    command, values = COMMANDS[name], flags_of(name)
     lines = [f"usage: seed-matrace {name} {command.arguments}[FLAGS]".strip(), "", command.summary, ""]
     for flag_name in values:
         flag = values[flag_name]
