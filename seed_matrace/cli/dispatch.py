@@ -13,6 +13,7 @@ from seed_matrace.cli.bench import BENCH
 from seed_matrace.cli.completion import completion_command
 from seed_matrace.cli.doctor import DOCTOR
 from seed_matrace.cli.evaluation import EVAL, EXPORT, PLOT, WATCH
+from seed_matrace.cli.ray import RAY
 from seed_matrace.cli.sc2_standin import SC2_STANDIN
 from seed_matrace.cli.sweeps import REPORT, SWEEP
 from seed_matrace.cli.training import ACTOR, LEARNER, TRAIN
@@ -30,6 +31,7 @@ COMMANDS = {
     "report": REPORT,
     "bench": BENCH,
     "doctor": DOCTOR,
+    "ray": RAY,
     "sc2-standin": SC2_STANDIN,
     "vertex": VERTEX,
     "vertex-host": VERTEX_HOST,

@@ -21,7 +21,7 @@ _GRACE_S = 4.0  # shorter than a launcher waits
 
 
 def _define_train_flags(values: flags.FlagValues) -> None:
-    _define_learner_flags(values)
+    define_learner_flags(values)
     flags.DEFINE_integer(
         "num_actors",
         None,
@@ -44,7 +44,7 @@ TRAIN = Command(
 
 
 def _define_standalone_learner_flags(values: flags.FlagValues) -> None:
-    _define_learner_flags(values)
+    define_learner_flags(values)
     flags.DEFINE_integer(
         "num_actors", None, "how many actors will connect (default: 1)", lower_bound=1, flag_values=values
     )
@@ -137,7 +137,7 @@ ACTOR = Command(
 )
 
 
-def _define_learner_flags(values: flags.FlagValues) -> None:
+def define_learner_flags(values: flags.FlagValues) -> None:
     define_gin_flags(values)
     define_sc2_flags(values)
     flags.DEFINE_string("run_dir", None, "run directory; one that holds a run is resumed", flag_values=values)

@@ -108,10 +108,11 @@ class LocalActors:
         now = time.monotonic()
         if now - child.started_at > _HEALTHY_S:
             child.backoff_s = _FIRST_BACKOFF_S
-        self._note(
-            f"actor {task_id} ended ({_how(child.process.returncode)}); restarting it in {child.backoff_s:g} s, "
-            f"its log is {self._log_file(task_id)}"
-        )
+        if child.process.returncode:  # else it ended in order, and says in its log why
+            self._note(
+                f"actor {task_id} ended ({_how(child.process.returncode)}); restarting it in {child.backoff_s:g} s, "
+                f"its log is {self._log_file(task_id)}"
+            )
         child.process, child.restart_at = None, now + child.backoff_s
         child.backoff_s = min(2 * child.backoff_s, _LAST_BACKOFF_S)
 

@@ -66,7 +66,7 @@ def train(options: TrainOptions, stop: threading.Event) -> None:
     from seed_matrace.learner.strategy import set_up_tensorflow
 
     resuming = options.run_dir is not None and is_run_directory(Path(options.run_dir))
-    config, *texts = _load(options, resuming)
+    config, *texts = load_options(options, resuming)
     env_spec(config.env)  # an unknown map is said before a directory is made
     topology = plan_topology(config, options.num_actors, default=1 if options.listen_at else default_num_actors())
     if topology.num_actors == 0 and plays_elsewhere(config.env):
@@ -129,7 +129,8 @@ def _log_file(path: Path) -> Iterator[None]:
             handler.close()
 
 
-def _load(options: TrainOptions, resuming: bool) -> tuple[Config, str, str]:
+def load_options(options: TrainOptions, resuming: bool) -> tuple[Config, str, str]:
+    """What ``options`` ask for, as ``load_config`` returns it; of a resumed run its own unless they name gin files."""
     if resuming and not options.gin_files:
         return load_run_config(Path(options.run_dir or ""), options.gin_params)
     return load_config(options.gin_files or ["maps/3m.gin"], options.gin_params)

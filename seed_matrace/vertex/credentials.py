@@ -6,17 +6,15 @@ people may see.
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
-import subprocess
 import threading
 from pathlib import Path
 
 from seed_matrace.transport.address import HostPort
+from seed_matrace.transport.certificates import make_certificate
 
 _POLL_S = 1.0
 _TOKEN, _CERT, _KEY = "token", "learner.pem", "learner_key.pem"
-_DAYS = "365"
 
 
 def make_credentials(folder: Path, learner: HostPort) -> list[str]:
@@ -29,7 +27,7 @@ def make_credentials(folder: Path, learner: HostPort) -> list[str]:
     token, cert, key = (place / name for name in (_TOKEN, _CERT, _KEY))
     if not token.exists():
         place.mkdir(parents=True, exist_ok=True)
-        _make_certificate(learner.host, cert, key)
+        make_certificate(learner.host, cert, key)
         token.write_text(secrets.token_hex(32) + "\n")  # the last: actors wait for it
     return [f"--tls_cert={cert}", f"--tls_key={key}", f"--token_file={token}"]
 
@@ -55,20 +53,3 @@ def wait_for_credentials(folder: Path, learner: HostPort, timeout_s: float, stop
 def _place(folder: Path, learner: HostPort) -> Path:
     """A folder for each name of a learner: a job that is run again has other hosts."""
     return folder / learner.host
-
-
-def _make_certificate(host: str, cert: Path, key: Path) -> None:
-    try:
-        ipaddress.ip_address(host)
-        name = f"IP:{host}"
-    except ValueError:
-        name = f"DNS:{host}"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    command += ["-keyout", str(key), "-out", str(cert), "-days", _DAYS]
-    command += ["-subj", "/CN=seed_matrace learner", "-addext", f"subjectAltName={name}"]
-    try:
-        subprocess.run(command, check=True, capture_output=True, text=True)
-    except FileNotFoundError:
-        raise RuntimeError("openssl is needed to make the learner's certificate; install the package openssl") from None
-    except subprocess.CalledProcessError as error:
-        raise RuntimeError(f"openssl cannot make a certificate of {host}: {error.stderr.strip()}") from None

@@ -1,0 +1,47 @@
+"""``ray``: a run on a Ray cluster (docs/ray.md)."""
+
+from __future__ import annotations
+
+from absl import flags
+
+from seed_matrace.cli.command import Command, use_sc2_python
+from seed_matrace.cli.process import stop_on_signals
+from seed_matrace.cli.training import define_learner_flags
+
+
+def _define_flags(values: flags.FlagValues) -> None:
+    define_learner_flags(values)
+    flags.DEFINE_integer("num_actors", None, "actors on all nodes together (default: 1)", 1, flag_values=values)
+    flags.DEFINE_string(
+        "address", "auto", "of the Ray cluster; auto: the one of this machine, local: a new one", flag_values=values
+    )
+
+
+def _ray(values: flags.FlagValues, gin_files: list[str]) -> None:
+    try:
+        from seed_matrace.launch.ray_cluster import train_on_ray
+    except ImportError as error:
+        if error.name != "ray":
+            raise
+        raise ImportError("Ray is not installed; it is installed by: pip install 'seed_matrace[ray]'") from None
+    from seed_matrace.launch.train import TrainOptions
+
+    use_sc2_python(values)
+    options = TrainOptions(
+        gin_files=[*gin_files, *values.gin_file],
+        gin_params=values.gin_param,
+        run_dir=values.run_dir,
+        seed=values.seed,
+        init_from=values.init_from,
+        num_actors=values.num_actors,
+    )
+    train_on_ray(options, values.address, stop_on_signals())
+
+
+RAY = Command(
+    "Trains on a Ray cluster, which finds machines for the learner and its actors and restarts them.",
+    "seed-matrace ray --address=auto maps/8m.gin --num_actors=200 --run_dir=/shared/runs/8m",
+    _define_flags,
+    _ray,
+    arguments="GIN_FILE... ",
+)
