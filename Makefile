@@ -1,7 +1,7 @@
 # The commands that a change has to pass; .ci/run runs the same.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: build sc2-venv lint format type test bench clean
+.PHONY: build sc2-venv lint format type test docs bench clean
 
 build:  # .venv with the tools, extensions up to date; SEED_MATRACE_DEBUG=1: with bounds checks
 	scripts/setup_venv.sh dev
@@ -23,6 +23,9 @@ type: build
 
 test:
 	./run_tests.sh
+
+docs: build  # the documentation site in build/site
+	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet
 
 bench: build
 	seed-matrace bench end_to_end --gin_file=maps/3m.gin

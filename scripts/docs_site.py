@@ -1,0 +1,101 @@
+"""What the documentation site has besides docs/: pages from elsewhere, links to them, options, commands, equations.
+
+mkdocs.yml names this file as its hooks; ``make docs`` builds the site.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import posixpath
+import re
+from pathlib import Path
+from typing import Any
+
+from latex2mathml.converter import convert
+from mkdocs.structure.files import File
+
+ROOT = Path(__file__).parents[1]
+# File of the site: file of the repository that it is.
+ELSEWHERE = {
+    "index.md": "README.md",
+    "benchmarks.md": "benchmarks/README.md",
+    "contributing.md": "CONTRIBUTING.md",
+    "changelog.md": "CHANGELOG.md",
+    "license.txt": "LICENSE",
+    **{path: path for path in ("benchmarks/results/kills.png", "benchmarks/results/scaling.png", "gcp/ray.yaml")},
+}
+_LINK = re.compile(r"(?<=\]\()([^)\s:#]+)(?=[)#])")
+
+
+def on_config(config: Any) -> Any:
+    fence = {"name": "math", "class": "math", "format": _mathml}
+    config.mdx_configs.setdefault("pymdownx.superfences", {})["custom_fences"] = [fence]
+    return config
+
+
+def on_files(files: Any, config: Any) -> Any:
+    for path, source in ELSEWHERE.items():
+        files.append(File.generated(config, path, abs_src_path=str(ROOT / source)))
+    files.append(File.generated(config, "commands.md", content=commands_page()))
+    return files
+
+
+def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
+    here = page.file.src_uri
+    markdown = markdown.replace("<!-- all options -->", "<!-- all options -->\n\n" + option_tables())
+    return _LINK.sub(lambda link: link_on_site(link[1], here), markdown)
+
+
+def link_on_site(link: str, page: str) -> str:
+    """A link as it is meant in the repository, as it has to be on a page of the site."""
+    folder = posixpath.dirname(source_of(page))
+    target = posixpath.normpath(posixpath.join(folder, link))
+    site_path = next((name for name, source in ELSEWHERE.items() if source == target), target.removeprefix("docs/"))
+    return posixpath.relpath(site_path, posixpath.dirname(page) or ".")
+
+
+def source_of(page: str) -> str:
+    return ELSEWHERE.get(page, f"docs/{page}")
+
+
+def option_tables() -> str:
+    """A table for each section of the configuration, from its dataclass."""
+    from seed_matrace.config import SECTIONS
+
+    return "\n\n".join(f"### {name}\n\n{_option_table(name, kind)}" for name, kind in SECTIONS.items())
+
+
+def _option_table(section: str, kind: type) -> str:
+    lines = ["| option | default | values | what it says |", "|---|---|---|---|"]
+    for item in dataclasses.fields(kind):
+        doc = item.metadata["doc"].replace("|", "&#124;")
+        lines.append(f"| `{section}.{item.name}` | `{item.default!r}` | {_values(item)} | {doc} |")
+    return "\n".join(lines)
+
+
+def _values(item: dataclasses.Field[Any]) -> str:
+    low, high, choices = (item.metadata[name] for name in ("low", "high", "choices"))
+    if choices:
+        return ", ".join(f"`{choice!r}`" for choice in choices)
+    ends = [f"{word} {bound:,g}" for word, bound in (("from", low), ("to", high)) if bound is not None]
+    return " ".join([f"{item.type}".replace("|", "or"), *ends])
+
+
+def commands_page() -> str:
+    """The help of every command, as the program prints it."""
+    from seed_matrace.cli.dispatch import COMMANDS, help_of, overview
+
+    parts = ["# Commands", f"```\n{overview()}\n```"]
+    parts += [f"## {name}\n\n```\n{help_of(name)}\n```" for name in COMMANDS]
+    return "\n\n".join(parts)
+
+
+def _mathml(source: str, *_: Any, **__: Any) -> str:
+    """A block of LaTeX as MathML, which browsers show by themselves."""
+    return f'<div class="math">{convert(source, display="block")}</div>'
+
+
+def on_post_build(config: Any) -> None:
+    """Search needs this file where pages are opened from a disk."""
+    folder = Path(config.site_dir) / "search"
+    (folder / "search_index.js").write_text("var __index = " + (folder / "search_index.json").read_text())
