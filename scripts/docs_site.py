@@ -67,7 +67,7 @@ def option_tables() -> str:
 
 def _option_table(section: str, kind: type) -> str:
     lines = ["| option | default | values | what it says |", "|---|---|---|---|"]
-    for item in dataclasses.fields(kind):
+    for item in sorted(dataclasses.fields(kind), key=lambda item: item.name not in kind.__annotations__):
         doc = item.metadata["doc"].replace("|", "&#124;")
         lines.append(f"| `{section}.{item.name}` | `{item.default!r}` | {_values(item)} | {doc} |")
     return "\n".join(lines)
@@ -96,6 +96,6 @@ def _mathml(source: str, *_: Any, **__: Any) -> str:
 
 
 def on_post_build(config: Any) -> None:
-    """Search needs this file where pages are opened from a disk."""
+    """What pages that are opened from a disk ask for; searching needs a server all the same."""
     folder = Path(config.site_dir) / "search"
     (folder / "search_index.js").write_text("var __index = " + (folder / "search_index.json").read_text())

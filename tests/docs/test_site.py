@@ -16,7 +16,6 @@ from pages import ROOT
 
 from seed_matrace import cli
 from seed_matrace.config import SECTIONS
-from seed_matrace.smac_options import SmacOptions
 
 
 @pytest.fixture(scope="module")
@@ -41,19 +40,6 @@ def test_every_option_is_on_the_page_with_what_it_says(site):
         for item in dataclasses.fields(kind):
             assert f"{section}.{item.name} {item.default!r} " in words
             assert item.metadata["doc"] in words
-
-
-def test_smac_options_are_told_with_their_defaults():
-    table = (ROOT / "docs" / "smac_interface.md").read_text().split("\n## Options\n")[1].split("\n## ")[0]
-    defaults = {}
-    for names, values in re.findall(r"^\| (`[^|]+`) \| ([^|]+) \|", table, re.MULTILINE):
-        names = re.findall(r"`(\w+)`", names)
-        values = values.split(", ") if "SMAC" not in values else [None] * len(names)
-        defaults.update(zip(names, values, strict=True))
-    assert set(defaults) == {item.name for item in dataclasses.fields(SmacOptions)}
-    for item in dataclasses.fields(SmacOptions):
-        if defaults[item.name] is not None:
-            assert eval(defaults[item.name]) == item.default, item.name
 
 
 def test_every_command_and_the_public_functions_are_there(site):

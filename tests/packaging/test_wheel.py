@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+import seed_matrace
+
 ROOT = Path(__file__).parents[2]
 NOT_SOURCE = shutil.ignore_patterns(".*", "build", "dist", "runs", "*.egg-info", "__pycache__", "*.so")
 
@@ -77,6 +79,18 @@ def test_base_install_needs_neither_tensorflow_nor_protobuf(installed):
     assert "numpy" in required
     assert not {"tensorflow", "tensorboard", "keras", "protobuf"} & set(required)
     assert re.search(r"^Requires-Dist: tensorflow.*extra == .learner.$", metadata, re.MULTILINE)
+
+
+def test_version_is_the_one_of_the_package(installed):
+    metadata = next(installed.glob("*.dist-info/METADATA")).read_text()
+    assert re.search(r"^Version: (.*)$", metadata, re.MULTILINE)[1] == seed_matrace.__version__
+
+
+def test_wheels_are_built_for_the_pythons_that_are_supported():
+    text = (ROOT / "pyproject.toml").read_text().split("[tool.cibuildwheel]")[1]
+    built = re.findall(r"cp3(\d+)-", re.search(r'^build = "(.*)"$', text, re.MULTILINE)[1])
+    candidates = re.findall(r"python3\.(\d+)", (ROOT / "scripts" / "setup_venv.sh").read_text())
+    assert built == sorted(set(candidates), key=int) and len(built) > 3
 
 
 def test_installed_wheel_finds_its_own_gin_files(installed, tmp_path):
