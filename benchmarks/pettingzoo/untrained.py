@@ -1,4 +1,4 @@
-"""What random actions, and always the first one, are paid in an environment of PettingZoo's: to hold trained teams against.
+"""What random actions, and always the first one, are paid in an environment of PettingZoo's: to compare teams with.
 
     python benchmarks/pettingzoo/untrained.py mpe2.simple_spread_v3
 
