@@ -22,7 +22,6 @@ ELSEWHERE = {
     "contributing.md": "CONTRIBUTING.md",
     "changelog.md": "CHANGELOG.md",
     "license.txt": "LICENSE",
-    **{path: path for path in ("benchmarks/results/kills.png", "benchmarks/results/scaling.png", "gcp/ray.yaml")},
 }
 _LINK = re.compile(r"(?<=\]\()([^)\s:#]+)(?=[)#])")
 
@@ -36,6 +35,8 @@ def on_config(config: Any) -> Any:
 def on_files(files: Any, config: Any) -> Any:
     for path, source in ELSEWHERE.items():
         files.append(File.generated(config, path, abs_src_path=str(ROOT / source)))
+    for path in sorted({path for page in files.documentation_pages() for path in linked_files(page)}):
+        files.append(File.generated(config, path, abs_src_path=str(ROOT / path)))
     files.append(File.generated(config, "commands.md", content=commands_page()))
     return files
 
@@ -46,16 +47,24 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     return _LINK.sub(lambda link: link_on_site(link[1], here), markdown)
 
 
+def linked_files(page: File) -> list[str]:
+    """Pictures and other files outside of docs/, and not pages, to which a page links."""
+    targets = [target_of(link, page.src_uri) for link in _LINK.findall(page.content_string)]
+    outside = [path for path in targets if not path.startswith("docs/") and path not in ELSEWHERE.values()]
+    return [path for path in outside if not path.endswith(".md") and (ROOT / path).is_file()]
+
+
 def link_on_site(link: str, page: str) -> str:
     """A link as it is meant in the repository, as it has to be on a page of the site."""
-    folder = posixpath.dirname(source_of(page))
-    target = posixpath.normpath(posixpath.join(folder, link))
+    target = target_of(link, page)
     site_path = next((name for name, source in ELSEWHERE.items() if source == target), target.removeprefix("docs/"))
     return posixpath.relpath(site_path, posixpath.dirname(page) or ".")
 
 
-def source_of(page: str) -> str:
-    return ELSEWHERE.get(page, f"docs/{page}")
+def target_of(link: str, page: str) -> str:
+    """The file of the repository that a link on a page means."""
+    source = ELSEWHERE.get(page, f"docs/{page}")
+    return posixpath.normpath(posixpath.join(posixpath.dirname(source), link))
 
 
 def option_tables() -> str:
