@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from seed_matrace.specs import EnvSpec
 from seed_matrace.types import EnvOutput
+
+if TYPE_CHECKING:
+    from seed_matrace.envs.starcraft2_recording import PlayedBattle
 
 
 class EnvLostError(RuntimeError):
@@ -62,6 +65,9 @@ class VectorEnv(Protocol):
 
 class GamesVectorEnv(VectorEnv, Protocol):
     """Environments that live in other programs: a step may take long, and another thread may have to end it."""
+
+    def battle(self, index: int) -> PlayedBattle | None:
+        """The newest battle that has ended in environment ``index``, if it was recorded."""
 
     def abandon(self) -> None:
         """Ends the games at once, so that a call in another thread returns with an error; ``close`` must follow."""

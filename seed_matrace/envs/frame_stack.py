@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from seed_matrace._cext._batching import stack_frames
 from seed_matrace.envs.base import GamesVectorEnv, VectorEnv
 from seed_matrace.specs import EnvSpec, check_env_output, empty_env_output, env_output_spec
 from seed_matrace.types import EnvOutput
+
+if TYPE_CHECKING:
+    from seed_matrace.envs.starcraft2_recording import PlayedBattle
 
 
 class FrameStack:
@@ -131,6 +134,10 @@ class FrameStackVectorEnv:
         for array in memory:
             array[...] = np.frombuffer(state, array.dtype, array.size, start).reshape(array.shape)
             start += array.nbytes
+
+    def battle(self, index: int) -> PlayedBattle | None:
+        """See ``GamesVectorEnv``; observations are not stacked."""
+        return cast(GamesVectorEnv, self._env).battle(index)
 
     def abandon(self) -> None:
         """See ``GamesVectorEnv``; only of stacks on top of one."""

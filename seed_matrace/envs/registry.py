@@ -67,13 +67,15 @@ def make_vector_env(
     with_final: bool = False,
     games: StarCraft2Config | None = None,
     replay: Path | None = None,
+    recorded: int = 0,
 ) -> VectorEnv:
     """``num_envs`` environments; environment j is random stream ``first_env + j`` of ``seed``.
 
     Args:
       with_final: whether they also show what episodes showed last.
       games: how games of StarCraft II are watched over; as by default if None.
-      replay: file for a replay of the first of them; the simulators leave none.
+      replay: file for a replay by the game itself of the first of them; the simulators leave none.
+      recorded: so many of them, the first ones, keep ``GamesVectorEnv.battle``; the simulators play battles again.
     """
     frames: VectorEnv
     if env.backend == "counting":
@@ -83,8 +85,9 @@ def make_vector_env(
     elif env.backend == "starcraft2":
         limits = games or StarCraft2Config()
         frames = StarCraft2VectorEnv(
-            env.map_name, num_envs, seed, first_env, env, limits, with_final=with_final, replay=replay
-        )
+            env.map_name, num_envs, seed, first_env, env, limits,
+            with_final=with_final, replay=replay, recorded=recorded,
+        )  # fmt: skip
     else:
         frames = SkirmishVectorEnv(env.map_name, num_envs, seed, first_env, env, with_final=with_final)
     return FrameStackVectorEnv(frames, env.frame_stack) if env.frame_stack > 1 else frames

@@ -16,6 +16,7 @@ from seed_matrace import __version__
 from seed_matrace.config import StarCraft2Config
 from seed_matrace.envs.base import EnvLostError
 from seed_matrace.envs.starcraft2_process import GameProcess
+from seed_matrace.envs.starcraft2_recording import PlayedBattle
 from seed_matrace.envs.starcraft2_worker import GameLostError
 from seed_matrace.skirmish.maps import load_map
 from seed_matrace.smac_options import SmacOptions
@@ -42,7 +43,8 @@ class StarCraft2VectorEnv:
       options: SMAC's, as of the embedded simulator.
       seed, first_env: each game's own seed is made of them, its number and how often it was launched.
       with_final: also shows what episodes showed last.
-      replay: where ``close`` leaves a replay of the first game, if anywhere.
+      replay: where ``close`` leaves the game's own replay of the first game, if anywhere.
+      recorded: so many games, the first ones, write down their battles.
     """
 
     spec: EnvSpec
@@ -59,6 +61,7 @@ class StarCraft2VectorEnv:
         *,
         with_final: bool = False,
         replay: Path | None = None,
+        recorded: int = 0,
     ) -> None:
         self._game_spec = starcraft2_spec(map_name, options)
         self.spec = dataclasses.replace(self._game_spec, with_final=with_final)
@@ -69,6 +72,7 @@ class StarCraft2VectorEnv:
         self._seeds = [(seed, first_env + index) for index in range(num_envs)]
         self._launches = 0
         self._games: list[GameProcess | None] = [None] * num_envs
+        self._battles: list[PlayedBattle | None] = [None] * min(recorded, num_envs)
         self._closed = False
         self._last_failure = ""
 
@@ -107,6 +111,7 @@ class StarCraft2VectorEnv:
         out.final_obs[...], out.final_state[...] = 0, 0
         ended = np.flatnonzero(out.terminated | out.truncated).tolist()
         if ended:
+            self._take_battles(ended)
             if self.spec.with_final:
                 out.final_obs[ended], out.final_state[ended] = out.obs[ended], out.state[ended]
             doubtful = [index for index in ended if answers[index]["nobody"]]
@@ -114,6 +119,10 @@ class StarCraft2VectorEnv:
             self._begin_next([index for index in ended if index not in doubtful])
             self._show_start(ended, out)
         return out
+
+    def battle(self, index: int) -> PlayedBattle | None:
+        """See ``GamesVectorEnv``."""
+        return self._battles[index] if index < len(self._battles) else None
 
     def abandon(self) -> None:
         """See ``GamesVectorEnv``."""
@@ -146,6 +155,16 @@ class StarCraft2VectorEnv:
             game.wait()
         except RuntimeError as error:
             logging.warning("no replay %s: %s", path, error)
+
+    def _take_battles(self, ended: Sequence[int]) -> None:
+        """Reads what the games recorded, before any of them is launched anew."""
+        for index, game in enumerate(self._playing()[: len(self._battles)]):
+            if index in ended:
+                try:
+                    self._battles[index] = game.battle()
+                except (OSError, ValueError) as error:
+                    self._battles[index] = None
+                    logging.warning("game %d: its battle was not recorded: %s", index, error)
 
     def _confirm(self, doubtful: Sequence[int]) -> None:
         """Starts the next episode of games that report no units any more: there is one only if that was a draw."""
@@ -216,7 +235,8 @@ class StarCraft2VectorEnv:
         """What to play; a game that is launched again does not play the same battles again."""
         self._launches += 1
         digest = hashlib.blake2b(repr((*self._seeds[index], self._launches)).encode(), digest_size=4).digest()
-        return {**self._order, "seed": int.from_bytes(digest, "little") >> 1}
+        seed = int.from_bytes(digest, "little") >> 1
+        return {**self._order, "seed": seed, "record": index < len(self._battles)}
 
     def _wait_for_steps(self) -> list[dict[str, Any]]:
         """Waits for all games; ends those that were lost and raises EnvLostError if any was."""

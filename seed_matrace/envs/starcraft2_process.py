@@ -19,6 +19,7 @@ from typing import Any
 from seed_matrace.config import StarCraft2Config
 from seed_matrace.envs.process_group import end_group, members
 from seed_matrace.envs.starcraft2_installation import InstallationError
+from seed_matrace.envs.starcraft2_recording import PlayedBattle, read_battle
 from seed_matrace.envs.starcraft2_worker import FOLDER_PREFIX, MAX_MESSAGE_BYTES, GameLostError
 from seed_matrace.specs import EnvSpec
 from seed_matrace.transport.slots import map_slots, slot_type
@@ -35,7 +36,7 @@ class GameProcess:
     """A worker and its game; the constructor launches them and does not wait.
 
     Args:
-      order: what to play: map_name, options, seed and version.
+      order: what to play: map_name, options, seed, version, and whether to record battles.
       spec: sizes of a step, without what episodes show last.
     """
 
@@ -115,6 +116,14 @@ class GameProcess:
         self._check_memory()
         self.episodes += bool(answer.get("ended"))
         return answer
+
+    def battle(self) -> PlayedBattle:
+        """The newest battle that has ended, of a game that records.
+
+        Raises:
+          ValueError, OSError: there is none, as when the disk was full.
+        """
+        return read_battle(self._folder)
 
     def memory_mb(self) -> float:
         """What the game and its worker hold."""

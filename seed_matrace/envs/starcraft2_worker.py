@@ -22,8 +22,15 @@ import numpy as np
 
 from seed_matrace import __version__
 from seed_matrace.envs.starcraft2 import SmacStep, StarCraft2Features, smac_arguments
-from seed_matrace.envs.starcraft2_installation import InstallationError, check_playable, import_smac, smac_version
-from seed_matrace.smac_options import SmacOptions
+from seed_matrace.envs.starcraft2_installation import (
+    InstallationError,
+    check_playable,
+    import_smac,
+    smac_version,
+    stamp,
+)
+from seed_matrace.envs.starcraft2_recording import BattleRecorder
+from seed_matrace.smac_options import DEFAULT_STEP_MUL, SmacOptions
 from seed_matrace.specs import EnvSpec
 from seed_matrace.transport.slots import Slot, map_slots
 from seed_matrace.types import flatten
@@ -40,14 +47,15 @@ class Game:
     """One ``StarCraft2Env`` whose steps end in ``slot``.
 
     Args:
-      order: map_name, options, spec and seed, as ``starcraft2_process`` sends them.
+      order: map_name, options, spec, seed and record, as ``starcraft2_process`` sends them.
       slot: of a group of one environment.
+      folder: where battles are left, if they are to be recorded.
 
     Raises:
       InstallationError: nothing that launching once more could help.
     """
 
-    def __init__(self, order: Mapping[str, Any], slot: Slot) -> None:
+    def __init__(self, order: Mapping[str, Any], slot: Slot, folder: Path) -> None:
         if order["version"] != __version__:
             raise InstallationError(
                 f"{sys.executable} has seed_matrace {__version__}, whoever started it {order['version']}; install the "
@@ -61,6 +69,11 @@ class Game:
         self._slot, self._shown = slot, shown
         self._spec = EnvSpec(**order["spec"])
         self._episode_return = 0.0
+        self._recorder: BattleRecorder | None = None
+        if order["record"]:
+            about = {"backend": stamp(options.game_version), "seed": order["seed"]}
+            loops = options.step_mul or DEFAULT_STEP_MUL
+            self._recorder = BattleRecorder(self._env, slot, folder, loops, about)
         info = self._env.get_env_info()
         if (info["n_agents"], info["n_actions"]) != (self._spec.n_agents, self._spec.n_actions):
             raise InstallationError(
@@ -78,12 +91,16 @@ class Game:
         for array in flatten(self._slot.env)[3:]:
             array[...] = 0
         self._check_shown()
+        if self._recorder is not None:
+            self._recorder.start()
         return {}
 
     def step(self) -> dict[str, Any]:
         """Plays the slot's actions; afterwards it holds the step, of an ended episode its last one."""
         env, out = self._env, self._slot.env
         timeouts = env.timeouts
+        if self._recorder is not None:
+            self._recorder.before_step()
         reward, ended, info = env.step(self._slot.action[0].tolist())
         if not info:  # what SMAC returns when it has launched the game anew
             raise GameLostError("smac lost the game")
@@ -97,6 +114,8 @@ class Game:
         statistics = (self._episode_return, env._episode_steps, *outcome)
         for array, value in zip(out.episode, statistics, strict=True):
             array[0] = value if ended else 0
+        if self._recorder is not None:
+            self._recorder.after_step(reward, won=info["battle_won"] if ended else None)
         return {"ended": True, "nobody": not self._anybody_there()} if ended else {}
 
     def replay(self, path: str) -> dict[str, Any]:
@@ -172,7 +191,7 @@ def main(socket_fd: int, memory_fd: int, lifeline_fd: int, folder: Path) -> None
         order = json.loads(connection.recv(MAX_MESSAGE_BYTES))
         slot = map_slots(memoryview(mmap.mmap(memory_fd, 0)), EnvSpec(**order["spec"]), 1, 1)[0]
         try:
-            game = Game(order, slot)
+            game = Game(order, slot, folder)
             commands: dict[str, Callable[..., dict[str, Any]]]
             commands = {"reset": game.reset, "step": game.step, "replay": game.replay, "close": game.close}
             connection.send(b"{}")

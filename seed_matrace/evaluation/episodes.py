@@ -16,14 +16,18 @@ from seed_matrace.types import EpisodeStats
 # (obs [E, N, O], avail_actions [E, N, A], episode_start bool [E]) -> actions int32 [E, N]. Whatever the policy
 # remembers of an environment (stacked frames, recurrent state) it forgets where episode_start is true.
 Act = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+Ended = Callable[[int], None]  # is told the number of an episode when it has ended
 ATTEMPTS = 5  # at a round of games that can be lost
 
 
-def play_episodes(env: VectorEnv, act: Act) -> EpisodeStats:
+def play_episodes(env: VectorEnv, act: Act, ended: Ended = lambda number: None) -> EpisodeStats:
     """Plays exactly one episode in each of ``env.num_envs`` environments, from a fresh reset.
 
     Every environment's first episode counts and no other: taking the first episodes to finish would favour short
     ones. Environments that are done play on, unheeded, until the last one is.
+
+    Args:
+      ended: called once for each environment.
 
     Returns:
       EpisodeStats of arrays [num_envs]: entry i is the episode of environment i.
@@ -41,6 +45,8 @@ def play_episodes(env: VectorEnv, act: Act) -> EpisodeStats:
         first_end = episode_start & ~finished
         for kept, current in zip(stats, out.episode, strict=True):
             kept[first_end] = current[first_end]
+        for index in np.flatnonzero(first_end).tolist():
+            ended(index)
         finished |= first_end
         if finished.all():
             return stats
@@ -50,26 +56,32 @@ def play_episodes(env: VectorEnv, act: Act) -> EpisodeStats:
     )
 
 
-def play_rounds(env: VectorEnv, act: Act, episodes: int) -> EpisodeStats:
+def play_rounds(env: VectorEnv, act: Act, episodes: int, ended: Ended = lambda number: None) -> EpisodeStats:
     """Plays ``episodes`` episodes, all environments at once as often as it takes; the last ones too many do not count.
 
     A round in which environments are lost is played again.
+
+    Args:
+      ended: episode n is of environment n % num_envs; told again of those that are played again.
 
     Raises:
       EnvLostError: they were, several times in a row.
       RuntimeError: as ``play_episodes``.
     """
-    rounds = [_play_round(env, act) for _ in range(-(-episodes // env.num_envs))]
+    rounds = [_play_round(env, act, first, ended) for first in range(0, episodes, env.num_envs)]
     return EpisodeStats(*(np.concatenate(field)[:episodes] for field in zip(*rounds, strict=True)))
 
 
-def _play_round(env: VectorEnv, act: Act) -> EpisodeStats:
+def _play_round(env: VectorEnv, act: Act, first: int, ended: Ended) -> EpisodeStats:
+    def ended_here(index: int) -> None:
+        ended(first + index)
+
     for _ in range(ATTEMPTS - 1):
         try:
-            return play_episodes(env, act)
+            return play_episodes(env, act, ended_here)
         except EnvLostError as error:
             logging.warning("evaluation: a round is played again (%s)", error)
-    return play_episodes(env, act)
+    return play_episodes(env, act, ended_here)
 
 
 def evaluate(make_env: Callable[[int, int], VectorEnv], act: Act, episodes: int, max_envs: int = 256) -> EpisodeStats:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from seed_matrace.config import Config, EnvConfig
 from seed_matrace.envs.registry import backend_name, env_spec, has_winner, training_spec
-from seed_matrace.envs.replay import SUFFIX, write_replay
+from seed_matrace.envs.replay import SUFFIX, Replay, write_replay
 from seed_matrace.evaluation.battles import play_battles
-from seed_matrace.evaluation.recording import KeptActions, can_record, record_battle
+from seed_matrace.evaluation.recording import Recorder, can_record
 from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.evaluation.team import Team
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
@@ -57,28 +57,34 @@ def play(
       seed: of the battles.
       env: another environment, such as another backend, in which it is to play.
       replays: of how many battles, the first ones, a replay is written.
-      replay_dir: where; they are called eval_0000.npz and on.
+      replay_dir: where; they are called eval_0000.npz and on. Of StarCraft II there is eval.SC2Replay, too.
 
     Raises:
-      ValueError: the environment's observations and actions are not those that the team knows, or replays of battles
-        that are not the simulator's.
+      ValueError: the environment's observations and actions are not those that the team knows, or replays of a
+        backend that has none.
     """
-    stacked = dataclasses.replace(env or policy.config.env, frame_stack=policy.config.env.frame_stack)
-    if replays and not can_record(stacked):
-        raise ValueError(f"replays are written of the simulator's battles alone, not of backend {stacked.backend!r}")
-    env = _unstacked(stacked)  # the policy stacks what it sees
+    env = _unstacked(env or policy.config.env)  # the policy stacks what it sees
+    if replays and not can_record(env):
+        raise ValueError(f"there are replays of battles on skirmish and starcraft2, not of backend {env.backend!r}")
     if env_spec(env) != policy.spec:
         raise ValueError(
             f"{env.map_name} on {backend_name(env)} has {env_spec(env)}, this team was trained for {policy.spec}"
         )
-    team = KeptActions(policy.act, replays)
-    stats = play_battles(dataclasses.replace(policy.config, env=env), team, episodes, seed=seed)
-    for battle in range(min(replays, len(team))):
-        replay = record_battle(
-            stacked, team.of_battle(battle), policy.judge, seed=seed, battle=battle, env_steps=policy.env_steps
-        )
-        write_replay((replay_dir or Path()) / f"eval_{battle:04d}{SUFFIX}", replay)
-    return stats
+    folder = replay_dir or Path()
+
+    def keep(number: int, replay: Replay) -> None:
+        write_replay(folder / f"eval_{number:04d}{SUFFIX}", replay)
+
+    about = {"env_steps": policy.env_steps}
+    recorder = Recorder(replays, policy.judge, policy.config.env.frame_stack, about, keep) if replays else None
+    return play_battles(
+        dataclasses.replace(policy.config, env=env),
+        policy.act,
+        episodes,
+        seed=seed,
+        recorder=recorder,
+        game_replay=folder / "eval.SC2Replay" if replays else None,
+    )
 
 
 def play_absolute(run_dir: Path, seed: int) -> EpisodeStats:

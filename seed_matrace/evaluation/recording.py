@@ -1,9 +1,11 @@
-"""Replays of evaluated battles: played once more with the same actions, and looked at closely."""
+"""Replays of evaluated battles: the simulator's are played once more and looked at closely, a game's are recorded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,8 @@ import numpy as np
 from seed_matrace.config import EnvConfig
 from seed_matrace.envs.base import VectorEnv
 from seed_matrace.envs.frame_stack import FrameStackVectorEnv
-from seed_matrace.envs.replay import Replay
+from seed_matrace.envs.replay import PROBABILITY, Replay, in_steps
+from seed_matrace.envs.starcraft2_recording import PlayedBattle
 from seed_matrace.evaluation.episodes import Act
 from seed_matrace.skirmish.recording import Seen
 from seed_matrace.skirmish.vector_env import BACKEND, SkirmishVectorEnv
@@ -51,9 +54,28 @@ class KeptActions:
         return len(self._steps[0]) if self._steps else 0
 
 
+@dataclass(frozen=True)
+class Recorder:
+    """Who keeps replays of evaluated battles.
+
+    Attributes:
+      battles: the first so many.
+      judge: says what the policy made of them.
+      frame_stack: observations that ``judge`` sees side by side.
+      about: what the replays are to say of themselves.
+      keep: takes the number of a battle and its replay; of one that was played again it gets the last.
+    """
+
+    battles: int
+    judge: Judge
+    frame_stack: int
+    about: Mapping[str, Any]
+    keep: Callable[[int, Replay], None]
+
+
 def can_record(env: EnvConfig) -> bool:
-    """Whether a battle can be played again from its seed and its actions."""
-    return env.backend == "skirmish"
+    """Whether there are replays of its battles."""
+    return env.backend in ("skirmish", "starcraft2")
 
 
 def record_battle(
@@ -89,7 +111,25 @@ def record_battle(
     steps, agents = obs.shape[:2]
     probabilities, values = np.zeros((steps, agents, 0), np.float32), np.zeros((steps, 0), np.float32)
     if judge is not None:
-        last_action = np.concatenate([np.full((1, agents), -1, np.int32), actions[: steps - 1]])
-        probabilities, values = judge(obs, avail_actions, state, last_action)
+        probabilities, values = judge(obs, avail_actions, state, _last_action(actions[:steps]))
     about = {"backend": BACKEND, "seed": seed, "battle": battle, "battle_won": bool(out.episode.battle_won[0]), **about}
     return recording.replay(about, Seen(avail_actions, probabilities, values))
+
+
+def judged_battle(played: PlayedBattle, judge: Judge, frame_stack: int, **about: Any) -> Replay:
+    """The replay of a battle that a game recorded, with what the policy made of it."""
+    replay, newest = played.replay, np.concatenate([np.zeros_like(played.obs[:1])] * (frame_stack - 1) + [played.obs])
+    obs = np.concatenate([newest[back : back + len(played.obs)] for back in range(frame_stack)], axis=2)
+    last_action = _last_action(replay.actions.astype(np.int32))
+    probabilities, values = judge(obs, replay.avail_actions, played.state, last_action)
+    return dataclasses.replace(
+        replay,
+        about={**replay.about, **about},
+        probabilities=in_steps(probabilities, PROBABILITY),
+        values=np.asarray(values, np.float32),
+    )
+
+
+def _last_action(actions: np.ndarray) -> np.ndarray:
+    """What was played before each step, int32 [T, N]; -1 before the first."""
+    return np.concatenate([np.full((1, actions.shape[1]), -1, np.int32), actions[:-1]])

@@ -6,11 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from seed_matrace.config import Config
-from seed_matrace.envs.replay import SUFFIX, read_replay, write_replay
-from seed_matrace.evaluation.recording import Judge, record_battle
+from seed_matrace.envs.replay import SUFFIX, Replay, read_replay, write_replay
 
 FOLDER = "replays"
 BEST = f"best{SUFFIX}"
@@ -25,23 +21,20 @@ class EvaluationReplays:
       evaluations: how many the run has behind it; replays of later ones are of a session that is forgotten.
     """
 
-    def __init__(self, run_dir: Path, config: Config, evaluations: int) -> None:
-        self._folder, self._config = run_dir / FOLDER, config
+    def __init__(self, run_dir: Path, evaluations: int) -> None:
+        self._folder = run_dir / FOLDER
         self._newest: Path | None = None
         for path, number in _numbered(self._folder):
             if number >= evaluations:
                 path.unlink()
 
-    def keep(
-        self, actions: np.ndarray, judge: Judge, *, seed: int, battle: int, evaluation: int, env_steps: int
-    ) -> None:
-        """Records a battle of the newest evaluation; of the older ones fewer and fewer are left, evenly apart.
+    def keep(self, replay: Replay, evaluation: int) -> None:
+        """Keeps a battle of the newest evaluation; of the older ones fewer and fewer are left, evenly apart.
 
         Raises:
           OSError: it cannot be written.
         """
         self._newest = None  # until it is written
-        replay = record_battle(self._config.env, actions, judge, seed=seed, battle=battle, env_steps=env_steps)
         self._newest = write_replay(self._folder / f"{evaluation:04d}{SUFFIX}", replay)
         stride = 1
         while evaluation / stride > _ON_THE_WAY:

@@ -18,9 +18,10 @@ import numpy as np
 
 from seed_matrace.config import Config
 from seed_matrace.envs.registry import backend_name, has_winner, training_spec
+from seed_matrace.envs.replay import Replay
 from seed_matrace.evaluation.battles import play_battles
 from seed_matrace.evaluation.episodes import summarise
-from seed_matrace.evaluation.recording import KeptActions, can_record
+from seed_matrace.evaluation.recording import Recorder, can_record
 from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.learner.checkpoints import Checkpoints, load_arrays
 from seed_matrace.learner.divergence import check_loss
@@ -29,7 +30,7 @@ from seed_matrace.learner.hosts import Hosts
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.metrics import MetricsWriter, ScalarMeans
 from seed_matrace.learner.rates import Rates
-from seed_matrace.learner.replays import EvaluationReplays
+from seed_matrace.learner.replays import FOLDER, EvaluationReplays
 from seed_matrace.learner.run_directory import CHECKPOINTS_DIR
 from seed_matrace.learner.sources import Acting, BatchSource
 from seed_matrace.learner.strategy import Devices
@@ -95,7 +96,7 @@ class TrainingRun:
                 won=has_winner(config.env),
             )
             if config.evaluation.replays and can_record(config.env):
-                self._replays = EvaluationReplays(run_dir, config, self.progress.evaluations)
+                self._replays = EvaluationReplays(run_dir, self.progress.evaluations)
         self._rates = Rates(self.progress.wall_s, self.progress.env_steps)
         self._dropped_before = self.progress.dropped_env_steps
 
@@ -207,14 +208,15 @@ class TrainingRun:
             return
         episodes = self.config.evaluation.episodes
         first_battle = self.progress.evaluations * episodes  # no battle is played in two evaluations
-        seed, team = EVALUATION_SEED + self._seed, KeptActions(GreedyTeam(self.learner), battles=1)
         stats = play_battles(
-            self.config, team, episodes, seed=seed, first_battle=first_battle, replay=self._game_replay()
+            self.config,
+            GreedyTeam(self.learner),
+            episodes,
+            seed=EVALUATION_SEED + self._seed,
+            first_battle=first_battle,
+            recorder=self._recorder(self._replays) if self._replays else None,
+            game_replay=self._game_replay(),
         )
-        if (replays := self._replays) is not None:
-            about = {"evaluation": self.progress.evaluations, "env_steps": self.progress.env_steps}
-            actions, judge = team.of_battle(0), self.learner.judge
-            self._unless_disk_full(lambda: replays.keep(actions, judge, seed=seed, battle=first_battle, **about))
         self.progress.evaluations += 1
         self._unless_disk_full(lambda: self._results.append(self.progress.env_steps, self.progress.wall_s, stats))
         won = has_winner(self.config.env)
@@ -228,15 +230,24 @@ class TrainingRun:
         if result >= tuple(self.progress.best) or self.progress.finished:
             self.progress.best = result
             self._unless_disk_full(lambda: self._save("best"))
-            if replays is not None:
-                self._unless_disk_full(replays.keep_as_best)
+            if self._replays is not None:
+                self._unless_disk_full(self._replays.keep_as_best)
+
+    def _recorder(self, replays: EvaluationReplays) -> Recorder:
+        """Of the evaluation that is due."""
+        number, about = self.progress.evaluations, {"env_steps": self.progress.env_steps}
+
+        def keep(_: int, replay: Replay) -> None:
+            self._unless_disk_full(lambda: replays.keep(replay, number))
+
+        return Recorder(1, self.learner.judge, self.config.env.frame_stack, about, keep)
 
     def _game_replay(self) -> Path | None:
-        """Where the evaluation that is due leaves a replay of StarCraft II, if it is to."""
+        """Where the evaluation that is due leaves a replay by StarCraft II itself, if it is to."""
         every = self.config.starcraft2.replay_every
         if not every or self.progress.evaluations % every:
             return None
-        return self._run_dir / "replays" / f"{self.progress.env_steps:010d}.SC2Replay"
+        return self._run_dir / FOLDER / f"{self.progress.evaluations:04d}.SC2Replay"
 
     def _check_target(self, stats: EpisodeStats) -> None:
         outcomes = [*self.progress.newest_outcomes, *stats.battle_won.tolist()]

@@ -75,7 +75,7 @@ def _pictures(replays: Sequence[Replay], width: int, speed: float, dark: bool, z
     painters = [Painter(replay, width // columns, dark=dark, title=caption(replay), zoom=zoom) for replay in replays]
     loops = max((len(replay.units) - 1) * replay.about["loops_per_frame"] for replay in replays)
     for loop in [*np.arange(0, loops, speed), loops]:
-        frames = [int(loop / replay.about["loops_per_frame"]) for replay in replays]
+        frames = [loop / replay.about["loops_per_frame"] for replay in replays]
         yield _grid([painter.picture(frame) for painter, frame in zip(painters, frames, strict=True)], columns, dark)
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 Point = tuple[float, float]
 
-_EFFECT_FRAMES = 12  # how long the longest trace of an event is seen
+_EFFECT_LOOPS = 12  # how long the longest trace of an event is seen
+_FLIGHT_LOOPS = 6  # of a missile of which no later hit is known
 FINE = 2  # drawn so many times larger, for smooth edges
 
 
@@ -47,7 +48,8 @@ class Painter:
         dead = self._table[:, 2] <= 0
         self._deaths = np.where(dead.any(axis=0), dead.argmax(axis=0), len(dead))
         self._events = replay.events.astype(np.int64)
-        self._until = _arrivals(self._events)
+        self._loops = replay.about["loops_per_frame"]
+        self._until = _arrivals(self._events, _FLIGHT_LOOPS / self._loops)
         xs, ys = self._table[:, :2].astype(int).transpose(1, 0, 2) if zoom else np.nonzero(replay.ground == 1)
         self._left, self._top = int(xs.min()) - 1, int(ys.max()) + 2
         cells = int(xs.max()) + 2 - self._left, self._top - (int(ys.min()) - 1)
@@ -56,21 +58,21 @@ class Painter:
         self._size = FINE * width, self._head + FINE * round(width * cells[1] / cells[0])
         self._ground = self._draw_ground(title)
 
-    def picture(self, frame: int) -> Image.Image:
-        """The moment of a frame; beyond the last one the last."""
+    def picture(self, frame: float) -> Image.Image:
+        """The moment of a frame, or one between two; beyond the last one the last."""
         from PIL import Image, ImageDraw
 
-        frame = min(frame, len(self._table) - 1)
+        frame = min(frame, float(len(self._table) - 1))
         image = self._ground.copy()
         self._draw = ImageDraw.Draw(image, "RGBA")
         for unit, death in enumerate(self._deaths):
             if death <= frame:
-                self._draw_death(unit, int(death), frame - int(death))
+                self._draw_death(unit, int(death), (frame - int(death)) * self._loops)
         living = [unit for unit, death in enumerate(self._deaths) if frame < death]
         for unit in living:
             if not self._types[unit]["flies"]:
                 self._draw_unit(unit, frame)
-        first, last = np.searchsorted(self._events[:, 0], (frame - _EFFECT_FRAMES, frame), side="right")
+        first, last = np.searchsorted(self._events[:, 0], (frame - _EFFECT_LOOPS / self._loops, frame), side="right")
         for index in range(first, last):
             self._draw_event(index, frame)
         for unit in living:
@@ -101,11 +103,12 @@ class Painter:
         """Where a place of the map is, in pixels of which ``FINE`` make one of the picture."""
         return (place[0] - self._left) * self._cell, self._head + (self._top - place[1]) * self._cell
 
-    def _place(self, frame: int, unit: int) -> Point:
-        x, y = self._table[min(frame, len(self._table) - 1), :2, unit]
-        return float(x), float(y)
+    def _place(self, frame: float, unit: int) -> Point:
+        last = len(self._table) - 1
+        start, end = (self._table[min(at, last), :2, unit].tolist() for at in (int(frame), int(frame) + 1))
+        return _between((start[0], start[1]), (end[0], end[1]), frame - int(frame))
 
-    def _at(self, frame: int, unit: int) -> Point:
+    def _at(self, frame: float, unit: int) -> Point:
         return self.pixel(self._place(frame, unit))
 
     def _radius(self, unit: int) -> float:
@@ -126,9 +129,9 @@ class Painter:
     def _side(self, unit: int) -> str:
         return "ally" if unit < self._replay.about["n_agents"] else "enemy"
 
-    def _draw_unit(self, unit: int, frame: int) -> None:
+    def _draw_unit(self, unit: int, frame: float) -> None:
         kind, at, radius = self._types[unit], self._at(frame, unit), self._radius(unit)
-        health, shield, gauge = (float(value) for value in self._table[frame, 2:, unit])
+        health, shield, gauge = (float(value) for value in self._table[int(frame), 2:, unit])
         shape = load_shapes().get(self._replay.about["units"][unit]) or load_shapes()["other"]
         outline = [(at[0] + x * radius, at[1] - y * radius) for x, y in shape]
         self._draw.polygon(outline, fill=self._colour(f"{self._side(unit)}-lost"))
@@ -143,17 +146,17 @@ class Painter:
             colour = "energy" if kind["effect"] == "heal" else "cooldown"
             self._ring(at, radius + 5 * FINE, colour, 1.5, min(gauge / kind["gauge"], 1.0))
 
-    def _draw_death(self, unit: int, death: int, age: int) -> None:
+    def _draw_death(self, unit: int, death: int, age: float) -> None:
         x, y = self._at(death, unit)
-        fresh = max(0.0, 1 - age / _EFFECT_FRAMES)
+        fresh = max(0.0, 1 - age / _EFFECT_LOOPS)
         size, colour = self._radius(unit) * (0.6 + fresh), self._side(unit)
         for sign in (-1, 1):
             ends = [(x - size, y - sign * size), (x + size, y + sign * size)]
             self._line(ends, colour, 1.5 + 2 * fresh, 0.35 + 0.65 * fresh)
 
-    def _draw_event(self, index: int, frame: int) -> None:
+    def _draw_event(self, index: int, frame: float) -> None:
         begun, kind, unit, target, _ = (int(value) for value in self._events[index])
-        age, name = frame - begun, EVENTS[kind]
+        age, name = (frame - begun) * self._loops, EVENTS[kind]
         if name == "heal" and age < 2:
             x, y = self._at(frame, target)
             self._line([self._at(frame, unit), (x, y)], "heal", 3, 0.8)
@@ -162,20 +165,20 @@ class Painter:
         elif name == "hit" and age < 4:
             self._ring(self._at(frame, target), self._radius(target) * (0.6 + 0.15 * age), "shot", 2, alpha=1 - age / 4)
         elif name == "blast":
-            (x, y), fade = self._at(begun, unit), 1 - age / _EFFECT_FRAMES
+            (x, y), fade = self._at(begun, unit), 1 - age / _EFFECT_LOOPS
             reach = self._types[unit]["splash_radius"] * self._cell * min(1.0, (age + 2) / 6)
             box = (x - reach, y - reach, x + reach, y + reach)
             self._draw.ellipse(box, fill=self._colour("blast", 0.45 * fade))
             self._ring((x, y), reach, "blast", 2, alpha=fade)
         elif name == "shot":
-            self._draw_shot(self._types[unit], begun, unit, target, int(self._until[index]), frame)
+            self._draw_shot(self._types[unit], begun, unit, target, float(self._until[index]), frame)
 
-    def _draw_shot(self, kind: dict[str, Any], begun: int, unit: int, target: int, until: int, frame: int) -> None:
-        start, age = self._place(begun, unit), frame - begun
+    def _draw_shot(self, kind: dict[str, Any], begun: int, unit: int, target: int, until: float, frame: float) -> None:
+        start, age = self._place(begun, unit), (frame - begun) * self._loops
         if kind["effect"] == "sweep":
             self._draw_sweep(kind, start, self._place(begun, target), age)
         elif kind["effect"] == "missile":
-            share = age / (until - begun) if until > begun else 1.0
+            share = (frame - begun) / (until - begun)
             if share <= 1:
                 end = self._place(frame, target)
                 flown = [_between(start, end, max(0.0, share - 0.25)), _between(start, end, share)]
@@ -183,30 +186,31 @@ class Painter:
         elif age < 3:
             self._line([self.pixel(start), self._at(frame, target)], "shot", 2, 1 - age / 3)
 
-    def _draw_sweep(self, kind: dict[str, Any], start: Point, middle: Point, age: int) -> None:
+    def _draw_sweep(self, kind: dict[str, Any], start: Point, middle: Point, age: float) -> None:
         """Two lances cross on a line at right angles to the shot."""
         dx, dy = middle[0] - start[0], middle[1] - start[1]
         distance = math.hypot(dx, dy) or 1.0
-        loops, reach = age * self._replay.about["loops_per_frame"], kind["sweep_reach"]
-        along, end = min(kind["sweep_speed"] * loops - reach, reach), 2 * reach / kind["sweep_speed"]
+        reach, end = kind["sweep_reach"], 2 * kind["sweep_reach"] / kind["sweep_speed"]
+        along = min(kind["sweep_speed"] * age - reach, reach)
 
         def on(way: float) -> Point:
             return self.pixel((middle[0] - way * dy / distance, middle[1] + way * dx / distance))
 
         for side in (-1, 1):
-            self._line([on(-side * reach), on(side * along)], "lance", 4, 0.6 * (1 - max(0.0, loops - end) / 4))
-            if loops <= end:
+            self._line([on(-side * reach), on(side * along)], "lance", 4, 0.6 * (1 - max(0.0, age - end) / 4))
+            if age <= end:
                 self._line([self.pixel(start), on(side * along)], "lance", 2)
 
 
-def _arrivals(events: np.ndarray) -> np.ndarray:
-    """Of every shot the frame of the next hit of whoever shot, on the same target; without one six frames later."""
-    until, under_way = events[:, 0] + 6, {}
+def _arrivals(events: np.ndarray, flight: float) -> np.ndarray:
+    """Of every shot the frame of the next hit of whoever shot, on the same target, if later; else after ``flight``."""
+    until, under_way = events[:, 0] + flight, {}
     for index, (frame, kind, unit, target, _) in enumerate(events.tolist()):
         if EVENTS[kind] == "shot":
             under_way[unit] = (index, target)
         elif EVENTS[kind] == "hit" and unit in under_way and under_way[unit][1] == target:
-            until[under_way.pop(unit)[0]] = frame
+            shot, _ = under_way.pop(unit)
+            until[shot] = frame if frame > events[shot, 0] else until[shot]
     return until
 
 

@@ -77,9 +77,10 @@ def units_of(battle_map: SkirmishMap, layout: FeatureLayout, table: np.ndarray, 
 
 
 def plain_unit(**fields: Any) -> SimpleNamespace:
-    """A unit that only looks like StarCraft II's message."""
+    """A unit that only looks like StarCraft II's message; enemies are told to attack the first agent."""
     x, y = fields.pop("pos")
-    return SimpleNamespace(pos=SimpleNamespace(x=x, y=y), **fields)
+    orders = [SimpleNamespace(ability_id=23, target_unit_tag=100)] if fields["owner"] == 2 else []
+    return SimpleNamespace(pos=SimpleNamespace(x=x, y=y), orders=orders, engaged_target_tag=0, **fields)
 
 
 class PlainGame:

@@ -12,8 +12,11 @@ from processes import ROOT, finish, metrics, processes_where, start, tiny_run
 from seed_matrace import __version__
 from seed_matrace.config import EnvConfig, StarCraft2Config
 from seed_matrace.envs.registry import make_vector_env
+from seed_matrace.envs.replay import read_replay
 from seed_matrace.envs.starcraft2_env import starcraft2_spec
+from seed_matrace.envs.starcraft2_recording import read_battle
 from seed_matrace.envs.starcraft2_worker import FOLDER_PREFIX, Game
+from seed_matrace.evaluation.recording import record_battle
 from seed_matrace.sc2_standin.installation import install
 from seed_matrace.skirmish.maps import map_names
 from seed_matrace.skirmish.smac_env import SmacEnv
@@ -36,7 +39,7 @@ FAULTS = (
     "freeze step=33", "crash create_game=1", "empty observation=25", "refuse", "crash debug=1", "hang debug=2",
     "crash step=100", "garble step=70", "disconnect action=90", "error step=80", "crash observation=12",
     "freeze observation=45", "crash join_game=1", "error observation=64", "crash step=21", "disconnect step=55",
-    "hang action=37", "garble action=48", "crash step=75",
+    "hang action=37", "garble action=48", "slow step=30 seconds=6",
 )  # fmt: skip
 
 
@@ -76,19 +79,61 @@ def play_beside(game, slot, simulator, rng):
     return steps
 
 
+def order_of(map_name, options, spec, record=False):
+    order = {"map_name": map_name, "options": options.changed(), "seed": 7, "version": __version__}
+    return {**order, "spec": vars(spec), "record": record}
+
+
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("map_name", map_names())
-def test_game_is_what_smac_plays(standin, map_name, options):
+def test_game_is_what_smac_plays(standin, tmp_path, map_name, options):
     chosen = SmacOptions(**OPTIONS[options])
     spec = starcraft2_spec(map_name, chosen)
     slot = empty_slot(spec, 1)
-    order = {"map_name": map_name, "options": chosen.changed(), "seed": 7, "version": __version__, "spec": vars(spec)}
-    game = Game(order, slot)
+    order = order_of(map_name, chosen, spec)
+    game = Game(order, slot, tmp_path)
     try:
         simulator = SmacEnv(map_name, seed=7, **OPTIONS[options])
         print(f"{map_name}, {options}: {play_beside(game, slot, simulator, np.random.default_rng(3))} steps")
     finally:
         game.close()
+
+
+@pytest.mark.parametrize("map_name", ["3m", "2s3z", "MMM2", "27m_vs_30m", "2c_vs_64zg"])
+def test_replay_is_that_of_the_simulator(standin, tmp_path, map_name):
+    """Of one battle played twice: by the game, and by the simulator that writes every loop down itself."""
+    spec = starcraft2_spec(map_name, SmacOptions())
+    slot, rng = empty_slot(spec, 1), np.random.default_rng(3)
+    game = Game(order_of(map_name, SmacOptions(), spec, record=True), slot, tmp_path)
+    try:
+        game.reset()
+        while "ended" not in game_step(game, slot, rng):
+            pass
+    finally:
+        game.close()
+    played, env = read_battle(tmp_path).replay, EnvConfig(map_name=map_name)
+    simulated = record_battle(env, played.actions.astype(np.int32), None, seed=7, battle=0)
+    loops = simulated.about["frames_per_step"] // played.about["frames_per_step"]
+    units, alive = simulated.units[::loops], simulated.units[::loops, 2] > 0
+    np.testing.assert_array_equal(played.units[:, 2:4], units[:, 2:4])
+    for column in (0, 1, 4):  # of the dead SMAC keeps where it saw them last
+        np.testing.assert_array_equal(played.units[:, column][alive], units[:, column][alive])
+    for name in ("avail_actions", "height"):
+        np.testing.assert_array_equal(getattr(played, name), getattr(simulated, name))
+    np.testing.assert_array_equal(played.ground, simulated.ground == 1)
+    np.testing.assert_allclose(played.rewards, simulated.rewards, rtol=1e-6)
+    np.testing.assert_array_equal(played.intents[:, 1][alive[1:]], simulated.intents[:, 1][alive[1:]])
+    np.testing.assert_array_equal(played.intents[:, 0][alive[1:]], simulated.intents[:, 0][alive[1:]])
+    for name in ("map", "n_agents", "units", "types", "battle_won"):
+        assert played.about[name] == simulated.about[name]
+    print(f"{map_name}: {len(played.actions)} steps, {len(played.events)} events")
+
+
+def game_step(game, slot, rng):
+    """Attacks where it can, else walks somewhere."""
+    for agent, row in enumerate(slot.env.avail_actions[0]):
+        slot.action[0, agent] = rng.choice(np.flatnonzero(row[6:]) + 6 if row[6:].any() else np.flatnonzero(row))
+    return game.step()
 
 
 def test_games_leave_nothing_behind(standin, tmp_path):
@@ -100,6 +145,37 @@ def test_games_leave_nothing_behind(standin, tmp_path):
         for _ in range(100):
             out = env.step(out.avail_actions.argmax(-1).astype(np.int32), out)
     assert replay.stat().st_size > 0
+    assert_nothing_left(tmp_path)
+
+
+@pytest.mark.timeout(900)
+def test_run_keeps_replays_that_can_be_watched(standin, tmp_path):
+    run_dir = tmp_path / "run"
+    params = ("env.backend='starcraft2'", "env.map_name='3m'", "env.frame_stack=2", "run.num_envs=2")
+    games = ("starcraft2.launch_interval_s=0.05", "starcraft2.evaluation_games=2", "starcraft2.replay_every=1")
+    flags = tiny_run(100, *params, *games, "evaluation.every_fraction=1.0", "evaluation.episodes=4")
+    python = {"PYTHONPATH": os.environ["PYTHONPATH"]}
+    for command in (
+        ("train", *flags, "--num_actors=1", f"--run_dir={run_dir}"),
+        ("eval", f"--run_dir={run_dir}", "--episodes=3", "--save_replays=3"),
+        ("watch", str(run_dir), str(run_dir / "replays" / "eval_0002.npz")),
+    ):
+        process = start(*command, **python)
+        output = finish(process, timeout_s=400)
+        assert process.returncode == 0, output
+    names = sorted(path.name for path in (run_dir / "replays").iterdir())
+    assert names == [
+        "0000.SC2Replay", "0000.npz", "0001.SC2Replay", "0001.npz", "best.npz", "eval.SC2Replay",
+        "eval_0000.npz", "eval_0001.npz", "eval_0002.npz",
+    ]  # fmt: skip
+    assert (run_dir / "watch.html").stat().st_size > 10_000
+    for path in (run_dir / "replays").glob("*.npz"):
+        replay = read_replay(path)
+        assert replay.about["backend"] == "sc2-4.10-standin"
+        np.testing.assert_array_equal(replay.probabilities.argmax(axis=2), replay.actions)
+        assert (replay.probabilities[replay.avail_actions == 0] == 0).all() and replay.values.shape[1] == 1
+    battles = [read_replay(run_dir / "replays" / f"eval_{number:04d}.npz").about["battle"] for number in range(3)]
+    assert battles == [0, 1, 2]
     assert_nothing_left(tmp_path)
 
 
@@ -125,8 +201,9 @@ def test_training_survives_faults(standin, tmp_path):
     last = [line for line in metrics(tmp_path / "run") if "restarted_groups" in line][-1]
     log = (tmp_path / "run" / "logs" / "actor_000.log").read_text()
     lost, unstarted = log.count("lost its games"), log.count("did not start")
-    print(f"{lost} games lost, {unstarted} not started, {last['dropped_env_steps']:.0f} env steps dropped\n{log}")
-    assert lost + unstarted >= 15
+    acted, dropped = last["acted_env_steps"], last["dropped_env_steps"]
+    print(f"{lost} games lost, {unstarted} not started, {dropped:.0f} of {acted:.0f} env steps dropped\n{log}")
+    assert lost + unstarted >= 20
     assert last["restarted_groups"] <= lost
-    assert last["dropped_env_steps"] < 2 * 5 * (last["restarted_groups"] + 1)  # less than an unroll each
+    assert dropped < 2 * 5 * (last["restarted_groups"] + 1)  # less than an unroll each
     assert_nothing_left(tmp_path)

@@ -5,6 +5,7 @@ The games are fake (``fake_smac``); the rest is what plays the real ones.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sys
@@ -24,6 +25,7 @@ from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
 from seed_matrace.envs.starcraft2_installation import InstallationError
 from seed_matrace.envs.starcraft2_process import PYTHON_VARIABLE
 from seed_matrace.envs.starcraft2_worker import FOLDER_PREFIX
+from seed_matrace.skirmish.units import Order
 from seed_matrace.smac_options import STARCRAFT2_BUILDS
 
 HERE = Path(__file__).parent
@@ -72,9 +74,9 @@ def faults(installation, **of_launch):
     (installation / "faults").write_text(json.dumps({name[1:]: fault for name, fault in of_launch.items()}))
 
 
-def make_env(num_envs=2, env=MAP, *, with_final=False, replay=None, **limits):
+def make_env(num_envs=2, env=MAP, *, with_final=False, replay=None, recorded=0, **limits):
     games = StarCraft2Config(**{**LIMITS, **limits})
-    return make_vector_env(env, num_envs, seed=1, games=games, with_final=with_final, replay=replay)
+    return make_vector_env(env, num_envs, 1, games=games, with_final=with_final, replay=replay, recorded=recorded)
 
 
 def first_available(out):
@@ -158,6 +160,37 @@ def test_replay_is_left_by_the_first_game(installation, tmp_path):
     with closing(make_env(replay=path)) as env:
         play(env, env.reset(), 3)
     assert path.read_text() == "replay of 3 steps"
+
+
+@pytest.mark.parametrize("restart_episodes", [1, 9])
+def test_recorded_game_tells_its_battles(installation, restart_episodes):
+    env = dataclasses.replace(MAP, frame_stack=2, step_mul=4)
+    with closing(make_env(env=env, recorded=1, restart_episodes=restart_episodes)) as env:
+        out, shown = env.reset(), []
+        assert env.battle(0) is None
+        for _ in range(5):
+            shown.append((out.obs[0, :, -env.spec.obs_dim // 2 :].copy(), out.state[0].copy(), first_available(out)[0]))
+            out = play(env, out, 1)
+        (replay, obs, state), first = env.battle(0), out.state.copy()
+        assert env.battle(1) is None
+        assert not np.array_equal(play(env, out, 5).state, first) and env.battle(0).replay != replay
+    for seen, expected in zip((obs, state, replay.actions), map(np.stack, zip(*shown, strict=True)), strict=True):
+        np.testing.assert_array_equal(seen, expected)
+    np.testing.assert_array_equal(replay.rewards, np.full(5, 0.5, np.float32))
+    about = replay.about
+    assert (about["map"], about["backend"], about["loops_per_frame"]) == ("3m", "sc2-4.10-standin", 4)
+    assert about["units"] == ["Marine"] * 6 and not about["battle_won"]
+    np.testing.assert_array_equal(replay.intents[:, 0], [[Order.IDLE] * 3 + [Order.ATTACK] * 3] * 5)
+    np.testing.assert_array_equal(replay.intents[:, 1], [[-1] * 3 + [0] * 3] * 5)
+    assert (replay.units[:, 2] > 0).all() and len(replay.events)
+
+
+def test_battle_that_cannot_be_written_is_no_reason_to_stop(installation, tmp_path, monkeypatch):
+    monkeypatch.setenv("FAKE_SMAC_FILE_LIMIT", "200")
+    with closing(make_env(num_envs=1, recorded=1)) as env:
+        assert play(env, env.reset(), 7).reward.tolist() == [0.5]
+        assert env.battle(0) is None
+    assert launches(installation) == 1
 
 
 def test_games_end_with_whoever_started_them(installation, tmp_path):

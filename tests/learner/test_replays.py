@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from seed_matrace.config import load_config
 from seed_matrace.envs.registry import make_vector_env
 from seed_matrace.envs.replay import read_replay
 from seed_matrace.evaluation.episodes import play_episodes
-from seed_matrace.evaluation.recording import KeptActions
+from seed_matrace.evaluation.recording import KeptActions, record_battle
 from seed_matrace.learner.replays import EvaluationReplays, find_replays, replays_over_training
 
 
@@ -19,22 +21,22 @@ def judge(obs, avail_actions, state, last_action):
 
 @pytest.fixture(scope="module")
 def battle():
-    """Configuration and the actions of a battle of 3m in which nobody moves."""
+    """The replay of a battle of 3m in which nobody moves."""
     config, _, _ = load_config([])
     team = KeptActions(lambda obs, avail, start: (avail[:, :, 1] > 0).astype(np.int32), 1)
     play_episodes(make_vector_env(config.env, 1, seed=0), team)
-    return config, team.of_battle(0)
+    return record_battle(config.env, team.of_battle(0), judge, seed=0, battle=0)
 
 
-def _keep(replays, actions, evaluation):
-    replays.keep(actions, judge, seed=0, battle=0, evaluation=evaluation, env_steps=1000 * evaluation)
+def _keep(replays, replay, evaluation):
+    about = {**replay.about, "env_steps": 1000 * evaluation}
+    replays.keep(dataclasses.replace(replay, about=about), evaluation)
 
 
 def test_first_newest_and_some_between_are_kept(battle, tmp_path):
-    config, actions = battle
-    replays = EvaluationReplays(tmp_path, config, evaluations=0)
+    replays = EvaluationReplays(tmp_path, evaluations=0)
     for evaluation in range(71):
-        _keep(replays, actions, evaluation)
+        _keep(replays, battle, evaluation)
         names = [int(path.stem) for path in find_replays(tmp_path)]
         assert names[0] == 0
         assert names[-1] == evaluation
@@ -45,10 +47,9 @@ def test_first_newest_and_some_between_are_kept(battle, tmp_path):
 
 
 def test_the_best_is_a_copy_that_stays(battle, tmp_path):
-    config, actions = battle
-    replays = EvaluationReplays(tmp_path, config, evaluations=0)
+    replays = EvaluationReplays(tmp_path, evaluations=0)
     for evaluation in range(3):
-        _keep(replays, actions, evaluation)
+        _keep(replays, battle, evaluation)
         if evaluation == 1:
             replays.keep_as_best()
     assert read_replay(tmp_path / "replays" / "best.npz").about["env_steps"] == 1000
@@ -56,21 +57,19 @@ def test_the_best_is_a_copy_that_stays(battle, tmp_path):
 
 
 def test_a_resumed_run_forgets_later_replays(battle, tmp_path):
-    config, actions = battle
-    replays = EvaluationReplays(tmp_path, config, evaluations=0)
+    replays = EvaluationReplays(tmp_path, evaluations=0)
     for evaluation in range(4):
-        _keep(replays, actions, evaluation)
-    EvaluationReplays(tmp_path, config, evaluations=2)
+        _keep(replays, battle, evaluation)
+    EvaluationReplays(tmp_path, evaluations=2)
     assert [path.name for path in find_replays(tmp_path)] == ["0000.npz", "0001.npz"]
 
 
 def test_a_replay_that_could_not_be_written_is_not_the_best(battle, tmp_path, limit_file_size):
-    config, actions = battle
-    replays = EvaluationReplays(tmp_path, config, evaluations=0)
-    _keep(replays, actions, 0)
+    replays = EvaluationReplays(tmp_path, evaluations=0)
+    _keep(replays, battle, 0)
     limit_file_size(10)
     with pytest.raises(OSError, match="cannot write the replay"):
-        _keep(replays, actions, 1)
+        _keep(replays, battle, 1)
     limit_file_size(None)
     replays.keep_as_best()
     assert not (tmp_path / "replays" / "best.npz").exists()

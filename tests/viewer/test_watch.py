@@ -13,6 +13,7 @@ from PIL import Image
 
 from seed_matrace.envs.replay import EVENTS, write_replay
 from seed_matrace.skirmish.maps import map_names
+from seed_matrace.viewer.animation import caption
 from seed_matrace.viewer.painter import Painter, palette
 from seed_matrace.viewer.replay_page import load_shapes, replay_page
 from seed_matrace.viewer.watch import WatchOptions, watch
@@ -74,6 +75,21 @@ def test_health_is_the_fill_and_the_dead_are_crossed_out(make_replay):
     assert _shows(painter.picture(half), "ally-lost") > 0
 
 
+def test_game_that_shows_steps_alone_looks_nearly_the_same(make_replay):
+    """As of StarCraft II, a frame for each env step: units glide, and what happened fades at the same speed."""
+    replay = make_replay("2s3z")
+    loops = replay.about["frames_per_step"]
+    events = replay.events.copy()
+    events[:, 0] = -(-events[:, 0].astype(int) // loops)
+    about = {**replay.about, "frames_per_step": 1, "loops_per_frame": loops}
+    sparse = Painter(dataclasses.replace(replay, about=about, units=replay.units[::loops], events=events), 320)
+    dense = Painter(replay, 320)
+    first = int(replay.events[0, 0])
+    for loop in (first, first + 5, first + 10, len(replay.units) - 1):
+        one, other = (np.asarray(image, int) for image in (dense.picture(loop), sparse.picture(loop / loops)))
+        assert (np.abs(one - other).max(axis=2) > 40).mean() < 0.02
+
+
 def test_gif_plays_every_loop_and_holds_its_end(make_replay, tmp_path):
     path = write_replay(tmp_path / "a.npz", make_replay("3m"))
     gif = Image.open(watch([path], tmp_path / "new" / "a.gif", WatchOptions(width=240, speed=2.0)))
@@ -104,10 +120,17 @@ def test_mp4_needs_ffmpeg_and_says_so(make_replay, tmp_path, monkeypatch):
 
 
 def test_mp4_is_a_video(make_replay, tmp_path):
-    pytest.importorskip("imageio_ffmpeg", reason="imageio-ffmpeg is not installed")
+    ffmpeg = pytest.importorskip("imageio_ffmpeg", reason="imageio-ffmpeg is not installed")
     path = write_replay(tmp_path / "a.npz", make_replay("3m"))
-    video = watch([path], tmp_path / "a.mp4", WatchOptions(width=241, speed=4.0)).read_bytes()
-    assert video[4:8] == b"ftyp"
+    video = watch([path], tmp_path / "new" / "a.mp4", WatchOptions(width=241, speed=4.0))
+    about, *pictures = ffmpeg.read_frames(str(video))
+    assert about["codec"] == "h264"
+    assert about["size"][0] == 240  # even, as the format wants it
+    loops = len(make_replay("3m").units) - 1
+    assert len(pictures) == -(-loops // 4) + 1
+    last = np.frombuffer(pictures[-1], np.uint8).reshape(*about["size"][::-1], 3).astype(int)
+    drawn = np.asarray(Painter(make_replay("3m"), 241, title=caption(make_replay("3m"))).picture(loops), int)
+    assert np.abs(last - drawn[: len(last), :240]).mean() < 8
 
 
 def test_page_is_one_file_under_2_mb_and_asks_for_nothing(make_replay, tmp_path):

@@ -1,6 +1,6 @@
 // Draws one replay on one canvas: ground, units, and what flies between them.
 
-const EFFECT_FRAMES = 12;  // how long the longest trace of an event is seen, in game loops
+const EFFECT_LOOPS = 12;  // how long the longest trace of an event is seen
 
 class Board {
   constructor(replay, canvas, shapes, colours) {
@@ -50,6 +50,9 @@ class Board {
 
   unitPixel(unit) { return this.pixel(...this.replay.place(this.frame, unit)); }
 
+  // Game loops since a frame.
+  age(frame) { return (this.frame - frame) * this.replay.about.loops_per_frame; }
+
   radius(unit) { return Math.max(this.replay.types[unit].radius * this.cell, 4 * this.thin); }
 
   // The living unit at a place of the page, or -1.
@@ -67,7 +70,7 @@ class Board {
 
   draw(frame, { selected, ranges }) {
     this.frame = Math.min(frame, this.replay.frames - 1);
-    this.events = this.replay.eventsBetween(this.frame - EFFECT_FRAMES, this.frame);
+    this.events = this.replay.eventsBetween(this.frame - EFFECT_LOOPS / this.replay.about.loops_per_frame, this.frame);
     this.context.drawImage(this.ground, 0, 0);
     const units = this.replay.types.map((_, unit) => unit);
     const living = units.filter((unit) => this.replay.alive(this.frame, unit));
@@ -149,10 +152,10 @@ class Board {
   }
 
   #drawDeath(unit) {
-    const age = this.frame - this.replay.deaths[unit];
+    const age = this.age(this.replay.deaths[unit]);
     if (age < 0) return;
     const [x, y] = this.pixel(...this.replay.place(this.replay.deaths[unit], unit));
-    const fresh = Math.max(0, 1 - age / EFFECT_FRAMES), size = this.radius(unit) * (0.6 + fresh);
+    const fresh = Math.max(0, 1 - age / EFFECT_LOOPS), size = this.radius(unit) * (0.6 + fresh);
     const colour = this.colours[this.#side(unit)];
     for (const sign of [-1, 1]) {
       this.#line([[x - size, y - sign * size], [x + size, y + sign * size]], colour, 1.5 + 2 * fresh, 0.35 + 0.65 * fresh);
@@ -177,7 +180,7 @@ class Board {
   }
 
   #drawEvent({ frame, kind, unit, target, until }) {
-    const age = this.frame - frame, { colours, replay } = this;
+    const age = this.age(frame), { colours, replay } = this;
     if (kind === "heal" && age < 2) {
       const patient = this.unitPixel(target), size = 3 * this.thin;
       this.#line([this.unitPixel(unit), patient], colours.heal, 3, 0.8);
@@ -188,12 +191,12 @@ class Board {
     } else if (kind === "blast") {
       const reach = replay.types[unit].splash_radius * this.cell * Math.min(1, (age + 2) / 6);
       const [x, y] = this.pixel(...replay.place(frame, unit)), context = this.context;
-      context.globalAlpha = 0.45 * (1 - age / EFFECT_FRAMES);
+      context.globalAlpha = 0.45 * (1 - age / EFFECT_LOOPS);
       context.fillStyle = colours.blast;
       context.beginPath();
       context.arc(x, y, reach, 0, 2 * Math.PI);
       context.fill();
-      this.#circle([x, y], reach, colours.blast, 2, { alpha: 1 - age / EFFECT_FRAMES });
+      this.#circle([x, y], reach, colours.blast, 2, { alpha: 1 - age / EFFECT_LOOPS });
     } else if (kind === "shot") {
       this.#drawShot(replay.types[unit], { frame, unit, target, until }, age);
     }
@@ -205,7 +208,7 @@ class Board {
       this.#drawSweep(type, from, this.replay.place(frame, target), age);
     } else if (type.effect === "missile") {
       if (this.frame > until) return;
-      const share = until > frame ? age / (until - frame) : 1, tail = Math.max(0, share - 0.25);
+      const share = (this.frame - frame) / (until - frame), tail = Math.max(0, share - 0.25);
       const on = (part) => this.pixel(from[0] + part * (to[0] - from[0]), from[1] + part * (to[1] - from[1]));
       this.#line([on(tail), on(share)], this.colours.shot, 3);
     } else if (age < 3) {
@@ -217,13 +220,13 @@ class Board {
   #drawSweep(type, from, middle, age) {
     const distance = Math.hypot(middle[0] - from[0], middle[1] - from[1]) || 1;
     const across = [-(middle[1] - from[1]) / distance, (middle[0] - from[0]) / distance];
-    const loops = age * this.replay.about.loops_per_frame, reach = type.sweep_reach;
-    const along = Math.min(type.sweep_speed * loops - reach, reach), end = (2 * reach) / type.sweep_speed;
+    const reach = type.sweep_reach, end = (2 * reach) / type.sweep_speed;
+    const along = Math.min(type.sweep_speed * age - reach, reach);
     const on = (way) => this.pixel(middle[0] + way * across[0], middle[1] + way * across[1]);
-    const alpha = loops <= end ? 1 : Math.max(0, 1 - (loops - end) / 4);
+    const alpha = age <= end ? 1 : Math.max(0, 1 - (age - end) / 4);
     for (const side of [-1, 1]) {
       this.#line([on(-side * reach), on(side * along)], this.colours.lance, 4, 0.6 * alpha);
-      if (loops <= end) this.#line([this.pixel(...from), on(side * along)], this.colours.lance, 2);
+      if (age <= end) this.#line([this.pixel(...from), on(side * along)], this.colours.lance, 2);
     }
   }
 }

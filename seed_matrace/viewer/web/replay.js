@@ -52,17 +52,17 @@ class Replay {
     return Infinity;
   }
 
-  // A missile flies from its shot to the next hit of whoever shot it.
+  // A missile flies from its shot to the next hit of whoever shot it, where that is of a later frame.
   #events({ values, shape }) {
     const events = [], underWay = new Map();
     for (let i = 0; i < shape[0]; i++) {
       const [frame, kind, unit, target, amount] = values.subarray(5 * i, 5 * i + 5);
       const event = { frame, kind: EVENTS[kind], unit, target, amount: amount / 16, until: frame };
       if (event.kind === "shot") {
-        event.until = frame + 6;
+        event.until = frame + 6 / this.about.loops_per_frame;
         underWay.set(unit, event);
       } else if (event.kind === "hit" && underWay.get(unit)?.target === target) {
-        underWay.get(unit).until = frame;
+        if (frame > underWay.get(unit).frame) underWay.get(unit).until = frame;
         underWay.delete(unit);
       }
       events.push(event);

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import signal
 import subprocess
 import sys
 import time
@@ -87,6 +89,9 @@ class StarCraft2Env(PlainGame):
             launches.flush()
             self._number = launches.tell()
         Path(os.environ["TMPDIR"], "left_by_the_game").touch()
+        if limit := int(os.environ.get("FAKE_SMAC_FILE_LIMIT", "0")):  # as of a full disk
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
         self._game = subprocess.Popen([sys.executable, "-c", STUBBORN])
 
     def _fail_if_due(self, when: str, count: int) -> bool:
