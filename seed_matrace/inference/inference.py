@@ -77,11 +77,12 @@ class ActingStatistics:
             )
 
     def _add_episodes(self, episode: EpisodeStats, ended: np.ndarray) -> None:
-        counts = self._counts
-        counts.episodes += int(ended.sum())
-        counts.battles_won += int(episode.battle_won[ended].sum())
-        counts.episode_return += float(episode.episode_return[ended].sum(dtype=np.float64))
-        counts.episode_length += int(episode.length[ended].sum())
+        counts, rows = self._counts, ended.nonzero()[0]
+        counts.episodes += len(rows)
+        # Few end at a time: Python's sum is done before NumPy's has begun.
+        counts.battles_won += sum(episode.battle_won[rows].tolist())
+        counts.episode_return += sum(episode.episode_return[rows].tolist())
+        counts.episode_length += sum(episode.length[rows].tolist())
 
 
 class Inference:
