@@ -183,4 +183,6 @@ def _run_learner(
         listen_at=listen_at,
         security=security,
     )
-    train(options, stop_on_signals())
+    conclusion = train(options, stop_on_signals())
+    if conclusion:
+        print(conclusion, flush=True)

@@ -75,9 +75,10 @@ class Learner:
     def contact(self) -> Contact:
         return self._contact
 
-    def train(self) -> None:
+    def train(self) -> str:
+        """How the run ended: returned, for Ray forwards what is printed last too late or not at all."""
         import_tensorflow()
-        train(self._options, self._stop)
+        return train(self._options, self._stop)
 
     def stop(self) -> None:
         self._stop.set()
@@ -141,7 +142,7 @@ def train_on_ray(options: TrainOptions, cluster: str, stop: threading.Event) -> 
         ]
         running = [host.run.remote() for host in hosts]
         try:
-            _wait(learner, done, stop)
+            print(_wait(learner, done, stop), flush=True)
         finally:
             for host in hosts:
                 host.stop.remote()
@@ -166,13 +167,13 @@ def _remote(kind: type, group: Any, bundle: int, **more: Any) -> Any:
     return ray.remote(kind).options(num_cpus=resources["CPU"], num_gpus=resources.get("GPU", 0), **given)
 
 
-def _wait(learner: Any, done: Any, stop: threading.Event) -> None:
-    """Until the run is over; asks the learner to stop, again if it was born again meanwhile."""
+def _wait(learner: Any, done: Any, stop: threading.Event) -> str:
+    """How the run ended, once it is over; asks the learner to stop, again if it was born again meanwhile."""
     try:
         while not ray.wait([done], timeout=_POLL_S)[0]:
             if stop.is_set():
                 learner.stop.remote()
-        ray.get(done)
+        return str(ray.get(done))
     except RayTaskError as error:
         raise error.cause from None
     except RayActorError as error:

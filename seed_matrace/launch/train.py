@@ -56,8 +56,11 @@ class TrainOptions:
     security: Security = NO_SECURITY  # of those that are ports
 
 
-def train(options: TrainOptions, stop: threading.Event) -> None:
+def train(options: TrainOptions, stop: threading.Event) -> str:
     """Begins or resumes a run and stays until it is over or ``stop`` is set.
+
+    Returns:
+      How it ended and how to go on, to be printed; "" where another host will say so.
 
     Raises:
       ValueError: what makes the run impossible, before a file of an existing run is touched.
@@ -103,8 +106,7 @@ def train(options: TrainOptions, stop: threading.Event) -> None:
         if hosts.chief and progress.finished:
             _play_absolute(config, path, seed)
             write_finished(path, progress.finished)
-    if hosts.chief:
-        print(_conclusion(config, path, progress), flush=True)
+    return _conclusion(config, path, progress) if hosts.chief else ""
 
 
 @contextlib.contextmanager
