@@ -125,12 +125,12 @@ def _estimate(values: flags.FlagValues, options: VertexOptions, run: Run) -> int
     from seed_matrace.vertex.estimate import describe, estimate
     from seed_matrace.vertex.machines import cores
 
-    there = values.learner_cores or cores(options.learner_machine)
+    there = values.learner_cores or cores(options.learner_machine_type)
     if there is None:
-        raise flags.Error(f"how many cores {options.learner_machine} has is not in its name: give --learner_cores")
+        raise flags.Error(f"how many cores {options.learner_machine_type} has is not in its name: give --learner_cores")
     step_s = None if values.env_step_ms is None else values.env_step_ms / 1000
     result = estimate(run.config, run.topology, cores=there, env_step_s=step_s)
-    print(describe(run.config, run.topology, result, options.learner_machine))
+    print(describe(run.config, run.topology, result, options.learner_machine_type))
     return 0
 
 

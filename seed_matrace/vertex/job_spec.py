@@ -61,7 +61,7 @@ def custom_job_spec(options: VertexOptions, run: Run, output_dir: str, arguments
         container = {"imageUri": image, "command": COMMAND, "args": flags}
         return {"machineSpec": machine, "replicaCount": replicas, "diskSpec": disk, "containerSpec": container}
 
-    learner: dict[str, Any] = {"machineType": options.learner_machine}
+    learner: dict[str, Any] = {"machineType": options.learner_machine_type}
     if options.accelerator:
         learner |= {"acceleratorType": options.accelerator, "acceleratorCount": options.accelerator_count}
     pools = {LEARNER: pool(1, learner, options.learner_image)}

@@ -15,6 +15,7 @@ from typing import Any
 import gin
 from seed_matrace.config import ConfigError
 from seed_matrace.fields import FieldError, check_fields, option
+from seed_matrace.vertex.machines import has_accelerator, machine_with
 
 _STRATEGIES = ("STANDARD", "SPOT", "FLEX_START")
 _NEEDED = ("project", "region", "bucket", "learner_image")
@@ -29,7 +30,9 @@ class VertexOptions:
     bucket: str = option("", "Cloud Storage bucket in that region, or a folder of one: gs://BUCKET/FOLDER")
     learner_image: str = option("", "container image of the learner: REGION-docker.pkg.dev/PROJECT/REPOSITORY/NAME:TAG")
     actor_image: str = option("", "container image of the actors")
-    learner_machine: str = option("n2-standard-16", "machine type of the learner; g2-standard-16 goes with NVIDIA_L4")
+    learner_machine: str = option(
+        "", "machine type of the learner; none: one that has the accelerator, or n2-standard-16"
+    )
     accelerator: str = option("", "GPU of the learner, such as NVIDIA_L4; none: it trains on CPUs")
     accelerator_count: int = option(1, "GPUs of the learner, if any", low=1)
     actor_machine: str = option("n2-highcpu-16", "machine type of actors' hosts; none: actors run on the learner's")
@@ -55,6 +58,20 @@ class VertexOptions:
             raise ConfigError("vertex.max_wait_s is for vertex.strategy = 'SPOT' or 'FLEX_START'; STANDARD only queues")
         if self.tensorboard and not self.service_account:
             raise ConfigError("vertex.tensorboard needs vertex.service_account, which Vertex AI writes to it with")
+
+        machine, wanted = self.learner_machine, f"{self.accelerator_count} x {self.accelerator}"
+        if machine and self.accelerator and not has_accelerator(machine, self.accelerator, self.accelerator_count):
+            raise ConfigError(f"vertex.learner_machine {machine!r} has no {wanted}; leave it out to get one that has")
+
+    @property
+    def learner_machine_type(self) -> str:
+        """The learner's machine: the one that was asked for, or else one with its accelerator."""
+        if self.learner_machine or not self.accelerator:
+            return self.learner_machine or "n2-standard-16"
+        try:
+            return machine_with(self.accelerator, self.accelerator_count)
+        except ValueError as error:
+            raise ConfigError(f"vertex.accelerator: {error}; or name one as vertex.learner_machine") from None
 
     def check_complete(self) -> None:
         """Raises ConfigError if something is missing that no job can do without."""

@@ -8,7 +8,7 @@ import yaml
 from seed_matrace.cli import main
 from seed_matrace.config import ConfigError, gin_dir, load_config
 from seed_matrace.vertex.job_spec import custom_job_spec, parse_labels, plan_run, to_yaml
-from seed_matrace.vertex.machines import cores
+from seed_matrace.vertex.machines import cores, has_accelerator, machine_with
 from seed_matrace.vertex.options import VertexOptions, load_options
 
 OPTIONS = VertexOptions(project="p", region="r", bucket="gs://b", learner_image="learner:1", actor_image="actor:1")
@@ -75,6 +75,41 @@ def test_actors_need_cores():
 )
 def test_cores_are_in_the_name_of_a_machine(machine, expected):
     assert cores(machine) == expected
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "gpus", "machine"),
+    [
+        ("NVIDIA_TESLA_T4", 1, "n1-standard-16"),
+        ("NVIDIA_L4", 1, "g2-standard-16"),
+        ("NVIDIA_L4", 4, "g2-standard-48"),
+        ("NVIDIA_TESLA_A100", 2, "a2-highgpu-2g"),
+        ("NVIDIA_H100_80GB", 8, "a3-highgpu-8g"),
+    ],
+)
+def test_learner_gets_a_machine_with_its_accelerator(accelerator, gpus, machine):
+    assert machine_with(accelerator, gpus) == machine
+    assert has_accelerator(machine, accelerator, gpus)
+    assert not has_accelerator("n2-standard-16", accelerator, gpus)
+    options = dataclasses.replace(OPTIONS, accelerator=accelerator, accelerator_count=gpus)
+    run = plan_run(["maps/3m.gin"], [], num_actors=1)
+    spec = {"machineType": machine, "acceleratorType": accelerator, "acceleratorCount": gpus}
+    assert pools(options, run)[0]["machineSpec"] == spec
+
+
+def test_machine_without_the_accelerator_is_refused():
+    with pytest.raises(ConfigError, match=r"'n2-standard-8' has no 1 x NVIDIA_L4"):
+        dataclasses.replace(OPTIONS, accelerator="NVIDIA_L4", learner_machine="n2-standard-8")
+    with pytest.raises(ConfigError, match=r"'a2-highgpu-1g' has no 2 x NVIDIA_TESLA_A100"):
+        dataclasses.replace(
+            OPTIONS, accelerator="NVIDIA_TESLA_A100", accelerator_count=2, learner_machine="a2-highgpu-1g"
+        )
+    with pytest.raises(
+        ConfigError, match=r"no machine type is known that has 1 x NVIDIA_L5; known are NVIDIA_TESLA_P4"
+    ):
+        _ = dataclasses.replace(OPTIONS, accelerator="NVIDIA_L5").learner_machine_type
+    new = dataclasses.replace(OPTIONS, accelerator="NVIDIA_L5", learner_machine="g9-standard-4")
+    assert new.learner_machine_type == "g9-standard-4"
 
 
 def test_yaml_reads_back_as_it_was():
