@@ -55,6 +55,7 @@ class Run:
         The rate of a single report says little: reports may be a few learner steps apart.
         """
         points = np.array([(report["env_steps"], report["wall_s"]) for report in self.reports], np.float64)
+        points = points[np.append(np.diff(points[:, 0]) != 0, True)]  # an evaluation reports at an env step once more
         window = max(1, len(points) // 25)
         steps, seconds = (points[window:] - points[:-window]).T
         measured = seconds > 0

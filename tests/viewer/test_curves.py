@@ -173,6 +173,17 @@ def test_throughput_is_taken_over_many_reports_and_counts_pauses_in(tmp_path):
     assert rate.env_steps.tolist() == [700.0 * i for i in range(4, 100)]
 
 
+def test_throughput_of_a_short_run_does_not_fall_to_nothing_at_evaluations(tmp_path):
+    write_run_info(tmp_path, backend="skirmish-1", map_name="3m", seed=1, argv=[])
+    with MetricsWriter(tmp_path, tensorboard=False) as writer:
+        for i in range(10):
+            writer.write(600 * i, 3.0 * i, i, {"train/return": 1.0})
+            writer.write(600 * i, 3.0 * i + 1.0, i, {"eval/return": 1.0})  # a second later, at the same env step
+    rate = read_run(tmp_path).throughput()
+    np.testing.assert_allclose(rate.values, 200.0)
+    assert rate.env_steps.tolist() == [600.0 * i for i in range(1, 10)]
+
+
 def test_nothing_to_draw_is_said(tmp_path):
     write_run_info(tmp_path / "begun", backend="skirmish-1", map_name="3m", seed=1, argv=[])
     with pytest.raises(ValueError, match=r"nothing to draw yet: no reports in .*begun"):
