@@ -58,10 +58,11 @@ class VertexOptions:
             raise ConfigError("vertex.max_wait_s is for vertex.strategy = 'SPOT' or 'FLEX_START'; STANDARD only queues")
         if self.tensorboard and not self.service_account:
             raise ConfigError("vertex.tensorboard needs vertex.service_account, which Vertex AI writes to it with")
-
-        machine, wanted = self.learner_machine, f"{self.accelerator_count} x {self.accelerator}"
-        if machine and self.accelerator and not has_accelerator(machine, self.accelerator, self.accelerator_count):
-            raise ConfigError(f"vertex.learner_machine {machine!r} has no {wanted}; leave it out to get one that has")
+        machine, accelerator, count = self.learner_machine, self.accelerator, self.accelerator_count
+        if machine and accelerator and not has_accelerator(machine, accelerator, count):
+            raise ConfigError(
+                f"vertex.learner_machine {machine!r} has no {count} x {accelerator}; leave it out to get one that has"
+            )
 
     @property
     def learner_machine_type(self) -> str:
