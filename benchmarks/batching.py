@@ -1,9 +1,9 @@
 """What lies between environments and networks, on one inference batch: python benchmarks/batching.py [repeats].
 
-Two groups of 32 environments are gathered into the staging batch, appended to their unrolls and answered; unrolls are
-assembled into the paper's batch. Beside each, plain copies of as many bytes: what no kernel could beat. One line per
-map, minima over the repeats in microseconds, and the same for the policy step between the two. The last line is one
-JSON object.
+Two groups of 32 environments are gathered into the staging batch (also by NumPy and by the kernel's naive twin),
+appended to their unrolls and answered; unrolls are assembled into the paper's batch. Beside serving and assembling,
+plain copies of as many bytes: what no kernel could beat. One line per map, minima over the repeats in microseconds,
+and the same with the policy step. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from timing import best_us
 
+from seed_matrace._cext._batching import copy_rows
+from seed_matrace._cext.reference_batching import copy_rows as copy_rows_naively
 from seed_matrace.config import load_config
 from seed_matrace.envs.registry import training_spec
 from seed_matrace.inference.groups import GroupPlan
@@ -26,6 +28,7 @@ from seed_matrace.launch.random_data import fill_randomly
 from seed_matrace.learner.batcher import Batcher
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.sources import unroll_sizes
+from seed_matrace.specs import empty_env_output
 from seed_matrace.transport.slots import empty_slot
 from seed_matrace.types import PolicyOutput, flatten
 
@@ -40,6 +43,11 @@ def copying(num_bytes: int) -> Callable[[], None]:
         target[...] = source
 
     return copy
+
+
+def copy_by_numpy(targets: Any, first_target: int, sources: Any, first_source: int, rows: int) -> None:
+    for target, source in zip(targets, sources, strict=True):
+        target[first_target : first_target + rows] = source[first_source : first_source + rows]
 
 
 def ways(map_name: str) -> dict[str, Callable[[], Any]]:
@@ -68,7 +76,19 @@ def ways(map_name: str) -> dict[str, Callable[[], Any]]:
     batcher = Batcher(always_full(config, PLAN), spec, config.learner.batch_size, sizes)
     batch = batcher.new_batch()
     gathered = sum(array.nbytes for slot in slots for array in flatten(slot.env))
+    staging, steps = flatten(empty_env_output(spec, rows)), [flatten(slot.env) for slot in slots]
+
+    def gathering(copy: Callable[..., None]) -> Callable[[], None]:
+        def gather() -> None:
+            for index, step in enumerate(steps):
+                copy(staging, index * PLAN.group_size, step, 0, PLAN.group_size)
+
+        return gather
+
     return {
+        "gathering": gathering(copy_rows),
+        "by NumPy": gathering(copy_by_numpy),
+        "by the naive twin": gathering(copy_rows_naively),
         "serving": inference(lambda *_: answers),
         "its bytes, twice": copying(2 * gathered),
         "serving and policy step": inference(learner.policy_step),

@@ -1,7 +1,91 @@
 """Copies of whole steps: what lies between the environments and the networks."""
 
+cimport numpy as cnp
 from libc.stdint cimport int32_t
 from libc.string cimport memcpy, memset
+
+cnp.import_array()
+
+cdef enum:
+    MAX_ARRAYS = 32
+    WORTH_LETTING_OTHERS_RUN = 1 << 16  # bytes; less is copied sooner than Python's lock is given away and had back
+
+
+cdef struct Copy:
+    char* target
+    const char* source
+    Py_ssize_t size  # bytes
+
+
+def copy_rows(
+    list targets,  # OUT
+    Py_ssize_t first_target,
+    list sources,  # IN
+    Py_ssize_t first_source,
+    Py_ssize_t rows,
+):
+    """Copies rows of several arrays that belong together, such as the fields of one step.
+
+    A row is what an index into a source's first axis names. A target may have more leading axes, [T+1, E, ...] for a
+    source of [E, ...]: its rows count through all of them.
+
+    Args:
+      targets: C-contiguous arrays, written from row ``first_target`` on.
+      sources: as many, of the same dtypes, read from row ``first_source`` on.
+      rows: how many.
+
+    Raises:
+      ValueError: arrays that do not belong together, or rows that are not there.
+    """
+    cdef Copy[MAX_ARRAYS] copies
+    cdef Py_ssize_t index, total = 0, count = len(targets)
+    if count != len(sources) or count > MAX_ARRAYS:
+        raise ValueError(f"{count} targets for {len(sources)} sources; expected equally many, at most {MAX_ARRAYS}")
+    if first_target < 0 or first_source < 0 or rows < 0:
+        raise ValueError(f"{rows} rows from {first_source} to {first_target}: none of these may be negative")
+    for index in range(count):
+        copies[index] = _copy_of(targets[index], first_target, sources[index], first_source, rows)
+        total += copies[index].size
+    if total < WORTH_LETTING_OTHERS_RUN:
+        _copy_all(copies, count)
+    else:
+        with nogil:
+            _copy_all(copies, count)
+
+
+cdef Copy _copy_of(
+    cnp.ndarray target, Py_ssize_t first_target, cnp.ndarray source, Py_ssize_t first_source, Py_ssize_t rows
+) except *:
+    cdef Copy copy
+    cdef Py_ssize_t row = source.itemsize, left_out = target.ndim - source.ndim, target_rows = 1
+    cdef int axis
+    cdef bint fits = source.ndim > 0 and left_out >= 0 and cnp.PyArray_TYPE(target) == cnp.PyArray_TYPE(source)
+    for axis in range(1, source.ndim):
+        fits = fits and target.shape[left_out + axis] == source.shape[axis]
+        row *= source.shape[axis]
+    if not fits or not (cnp.PyArray_IS_C_CONTIGUOUS(target) and cnp.PyArray_ISWRITEABLE(target)) \
+            or not cnp.PyArray_IS_C_CONTIGUOUS(source):
+        raise ValueError(
+            f"rows of {source.dtype} {(<object> source).shape} do not fit {target.dtype} {(<object> target).shape}, "
+            "or one of the two is not C-contiguous or not writeable"
+        )
+    for axis in range(left_out + 1):
+        target_rows *= target.shape[axis]
+    if first_source + rows > source.shape[0] or first_target + rows > target_rows:
+        raise ValueError(
+            f"rows {first_source} to {first_source + rows} of {source.shape[0]} into rows {first_target} to "
+            f"{first_target + rows} of {target_rows}"
+        )
+    copy.target = <char*> cnp.PyArray_DATA(target) + first_target * row
+    copy.source = <const char*> cnp.PyArray_DATA(source) + first_source * row
+    copy.size = rows * row
+    return copy
+
+
+cdef inline void _copy_all(const Copy* copies, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t index
+    for index in range(count):
+        memcpy(copies[index].target, copies[index].source, copies[index].size)
 
 
 def stack_frames(

@@ -1,8 +1,21 @@
-"""Naive twin of the kernel that stacks observations."""
+"""Naive twins of the kernels that copy steps and stack observations."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
+
+
+def copy_rows(
+    targets: Sequence[np.ndarray], first_target: int, sources: Sequence[np.ndarray], first_source: int, rows: int
+) -> None:
+    """Copies rows of several arrays that belong together; arguments as of the kernel."""
+    for target, source in zip(targets, sources, strict=True):
+        leading = target.shape[: target.ndim - source.ndim + 1]
+        flat = target.reshape(math.prod(leading), *source.shape[1:])
+        flat[first_target : first_target + rows] = source[first_source : first_source + rows]
 
 
 def stack_frames(ring: np.ndarray, newest_place: int, newest: np.ndarray, seen: np.ndarray, stacks: np.ndarray) -> None:

@@ -106,14 +106,19 @@ class CompiledPolicy:
           PolicyOutput of tensors: action int32 [B, N], log_prob float32 [B, N], and the recurrent networks' state after
           the step, float32 [B, R], or None.
         """
-        seen = self._sampling.tensors(memory, state)
-        with tf.device(self._device or None):
-            return self._sample(as_tensor(obs), as_tensor(avail_actions), tf.constant(seed, tf.int64), *seen)
+        seen = self._sampling.chosen(memory, state)
+        return self._on_device(self._sample, obs, avail_actions, np.asarray(seed, np.int64), *seen)
 
     def greedy(self, obs: np.ndarray, avail_actions: np.ndarray, memory: Memory | None = None) -> PolicyOutput:
         """Chooses the likeliest actions; as ``sample``, but its memory holds the state of the policy alone."""
-        with tf.device(self._device or None):
-            return self._greedy(as_tensor(obs), as_tensor(avail_actions), *self._playing.tensors(memory, None))
+        return self._on_device(self._greedy, obs, avail_actions, *self._playing.chosen(memory, None))
+
+    def _on_device(self, function: Callable[..., PolicyOutput], *arrays: np.ndarray | None) -> PolicyOutput:
+        inputs = [array if array is None else as_tensor(array) for array in arrays]
+        if not self._device:  # TensorFlow's scopes take longer than single operations
+            return function(*inputs)
+        with tf.device(self._device):
+            return function(*inputs)
 
 
 class _Seen(NamedTuple):
@@ -131,13 +136,13 @@ class _Seen(NamedTuple):
             tf.TensorSpec([None, spec.state_dim], tf.float32) if self.state else None,
         ]
 
-    def tensors(self, memory: Memory | None, state: np.ndarray | None) -> list[Tensor | None]:
+    def chosen(self, memory: Memory | None, state: np.ndarray | None) -> list[np.ndarray | None]:
         """What to call with."""
         last_action, recurrent = memory or (None, None)
         return [
-            as_tensor(last_action) if self.last_action else None,
-            as_tensor(recurrent) if self.recurrent_dim else None,
-            as_tensor(state) if self.state else None,
+            last_action if self.last_action else None,
+            recurrent if self.recurrent_dim else None,
+            state if self.state else None,
         ]
 
 

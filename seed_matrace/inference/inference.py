@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seed_matrace._cext._batching import copy_rows
 from seed_matrace.inference.groups import GroupPlan
 from seed_matrace.inference.unrolls import Unrolls
-from seed_matrace.specs import EnvSpec, empty_env_output
+from seed_matrace.specs import ArraySpec, EnvSpec, empty_env_output
 from seed_matrace.transport.slots import Slot
-from seed_matrace.types import EnvOutput, EpisodeStats, Memory, PolicyOutput, flatten, unflatten
+from seed_matrace.types import EnvOutput, EpisodeStats, Memory, PolicyOutput, flatten
 
-# (obs [B, N, O], avail_actions [B, N, A], seed int32 [2], memory of B environments, state [B, S]) -> PolicyOutput
+# (obs [B, N, O], avail_actions [B, N, A], seed int64 [2], memory of B environments, state [B, S]) -> PolicyOutput
 PolicyStep = Callable[[np.ndarray, np.ndarray, np.ndarray, Memory, np.ndarray], PolicyOutput]
 
 
@@ -46,12 +47,12 @@ class ActingStatistics:
     _counts: ActingCounts = field(default_factory=ActingCounts)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, env: EnvOutput, batches: int) -> None:
-        """Counts one gathered batch of steps."""
-        ended = env.terminated | env.truncated
+    def add(self, env: EnvOutput, rows: int) -> None:
+        """Counts one gathered batch, the first ``rows`` of ``env``."""
+        ended = env.terminated[:rows] | env.truncated[:rows]
         with self._lock:
-            self._counts.acted_env_steps += ended.shape[0]
-            self._counts.batches += batches
+            self._counts.acted_env_steps += rows
+            self._counts.batches += 1
             if ended.any():
                 self._add_episodes(env.episode, ended)
 
@@ -95,8 +96,10 @@ class Inference:
         self._group_size = plan.group_size
         self._batch_groups = _batch_sizes(plan.num_groups)
         self._staging = empty_env_output(spec, plan.num_groups * plan.group_size)
+        self._fields = flatten(self._staging)
         self._memory = unrolls.new_memory()
-        self._seed = np.array([seed & 0x7FFFFFFF, 0], np.int32)  # the second number counts the batches
+        self._seed = ArraySpec((2,), np.dtype(np.int64)).empty()
+        self._seed[0] = seed & 0x7FFFFFFF  # the second number counts the batches
 
     def infer(self, groups: Sequence[int], slots: Sequence[Slot]) -> None:
         """Writes the actions of every group into its slot.
@@ -104,26 +107,25 @@ class Inference:
         Each step is copied before it is looked at: whatever an actor does with its slot later, the unroll holds what
         the policy saw.
         """
-        rows = len(groups) * self._group_size
+        size = self._group_size
         for index, slot in enumerate(slots):
-            self._gather(index, slot)
-        padded = next(size for size in self._batch_groups if size >= len(groups)) * self._group_size
+            copy_rows(self._fields, index * size, flatten(slot.env), 0, size)
+        rows = len(groups) * size
+        padded = next(count for count in self._batch_groups if count >= len(groups)) * size
         self._pad(rows, padded)
         version = self._policy.version()
-        output = self._policy.step(
+        chosen = self._policy.step(
             self._staging.obs[:padded],
             self._staging.avail_actions[:padded],
             self._next_seed(),
             self._recall(groups, padded),
             self._staging.state[:padded],
         )
-        arrays = [np.asarray(field) for field in output if field is not None]
+        output = PolicyOutput(*(field if field is None else np.asarray(field) for field in chosen))
         for index, (group, slot) in enumerate(zip(groups, slots, strict=True)):
-            own = self._rows(index)
-            chosen = PolicyOutput(*(array[own] for array in arrays))
-            self._unrolls.append(group, _select(self._staging, own), chosen, version)
-            slot.action[...] = chosen.action
-        self.statistics.add(_select(self._staging, slice(0, rows)), batches=1)
+            self._unrolls.append(group, self._staging, output, version, index * size)
+            copy_rows([slot.action], 0, [output.action], index * size, size)
+        self.statistics.add(self._staging, rows)
 
     def state(self) -> dict[str, np.ndarray]:
         """Where the sampling of actions stands, and what is counted but not yet reported."""
@@ -134,22 +136,14 @@ class Inference:
         self._seed[:] = arrays["seed"]
         self.statistics.set_state(arrays["counts"])
 
-    def _rows(self, index: int) -> slice:
-        return slice(index * self._group_size, (index + 1) * self._group_size)
-
-    def _gather(self, index: int, slot: Slot) -> None:
-        rows = self._rows(index)
-        for source, target in zip(flatten(slot.env), flatten(self._staging), strict=True):
-            target[rows] = source
-
     def _recall(self, groups: Sequence[int], padded: int) -> Memory:
         """What networks may know of the steps before."""
         if self._unrolls.remembers:
             for index, group in enumerate(groups):
-                rows = self._rows(index)
-                remembered = self._unrolls.memory(group, _select(self._staging, rows))
+                row = index * self._group_size
+                remembered = self._unrolls.memory(group, self._staging, row)
                 for source, target in zip(remembered, self._memory, strict=True):
-                    target[rows] = source
+                    target[row : row + self._group_size] = source
         return Memory(*(array[:padded] for array in self._memory))
 
     def _pad(self, rows: int, padded: int) -> None:
@@ -165,7 +159,3 @@ class Inference:
 def _batch_sizes(num_groups: int) -> list[int]:
     """A few fixed sizes, in groups, so that compiled functions see few shapes: 1, 2, 4, ... and all."""
     return sorted({*(2**i for i in range(num_groups.bit_length()) if 2**i < num_groups), num_groups})
-
-
-def _select(env: EnvOutput, rows: slice) -> EnvOutput:
-    return unflatten([array[rows] for array in flatten(env)])

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seed_matrace._cext._batching import copy_rows
 from seed_matrace.specs import EnvSpec, empty_memory, empty_unroll, unroll_spec
 from seed_matrace.types import EnvOutput, Memory, PolicyOutput, Unroll
 
@@ -71,6 +72,9 @@ class Unrolls:
         self._spec, self._sizes = spec, sizes
         self.accepted_env_steps = 0
         self.policy_lags = [0.0] * sizes.num_groups
+        self._env_fields = [
+            name for name in EnvOutput._fields if name in Unroll._fields and getattr(self._current[0], name).size
+        ]
         self._memory = self.new_memory()
         self.remembers = any(array.size for array in self._memory)
 
@@ -90,17 +94,27 @@ class Unrolls:
         """Arrays for what there is to know of the environments of all groups."""
         return empty_memory(self._spec, self._sizes.num_groups * self._sizes.group_size, **self._sizes.fields)
 
-    def memory(self, group: int, env: EnvOutput) -> Memory:
-        """What there is to know, before the step ``env`` of a group, of the steps before in the same episode."""
+    def memory(self, group: int, env: EnvOutput, row: int = 0) -> Memory:
+        """What there is to know, before a step of a group, of the steps before in the same episode.
+
+        Args:
+          env: steps of environments, from ``row`` on the group's.
+        """
         memory = self._memory_of(group)
         if self.remembers:
-            memory.forget(np.logical_or(env.terminated, env.truncated))
+            rows = slice(row, row + self.group_size)
+            memory.forget(np.logical_or(env.terminated[rows], env.truncated[rows]))
         return memory
 
-    def append(self, group: int, env: EnvOutput, output: PolicyOutput, version: int) -> None:
-        """Adds one step of a group; ``can_append`` must hold. A full unroll goes to the queue."""
-        memory = self.memory(group, env)
-        self._write(group, env, memory, output, version)
+    def append(self, group: int, env: EnvOutput, output: PolicyOutput, version: int, row: int = 0) -> None:
+        """Adds one step of a group; ``can_append`` must hold. A full unroll goes to the queue.
+
+        Args:
+          env: C-contiguous steps of environments, from ``row`` on the group's; so ``output``.
+          version: learner steps done when ``output`` was chosen.
+        """
+        memory = self.memory(group, env, row)
+        self._write(group, env, memory, output, version, row)
         if self._step[group]:  # a life's first step is no transition
             self.accepted_env_steps += self.group_size
         if self._step[group] == self._length:
@@ -111,9 +125,11 @@ class Unrolls:
                 self._queue.append(FullUnroll(group, full))
                 self._changed.notify_all()
             self._step[group] = 0
-            self._write(group, env, memory, output, version)  # unrolls overlap by one step
+            self._write(group, env, memory, output, version, row)  # unrolls overlap by one step
         self._step[group] += 1
-        memory.remember(output)
+        if self.remembers:
+            rows = slice(row, row + self.group_size)
+            memory.remember(PolicyOutput(*(field if field is None else field[rows] for field in output)))
 
     def drop(self, group: int) -> int:
         """Forgets the group's unfinished unroll; returns the env steps lost with it."""
@@ -169,19 +185,13 @@ class Unrolls:
         size = self._sizes.group_size
         return Memory(*(array[group * size : (group + 1) * size] for array in self._memory))
 
-    def _write(self, group: int, env: EnvOutput, memory: Memory, output: PolicyOutput, version: int) -> None:
+    def _write(self, group: int, env: EnvOutput, memory: Memory, output: PolicyOutput, version: int, row: int) -> None:
         unroll, step = self._current[group], self._step[group]
-        unroll.last_action[step] = memory.last_action
-        if step == 0:
-            unroll.recurrent[0] = memory.recurrent
-        unroll.obs[step] = env.obs
-        unroll.avail_actions[step] = env.avail_actions
-        for name in ("state", "final_obs", "final_state"):
-            if getattr(unroll, name).shape[-1]:
-                getattr(unroll, name)[step] = getattr(env, name)
-        unroll.reward[step] = env.reward
-        unroll.terminated[step] = env.terminated
-        unroll.truncated[step] = env.truncated
-        unroll.action[step] = output.action
-        unroll.log_prob[step] = output.log_prob
+        if self.remembers:
+            unroll.last_action[step] = memory.last_action
+            if step == 0:
+                unroll.recurrent[0] = memory.recurrent
         unroll.policy_version[step] = version
+        targets = [unroll.action, unroll.log_prob, *(getattr(unroll, name) for name in self._env_fields)]
+        sources = [output.action, output.log_prob, *(getattr(env, name) for name in self._env_fields)]
+        copy_rows(targets, step * self.group_size, sources, row, self.group_size)

@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from seed_matrace.specs import EnvSpec
 from seed_matrace.transport.schema import PROTOCOL_VERSION, Schema
 
@@ -131,16 +129,23 @@ def encode_ready(groups: Sequence[int], restarted: bool) -> bytes:
 
 def decode_ready(data: bytes, num_groups: int) -> list[tuple[int, bool]]:
     """(group, restarted) of each; raises as ``decode_groups``."""
-    numbers = np.frombuffer(data[: len(data) // 4 * 4], "<u4")
-    groups = decode_groups((numbers & (_RESTARTED - 1)).tobytes() + data[numbers.nbytes :], num_groups)
-    return list(zip(groups, (numbers >= _RESTARTED).tolist(), strict=True))
+    numbers = _decode_numbers(data, num_groups)
+    groups = _checked([number & (_RESTARTED - 1) for number in numbers], num_groups)
+    return [(group, number >= _RESTARTED) for group, number in zip(groups, numbers, strict=True)]
 
 
 def decode_groups(data: bytes, num_groups: int) -> list[int]:
     """Raises ProtocolError unless ``data`` is some of the numbers 0 ... ``num_groups`` - 1, none twice."""
+    return _checked(list(_decode_numbers(data, num_groups)), num_groups)
+
+
+def _decode_numbers(data: bytes, num_groups: int) -> tuple[int, ...]:
     if len(data) % 4 or not data or len(data) > 4 * num_groups:
         raise ProtocolError(f"a message of {len(data)} bytes where 4 per group were expected")
-    groups = list(struct.unpack(f"<{len(data) // 4}I", data))
+    return struct.unpack(f"<{len(data) // 4}I", data)
+
+
+def _checked(groups: list[int], num_groups: int) -> list[int]:
     if max(groups) >= num_groups or len(set(groups)) != len(groups):
         raise ProtocolError(f"group numbers {groups} where each of 0 to {num_groups - 1} may come once")
     return groups

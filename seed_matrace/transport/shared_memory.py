@@ -10,7 +10,7 @@ import contextlib
 import fcntl
 import mmap
 import os
-import selectors
+import select
 import socket
 import struct
 import time
@@ -53,12 +53,12 @@ class SharedMemoryServer:
         self._strangers: deque[_Connection] = deque()  # have shaken hands or not; oldest first
         self._listener = _listen(path)
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._selector = selectors.EpollSelector()
-        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
-        self._selector.register(self._wake_fd, selectors.EVENT_READ, self._drain_wake)
+        self._epoll = select.epoll()
+        for fd in (self._listener.fileno(), self._wake_fd):
+            self._epoll.register(fd, select.EPOLLIN)
 
     def fileno(self) -> int:
-        return self._selector.fileno()
+        return self._epoll.fileno()
 
     def slot(self, group: int) -> Slot:
         return self._slots[group]
@@ -68,12 +68,13 @@ class SharedMemoryServer:
 
     def poll(self, timeout_s: float | None) -> list[Event]:
         events: list[Event] = []
-        for key, _ in self._selector.select(timeout_s):
-            handler = key.data
-            if isinstance(handler, _Connection):
-                events.extend(self._receive(handler))
-            else:
-                handler()
+        for fd, _ in self._epoll.poll(timeout_s):
+            if fd in self._connections:
+                events.extend(self._receive(self._connections[fd]))
+            elif fd == self._wake_fd:
+                self._drain_wake()
+            elif fd == self._listener.fileno():
+                self._accept()
         self._drop_silent_strangers()
         return events
 
@@ -97,7 +98,7 @@ class SharedMemoryServer:
     def close(self) -> None:
         for connection in list(self._connections.values()):
             self._drop(connection, "the learner stops")
-        self._selector.close()
+        self._epoll.close()
         self._listener.close()
         os.close(self._wake_fd)
         self._path.unlink(missing_ok=True)
@@ -122,7 +123,7 @@ class SharedMemoryServer:
         connection = _Connection(client, time.monotonic() + _HANDSHAKE_S)
         self._strangers.append(connection)
         self._connections[client.fileno()] = connection
-        self._selector.register(client, selectors.EVENT_READ, connection)
+        self._epoll.register(client, select.EPOLLIN)
 
     def _drop_silent_strangers(self) -> None:
         while self._strangers and (self._strangers[0].memory or time.monotonic() > self._strangers[0].deadline):
@@ -137,10 +138,11 @@ class SharedMemoryServer:
 
     def _receive(self, connection: _Connection) -> list[Event]:
         try:
-            data = connection.socket.recv(messages.MAX_HANDSHAKE_BYTES)
+            admitted = connection.memory is not None
+            data = connection.socket.recv(4 * len(connection.groups) + 1 if admitted else messages.MAX_HANDSHAKE_BYTES)
             if not data:
                 return self._drop(connection, "connection closed")
-            if connection.memory is None:
+            if not admitted:
                 return self._welcome(connection, messages.decode_hello(data))
             ready = messages.decode_ready(data, len(connection.groups))
             return [Ready(connection.groups[index], restarted) for index, restarted in ready]
@@ -185,7 +187,7 @@ class SharedMemoryServer:
     def _drop(self, connection: _Connection, reason: str) -> list[Event]:
         if self._connections.pop(connection.socket.fileno(), None) is None:
             return []
-        self._selector.unregister(connection.socket)
+        self._epoll.unregister(connection.socket)
         connection.socket.close()
         for group in connection.groups:
             del self._slots[group], self._owner[group]

@@ -1,4 +1,4 @@
-"""The kernel that stacks observations against its naive twin."""
+"""The kernels that copy steps and stack observations, against their naive twins."""
 
 import numpy as np
 import pytest
@@ -62,3 +62,75 @@ def test_what_does_not_fit_is_an_error(kind):
         place = 2 if kind == "place" else -1
     with pytest.raises(ValueError, match=r"\[4, 3, 5\]|\[4, 3, 10\]|place|dtype|contiguous"):
         _batching.stack_frames(ring, place, newest, seen, stacks)
+
+
+def fields(rows, rng, *leading):
+    """Arrays of several dtypes and of equally many rows, one of them without anything in its rows."""
+    shape = (*leading, rows)
+    return [
+        rng.normal(size=(*shape, 3, 2)).astype(np.float32),
+        rng.integers(0, 2, (*shape, 3), np.uint8),
+        rng.integers(0, 2, shape).astype(np.bool_),
+        rng.integers(0, 9, shape, np.int32),
+        np.zeros((*shape, 3, 0), np.float32),
+    ]
+
+
+@pytest.mark.parametrize("leading", [(), (4,), (2, 3)])
+@pytest.mark.parametrize(("first_target", "first_source", "rows"), [(0, 0, 5), (2, 1, 3), (4, 0, 1), (1, 4, 0)])
+def test_rows_are_copied_as_the_naive_twin_does(leading, first_target, first_source, rows):
+    rng = np.random.default_rng(rows)
+    sources, targets = fields(5, rng), fields(5, rng, *leading)
+    expected = [array.copy() for array in targets]
+    _batching.copy_rows(targets, first_target, sources, first_source, rows)
+    reference_batching.copy_rows(expected, first_target, sources, first_source, rows)
+    for target, want in zip(targets, expected, strict=True):
+        np.testing.assert_array_equal(target, want)
+
+
+def test_rows_too_large_for_pythons_lock_are_copied_as_well():
+    source, target = np.arange(1 << 20, dtype=np.int64).reshape(1024, 1024), np.zeros((2, 1024, 1024), np.int64)
+    _batching.copy_rows([target], 1024, [source], 0, 1024)
+    assert not target[0].any()
+    np.testing.assert_array_equal(target[1], source)
+
+
+@pytest.mark.parametrize(
+    ("target", "source", "rows"),
+    [
+        (np.zeros((5, 3), np.float32), np.zeros((5, 2), np.float32), 5),
+        (np.zeros((5, 2), np.float32), np.zeros((5, 2), np.float64), 5),
+        (np.zeros(5, np.float32), np.zeros((5, 2), np.float32), 5),
+        (np.zeros((5, 4), np.float32)[:, ::2], np.zeros((5, 2), np.float32), 5),
+        (np.zeros((5, 2), np.float32), np.zeros((5, 4), np.float32)[:, ::2], 5),
+        (np.frombuffer(bytes(40), np.float32).reshape(5, 2), np.zeros((5, 2), np.float32), 5),
+        (np.zeros((4, 2), np.float32), np.zeros((5, 2), np.float32), 5),
+        (np.zeros((5, 2), np.float32), np.zeros((4, 2), np.float32), 5),
+        (np.zeros((5, 2), np.float32), np.zeros((5, 2), np.float32), -1),
+        (np.zeros(()), np.zeros(()), 1),
+    ],
+    ids=[
+        "width",
+        "dtype",
+        "axes",
+        "target strides",
+        "source strides",
+        "read-only",
+        "target",
+        "source",
+        "negative",
+        "0-d",
+    ],
+)
+def test_rows_that_do_not_fit_are_an_error_and_nothing_is_written(target, source, rows):
+    fitting = np.ones(5, np.int32)
+    untouched = np.zeros(5, np.int32)
+    with pytest.raises(ValueError, match=r"rows|row "):
+        _batching.copy_rows([untouched, target], 0, [fitting, source], 0, rows)
+    assert not untouched.any()
+    assert not target.any()
+
+
+def test_as_many_targets_as_sources_are_needed():
+    with pytest.raises(ValueError, match="2 targets for 1 sources"):
+        _batching.copy_rows([np.zeros(1), np.zeros(1)], 0, [np.ones(1)], 0, 1)

@@ -32,7 +32,9 @@ class Group:
         for _ in range(steps):
             action = np.argmax(self.output.avail_actions, axis=-1).astype(np.int32)
             log_prob = np.full(action.shape, -float(self.appended), np.float32)
-            self.unrolls.append(self.number, self.output, PolicyOutput(action, log_prob, 5), version=self.appended)
+            recurrent = np.full((SIZES.group_size, 1), 5.0, np.float32)
+            chosen = PolicyOutput(action, log_prob, recurrent)
+            self.unrolls.append(self.number, self.output, chosen, version=self.appended)
             self.output = self.env.step(action)
             self.appended += 1
 

@@ -24,8 +24,8 @@ def publish(unrolls, group, group_size, first_column):
     column = first_column + np.arange(group_size)
     env.reward[:] = column
     env.state[:] = column[:, None]
-    action = np.broadcast_to(column[:, None], (group_size, SPEC.n_agents))
-    recurrent = np.broadcast_to(column[:, None], (group_size, 3))
+    action = np.repeat(column[:, None], SPEC.n_agents, axis=1).astype(np.int32)
+    recurrent = np.repeat(column[:, None], 3, axis=1)
     unrolls.memory(group, env).remember(PolicyOutput(action, action, recurrent))
     for step in range(3):
         unrolls.append(group, env, PolicyOutput(action, -action.astype(np.float32), recurrent), version=step)
