@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import tensorflow as tf
 
+from seed_matrace.learner.freed_memory import keep_freed_memory
+
 if TYPE_CHECKING:
     from seed_matrace.config import Config, LearnerConfig
 
@@ -79,7 +81,7 @@ class Devices:
 
 
 def set_up_tensorflow(config: Config, *, deterministic: bool, local_actors: int = 0) -> Devices:
-    """Sets threads and determinism and takes the devices that ``learner.strategy`` names.
+    """Sets memory, threads and determinism and takes the devices that ``learner.strategy`` names.
 
     Must come before TensorFlow does anything else.
 
@@ -90,6 +92,7 @@ def set_up_tensorflow(config: Config, *, deterministic: bool, local_actors: int 
       ValueError: a device that is not there, a batch that cannot be divided, or a TF_CONFIG that cannot be used.
     """
     threads = config.learner.intra_op_threads or (1 if deterministic else free_cores(local_actors))
+    keep_freed_memory()
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(config.learner.inter_op_threads)
     if deterministic:
