@@ -95,6 +95,8 @@ class CompiledPolicy:
     ) -> PolicyOutput:
         """Draws actions from the policy.
 
+        Arrays may also be tensors of the same shapes, ``seed`` then of int64.
+
         Args:
           obs: float32 [B, N, O].
           avail_actions: uint8 [B, N, A], 1 = may be chosen; never all 0.
@@ -107,7 +109,8 @@ class CompiledPolicy:
           the step, float32 [B, R], or None.
         """
         seen = self._sampling.chosen(memory, state)
-        return self._on_device(self._sample, obs, avail_actions, np.asarray(seed, np.int64), *seen)
+        seed = seed if isinstance(seed, tf.Tensor) else np.asarray(seed, np.int64)
+        return self._on_device(self._sample, obs, avail_actions, seed, *seen)
 
     def greedy(self, obs: np.ndarray, avail_actions: np.ndarray, memory: Memory | None = None) -> PolicyOutput:
         """Chooses the likeliest actions; as ``sample``, but its memory holds the state of the policy alone."""
@@ -154,14 +157,19 @@ def _pasts(recurrent: Tensor | None, *dims: int) -> list[Past | None]:
 
 
 def as_tensor(array: np.ndarray | Tensor) -> Tensor:
-    """Hands an array to TensorFlow, without a copy if it is writable, contiguous and aligned to 64 bytes.
+    """Hands an array to TensorFlow, without a copy if it is ``shareable``; a tensor is returned as it is.
 
     A tensor without a copy shows later writes to the array: leave the array alone until the results of what was done
     with the tensor have been read.
     """
-    if not isinstance(array, np.ndarray):
-        return tf.convert_to_tensor(array)
-    flags = array.flags
-    if flags.writeable and flags.c_contiguous and array.ctypes.data % _ALIGNMENT == 0:
+    if isinstance(array, tf.Tensor):
+        return array
+    if isinstance(array, np.ndarray) and shareable(array):
         return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
     return tf.constant(array)
+
+
+def shareable(array: np.ndarray) -> bool:
+    """Whether TensorFlow can read and write the array where it is."""
+    flags = array.flags
+    return flags.writeable and flags.c_contiguous and array.size > 0 and array.ctypes.data % _ALIGNMENT == 0

@@ -6,7 +6,7 @@ import dataclasses
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,13 @@ from seed_matrace.transport.slots import Slot
 from seed_matrace.types import EnvOutput, EpisodeStats, Memory, PolicyOutput, flatten
 
 # (obs [B, N, O], avail_actions [B, N, A], seed int64 [2], memory of B environments, state [B, S]) -> PolicyOutput
-PolicyStep = Callable[[np.ndarray, np.ndarray, np.ndarray, Memory, np.ndarray], PolicyOutput]
+PolicyStep = Callable[[Any, Any, Any, Memory, Any], PolicyOutput]
+Share = Callable[[np.ndarray], Any]
+
+
+def take_as_it_is(array: np.ndarray) -> np.ndarray:
+    """The ``Share`` of policies that work on arrays."""
+    return array
 
 
 class VersionedPolicy(NamedTuple):
@@ -26,6 +32,7 @@ class VersionedPolicy(NamedTuple):
 
     step: PolicyStep
     version: Callable[[], int]  # learner steps done so far
+    share: Share = take_as_it_is  # makes of an array what ``step`` takes, once for all that is written to it later
 
 
 @dataclass
@@ -100,6 +107,7 @@ class Inference:
         self._memory = unrolls.new_memory()
         self._seed = ArraySpec((2,), np.dtype(np.int64)).empty()
         self._seed[0] = seed & 0x7FFFFFFF  # the second number counts the batches
+        self._inputs = {count * plan.group_size: self._share(count * plan.group_size) for count in self._batch_groups}
 
     def infer(self, groups: Sequence[int], slots: Sequence[Slot]) -> None:
         """Writes the actions of every group into its slot.
@@ -114,13 +122,9 @@ class Inference:
         padded = next(count for count in self._batch_groups if count >= len(groups)) * size
         self._pad(rows, padded)
         version = self._policy.version()
-        chosen = self._policy.step(
-            self._staging.obs[:padded],
-            self._staging.avail_actions[:padded],
-            self._next_seed(),
-            self._recall(groups, padded),
-            self._staging.state[:padded],
-        )
+        self._recall(groups)
+        self._count_batch()
+        chosen = self._policy.step(*self._inputs[padded])
         output = PolicyOutput(*(field if field is None else np.asarray(field) for field in chosen))
         for index, (group, slot) in enumerate(zip(groups, slots, strict=True)):
             self._unrolls.append(group, self._staging, output, version, index * size)
@@ -136,24 +140,34 @@ class Inference:
         self._seed[:] = arrays["seed"]
         self.statistics.set_state(arrays["counts"])
 
-    def _recall(self, groups: Sequence[int], padded: int) -> Memory:
-        """What networks may know of the steps before."""
+    def _share(self, rows: int) -> tuple[Any, Any, Any, Memory, Any]:
+        """What the policy is called with for a batch of so many rows."""
+        env, share = self._staging, self._policy.share
+        memory = Memory(*(share(array[:rows]) for array in self._memory))
+        return (
+            share(env.obs[:rows]),
+            share(env.avail_actions[:rows]),
+            share(self._seed),
+            memory,
+            share(env.state[:rows]),
+        )
+
+    def _recall(self, groups: Sequence[int]) -> None:
+        """Gathers what networks may know of the steps before."""
         if self._unrolls.remembers:
             for index, group in enumerate(groups):
                 row = index * self._group_size
                 remembered = self._unrolls.memory(group, self._staging, row)
                 for source, target in zip(remembered, self._memory, strict=True):
                     target[row : row + self._group_size] = source
-        return Memory(*(array[:padded] for array in self._memory))
 
     def _pad(self, rows: int, padded: int) -> None:
         self._staging.obs[rows:padded] = 0.0
         self._staging.avail_actions[rows:padded] = 0
         self._staging.avail_actions[rows:padded, :, 0] = 1
 
-    def _next_seed(self) -> np.ndarray:
+    def _count_batch(self) -> None:
         self._seed[1] = (self._seed[1] + 1) & 0x7FFFFFFF
-        return self._seed
 
 
 def _batch_sizes(num_groups: int) -> list[int]:

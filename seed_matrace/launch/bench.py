@@ -54,7 +54,8 @@ def bench_inference(
 
     plan = plan or plan_groups(config.run.num_envs, 1, config.actor.groups_per_actor)
     spec = training_spec(config)
-    policy = VersionedPolicy(Learner(config, spec, seed=0, devices=devices).policy_step, lambda: 0)
+    learner = Learner(config, spec, seed=0, devices=devices)
+    policy = VersionedPolicy(learner.policy_step, lambda: 0, learner.share)
     sizes = unroll_sizes(config, plan)
     unrolls = Unrolls(spec, sizes)
     inference = Inference(policy, unrolls, spec, plan, seed=0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from seed_matrace.algo.acting import CompiledPolicy, as_tensor
+from seed_matrace.algo.acting import CompiledPolicy, as_tensor, shareable
 from seed_matrace.algo.calling_thread import on_calling_thread
 from seed_matrace.algo.distributions import MaskedCategorical
 from seed_matrace.algo.losses import EntropyCost, LossOutput, compute_final_values, matrace_loss
@@ -85,6 +85,14 @@ class Learner:
         Arguments and result as of ``CompiledPolicy.sample``.
         """
         return self._acting.sample(obs, avail_actions, seed, memory, state)
+
+    def share(self, array: np.ndarray) -> Any:
+        """What ``policy_step`` takes in place of an array that is written anew before each call, and takes sooner.
+
+        A tensor without a copy where policy steps read memory where it is, elsewhere the array itself: what a device
+        keeps of a tensor would not show later writes.
+        """
+        return as_tensor(array) if self._own_thread and shareable(array) else array
 
     def greedy_step(self, obs: np.ndarray, avail_actions: np.ndarray, memory: Memory | None = None) -> PolicyOutput:
         """The newest policy's likeliest actions; see ``CompiledPolicy.greedy``."""

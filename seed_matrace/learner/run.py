@@ -111,6 +111,7 @@ class TrainingRun:
             session=self.progress.session,
             resume=self._source_arrays,
             host=self._hosts.place.number,
+            share=self.learner.share,
         )
 
     def start_from(self, run_dir: Path) -> str:

@@ -14,7 +14,14 @@ from seed_matrace.envs.base import VectorEnv
 from seed_matrace.envs.registry import make_training_env, training_spec
 from seed_matrace.inference.actors import ActorFigures
 from seed_matrace.inference.groups import GroupPlan, GroupTable
-from seed_matrace.inference.inference import ActingCounts, Inference, PolicyStep, VersionedPolicy
+from seed_matrace.inference.inference import (
+    ActingCounts,
+    Inference,
+    PolicyStep,
+    Share,
+    VersionedPolicy,
+    take_as_it_is,
+)
 from seed_matrace.inference.server import InferenceServer, Note
 from seed_matrace.inference.unrolls import Unrolls, UnrollSizes
 from seed_matrace.learner.batcher import Batcher, BatcherThread
@@ -102,13 +109,14 @@ class Acting:
     session: int  # how often the run was resumed
     resume: Mapping[str, np.ndarray]  # what a checkpoint kept of its source
     host: int = 0  # every host acts with random numbers of its own
+    share: Share = take_as_it_is  # as of ``VersionedPolicy``
 
     def make_parts(self, plan: GroupPlan) -> tuple[Unrolls, Batcher, Inference]:
         """The parts that every source is made of."""
         spec, sizes = training_spec(self.config), unroll_sizes(self.config, plan)
         unrolls = Unrolls(spec, sizes)
         batcher = Batcher(unrolls, spec, self.config.learner.batch_size, sizes)
-        policy = VersionedPolicy(self.policy_step, self.policy_version)
+        policy = VersionedPolicy(self.policy_step, self.policy_version, self.share)
         return (
             unrolls,
             batcher,

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from seed_matrace.config import SECTIONS, Config
 from seed_matrace.learner.learner import Learner
-from seed_matrace.specs import EnvSpec, empty_unroll
+from seed_matrace.specs import ArraySpec, EnvSpec, empty_unroll
 from seed_matrace.types import Memory, Unroll
 
 SPEC = EnvSpec(n_agents=2, n_actions=3, obs_dim=4, state_dim=5, episode_limit=10)
@@ -66,6 +66,32 @@ def test_train_step_changes_all_weights_and_reports():
     assert learner.learner_steps == 1
     assert {"losses/total", "policy/entropy", "IS/rho_max", "V/value_mean", "optimizer/grad_norm"} <= set(metrics)
     assert all(np.isfinite(float(value)) for value in metrics.values())
+
+
+@pytest.mark.parametrize("options", [{}, {"last_action": True, "policy_gru_units": 4, "critic_gru_units": 3}])
+def test_shared_arrays_show_what_is_written_to_them_later(options):
+    config = _config(network=options)
+    learner = Learner(config, SPEC, seed=1)
+    unroll = _unroll(columns=16, **config.network.unroll_fields)
+
+    def arrays(t):
+        """Observations, available actions, seed, last actions, recurrent state, state."""
+        seed = np.array([9, t])
+        return unroll.obs[t], unroll.avail_actions[t], seed, unroll.last_action[t], unroll.recurrent[0], unroll.state[t]
+
+    def policy_step(obs, avail_actions, seed, last_action, recurrent, state):
+        return learner.policy_step(obs, avail_actions, seed, Memory(last_action, recurrent), state)
+
+    written = [ArraySpec(array.shape, array.dtype).empty() for array in arrays(0)]
+    shared = [learner.share(array) for array in written]
+    assert all(isinstance(tensor, tf.Tensor) for tensor in shared[:3])
+    for t in range(STEPS):
+        for target, source in zip(written, arrays(t), strict=True):
+            target[...] = source
+        for got, want in zip(policy_step(*shared), policy_step(*arrays(t)), strict=True):
+            assert (got is None) == (want is None)
+            if want is not None:
+                np.testing.assert_array_equal(got, want)
 
 
 @pytest.mark.parametrize("critic_input", ["joint_obs", "state", "own_obs"])
