@@ -60,7 +60,7 @@ def debian(tmp_path_factory):
 
 @pytest.fixture
 def folder(tmp_path):
-    """For file systems of images: in memory where there is room, since disks may take minutes to delete so many files."""
+    """For the images' file systems: in memory if there is room, for disks may take minutes to delete so many files."""
     in_memory = psutil.virtual_memory().available > 10e9
     if in_memory:
         subprocess.run(["mount", "-t", "tmpfs", "none", tmp_path], check=True)
