@@ -1,7 +1,7 @@
-"""Copies of whole steps: what lies between the environments and the networks."""
+"""Copies of whole steps, and sums over them: what lies between the environments and the networks."""
 
 cimport numpy as cnp
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, memset
 
 cnp.import_array()
@@ -86,6 +86,45 @@ cdef inline void _copy_all(const Copy* copies, Py_ssize_t count) noexcept nogil:
     cdef Py_ssize_t index
     for index in range(count):
         memcpy(copies[index].target, copies[index].source, copies[index].size)
+
+
+def sum_episodes(
+    cnp.ndarray[cnp.uint8_t, cast=True] terminated not None,  # IN
+    cnp.ndarray[cnp.uint8_t, cast=True] truncated not None,  # IN
+    cnp.ndarray[cnp.uint8_t, cast=True] battle_won not None,  # IN
+    const float[:] episode_return,  # IN
+    const int32_t[:] length,  # IN
+    Py_ssize_t rows,
+):
+    """Adds up the episodes that ended with a step.
+
+    Args:
+      terminated: bool [E].
+      truncated: bool [E].
+      battle_won: bool [E], looked at, as the two below, where an episode ended.
+      episode_return: [E].
+      length: [E], env steps.
+      rows: the first so many of E count.
+
+    Returns:
+      How many there were, how many of them won, and the sums of their returns and of their lengths.
+
+    Raises:
+      ValueError: an array of another dtype, or shorter than ``rows``.
+    """
+    cdef Py_ssize_t row, shortest = terminated.shape[0]
+    cdef int64_t episodes = 0, won = 0, total_length = 0
+    cdef double total_return = 0.0
+    shortest = min(shortest, truncated.shape[0], battle_won.shape[0], episode_return.shape[0], length.shape[0])
+    if not 0 <= rows <= shortest:
+        raise ValueError(f"{rows} rows of arrays of which one has {shortest}")
+    for row in range(rows):
+        if terminated[row] or truncated[row]:
+            episodes += 1
+            won += battle_won[row] != 0
+            total_return += episode_return[row]
+            total_length += length[row]
+    return episodes, won, total_return, total_length
 
 
 def stack_frames(

@@ -1,4 +1,4 @@
-"""Naive twins of the kernels that copy steps and stack observations."""
+"""Naive twins of the kernels that copy steps, add them up and stack observations."""
 
 from __future__ import annotations
 
@@ -16,6 +16,21 @@ def copy_rows(
         leading = target.shape[: target.ndim - source.ndim + 1]
         flat = target.reshape(math.prod(leading), *source.shape[1:])
         flat[first_target : first_target + rows] = source[first_source : first_source + rows]
+
+
+def sum_episodes(
+    terminated: np.ndarray,
+    truncated: np.ndarray,
+    battle_won: np.ndarray,
+    episode_return: np.ndarray,
+    length: np.ndarray,
+    rows: int,
+) -> tuple[int, int, float, int]:
+    """Adds up the episodes that ended with a step; arguments and result as of the kernel."""
+    ended = [row for row in range(rows) if terminated[row] or truncated[row]]
+    won = sum(int(battle_won[row]) for row in ended)
+    total_return = sum(float(episode_return[row]) for row in ended)
+    return len(ended), won, total_return, sum(int(length[row]) for row in ended)
 
 
 def stack_frames(ring: np.ndarray, newest_place: int, newest: np.ndarray, seen: np.ndarray, stacks: np.ndarray) -> None:

@@ -129,7 +129,7 @@ class Policy(tf.Module):
             by_agent = tf.transpose(tf.reshape(x, [-1, self._spec.n_agents, self._inputs.dim]), [1, 0, 2])
             logits, state = self._mlp(by_agent, past)
             logits = tf.transpose(logits, [1, 0, 2])
-        return tf.reshape(logits, tf.concat([tf.shape(obs)[:-1], [self._spec.n_actions]], axis=0)), state
+        return tf.reshape(logits, tf.concat([_sizes(obs, 1), [self._spec.n_actions]], axis=0)), state
 
 
 class Critic(tf.Module):
@@ -214,7 +214,7 @@ class Critic(tf.Module):
         else:
             x = tf.reshape(self._seen(obs, state, last_action), [-1, self._input_dim])
             values, recurrent = self._mlp(x, past)
-        values = tf.reshape(values, tf.shape(obs)[: -2 if self._central else -1])
+        values = tf.reshape(values, _sizes(obs, 2 if self._central else 1))
         if self._value_moments is not None:
             values = self._value_moments.std * values + self._value_moments.mean
         return values, recurrent
@@ -257,6 +257,14 @@ class Critic(tf.Module):
         if self.sees_state:
             return state if self._state_moments is None else self._state_moments.normalise(state)
         return self._inputs(obs, last_action) if self._critic_input == "own_obs" else self._inputs.normalise(obs)
+
+
+def _sizes(tensor: Tensor, left_out: int) -> list[int] | Tensor:
+    """For ``tf.reshape``, those of all axes but the last; constants if at most one is unknown, so -1, when traced."""
+    sizes = list(tensor.shape[:-left_out])
+    if sizes.count(None) > 1:
+        return tf.shape(tensor)[:-left_out]
+    return [-1 if size is None else size for size in sizes]
 
 
 class Networks(tf.Module):

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seed_matrace._cext._batching import copy_rows
+from seed_matrace._cext._batching import copy_rows, sum_episodes
 from seed_matrace.inference.groups import GroupPlan
 from seed_matrace.inference.unrolls import Unrolls
 from seed_matrace.specs import ArraySpec, EnvSpec, empty_env_output
 from seed_matrace.transport.slots import Slot
-from seed_matrace.types import EnvOutput, EpisodeStats, Memory, PolicyOutput, flatten
+from seed_matrace.types import EnvOutput, Memory, PolicyOutput, flatten
 
 # (obs [B, N, O], avail_actions [B, N, A], seed int64 [2], memory of B environments, state [B, S]) -> PolicyOutput
 PolicyStep = Callable[[Any, Any, Any, Memory, Any], PolicyOutput]
@@ -56,12 +56,18 @@ class ActingStatistics:
 
     def add(self, env: EnvOutput, rows: int) -> None:
         """Counts one gathered batch, the first ``rows`` of ``env``."""
-        ended = env.terminated[:rows] | env.truncated[:rows]
+        episode = env.episode
+        episodes, won, total_return, total_length = sum_episodes(
+            env.terminated, env.truncated, episode.battle_won, episode.episode_return, episode.length, rows
+        )
         with self._lock:
-            self._counts.acted_env_steps += rows
-            self._counts.batches += 1
-            if ended.any():
-                self._add_episodes(env.episode, ended)
+            counts = self._counts
+            counts.acted_env_steps += rows
+            counts.batches += 1
+            counts.episodes += episodes
+            counts.battles_won += won
+            counts.episode_return += total_return
+            counts.episode_length += total_length
 
     def take(self) -> ActingCounts:
         """The counts since the last call."""
@@ -83,14 +89,6 @@ class ActingStatistics:
             self._counts = ActingCounts(
                 **{name: int(value) for name, value in values.items()}, episode_return=episode_return
             )
-
-    def _add_episodes(self, episode: EpisodeStats, ended: np.ndarray) -> None:
-        counts, rows = self._counts, ended.nonzero()[0]
-        counts.episodes += len(rows)
-        # Few end at a time: Python's sum is done before NumPy's has begun.
-        counts.battles_won += sum(episode.battle_won[rows].tolist())
-        counts.episode_return += sum(episode.episode_return[rows].tolist())
-        counts.episode_length += sum(episode.length[rows].tolist())
 
 
 class Inference:
@@ -120,12 +118,13 @@ class Inference:
             copy_rows(self._fields, index * size, flatten(slot.env), 0, size)
         rows = len(groups) * size
         padded = next(count for count in self._batch_groups if count >= len(groups)) * size
-        self._pad(rows, padded)
+        if padded > rows:
+            self._pad(rows, padded)
         version = self._policy.version()
         self._recall(groups)
         self._count_batch()
         chosen = self._policy.step(*self._inputs[padded])
-        output = PolicyOutput(*(field if field is None else np.asarray(field) for field in chosen))
+        output = PolicyOutput(*(field if field is None else field.__array__() for field in chosen))
         for index, (group, slot) in enumerate(zip(groups, slots, strict=True)):
             self._unrolls.append(group, self._staging, output, version, index * size)
             copy_rows([slot.action], 0, [output.action], index * size, size)
@@ -167,7 +166,7 @@ class Inference:
         self._staging.avail_actions[rows:padded, :, 0] = 1
 
     def _count_batch(self) -> None:
-        self._seed[1] = (self._seed[1] + 1) & 0x7FFFFFFF
+        self._seed[1] = (self._seed.item(1) + 1) & 0x7FFFFFFF
 
 
 def _batch_sizes(num_groups: int) -> list[int]:

@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,9 +73,10 @@ class Unrolls:
         self._spec, self._sizes = spec, sizes
         self.accepted_env_steps = 0
         self.policy_lags = [0.0] * sizes.num_groups
-        self._env_fields = [
-            name for name in EnvOutput._fields if name in Unroll._fields and getattr(self._current[0], name).size
-        ]
+        names = [name for name in EnvOutput._fields if name in Unroll._fields and getattr(self._current[0], name).size]
+        self._env_fields = attrgetter(*names)
+        self._targets = [self._step_fields(unroll) for unroll in self._current]
+        self._versions = np.full(sizes.num_groups * sizes.group_size, -1, np.int64)  # all the newest
         self._memory = self.new_memory()
         self.remembers = any(array.size for array in self._memory)
 
@@ -113,7 +115,7 @@ class Unrolls:
           env: C-contiguous steps of environments, from ``row`` on the group's; so ``output``.
           version: learner steps done when ``output`` was chosen.
         """
-        memory = self.memory(group, env, row)
+        memory = self.memory(group, env, row) if self.remembers else self._memory
         self._write(group, env, memory, output, version, row)
         if self._step[group]:  # a life's first step is no transition
             self.accepted_env_steps += self.group_size
@@ -122,6 +124,7 @@ class Unrolls:
             self.policy_lags[group] = version - float(full.policy_version[:-1].mean())
             with self._changed:
                 self._current[group] = self._free[group].pop()
+                self._targets[group] = self._step_fields(self._current[group])
                 self._queue.append(FullUnroll(group, full))
                 self._changed.notify_all()
             self._step[group] = 0
@@ -191,7 +194,11 @@ class Unrolls:
             unroll.last_action[step] = memory.last_action
             if step == 0:
                 unroll.recurrent[0] = memory.recurrent
-        unroll.policy_version[step] = version
-        targets = [unroll.action, unroll.log_prob, *(getattr(unroll, name) for name in self._env_fields)]
-        sources = [output.action, output.log_prob, *(getattr(env, name) for name in self._env_fields)]
-        copy_rows(targets, step * self.group_size, sources, row, self.group_size)
+        if self._versions[0] != version:
+            self._versions[:] = version
+        sources = [output.action, output.log_prob, self._versions, *self._env_fields(env)]
+        copy_rows(self._targets[group], step * self.group_size, sources, row, self.group_size)
+
+    def _step_fields(self, unroll: Unroll) -> list[np.ndarray]:
+        """What is written at every step, in the order of ``_write``."""
+        return [unroll.action, unroll.log_prob, unroll.policy_version, *self._env_fields(unroll)]

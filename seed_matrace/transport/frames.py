@@ -62,7 +62,7 @@ class Frames:
         actions = np.frombuffer(frame, self._action.dtype, len(groups) * self._action.nbytes // 4)
         for group, action in zip(groups, actions.reshape(len(groups), *self._action.shape), strict=True):
             slots[group].action[...] = action
-        return groups
+        return list(groups)
 
     def _numbers_of(self, frame: bytes, record_bytes: int) -> bytes:
         """What stands behind the records; raises ProtocolError for a wrong length."""

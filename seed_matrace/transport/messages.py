@@ -11,6 +11,7 @@ import json
 import struct
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 from seed_matrace.specs import EnvSpec
@@ -20,6 +21,7 @@ MAX_HANDSHAKE_BYTES = 64 * 1024
 GOODBYE = b"!"  # like no answer: those are numbers of four bytes
 _MAX_SENTENCE = 1000
 _RESTARTED = 1 << 31  # beside a group's number
+_REMEMBERED = 1024  # messages; the same few come again and again
 # What JSON of any kind can raise while it is taken apart.
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
@@ -119,7 +121,7 @@ def check_goodbye(data: bytes) -> None:
 
 def encode_groups(groups: Sequence[int]) -> bytes:
     """Group numbers, counted within one connection."""
-    return struct.pack(f"<{len(groups)}I", *groups)
+    return _encode_numbers(tuple(groups))
 
 
 def encode_ready(groups: Sequence[int], restarted: bool) -> bytes:
@@ -127,16 +129,23 @@ def encode_ready(groups: Sequence[int], restarted: bool) -> bytes:
     return encode_groups([group | (_RESTARTED * restarted) for group in groups])
 
 
-def decode_ready(data: bytes, num_groups: int) -> list[tuple[int, bool]]:
+@lru_cache(_REMEMBERED)
+def decode_ready(data: bytes, num_groups: int) -> tuple[tuple[int, bool], ...]:
     """(group, restarted) of each; raises as ``decode_groups``."""
     numbers = _decode_numbers(data, num_groups)
-    groups = _checked([number & (_RESTARTED - 1) for number in numbers], num_groups)
-    return [(group, number >= _RESTARTED) for group, number in zip(groups, numbers, strict=True)]
+    groups = _checked(tuple(number & (_RESTARTED - 1) for number in numbers), num_groups)
+    return tuple((group, number >= _RESTARTED) for group, number in zip(groups, numbers, strict=True))
 
 
-def decode_groups(data: bytes, num_groups: int) -> list[int]:
+@lru_cache(_REMEMBERED)
+def decode_groups(data: bytes, num_groups: int) -> tuple[int, ...]:
     """Raises ProtocolError unless ``data`` is some of the numbers 0 ... ``num_groups`` - 1, none twice."""
-    return _checked(list(_decode_numbers(data, num_groups)), num_groups)
+    return _checked(_decode_numbers(data, num_groups), num_groups)
+
+
+@lru_cache(_REMEMBERED)
+def _encode_numbers(numbers: tuple[int, ...]) -> bytes:
+    return struct.pack(f"<{len(numbers)}I", *numbers)
 
 
 def _decode_numbers(data: bytes, num_groups: int) -> tuple[int, ...]:
@@ -145,7 +154,7 @@ def _decode_numbers(data: bytes, num_groups: int) -> tuple[int, ...]:
     return struct.unpack(f"<{len(data) // 4}I", data)
 
 
-def _checked(groups: list[int], num_groups: int) -> list[int]:
+def _checked(groups: tuple[int, ...], num_groups: int) -> tuple[int, ...]:
     if max(groups) >= num_groups or len(set(groups)) != len(groups):
-        raise ProtocolError(f"group numbers {groups} where each of 0 to {num_groups - 1} may come once")
+        raise ProtocolError(f"group numbers {list(groups)} where each of 0 to {num_groups - 1} may come once")
     return groups

@@ -227,7 +227,7 @@ class SharedMemoryClient:
         if not data:
             raise ConnectionResetError("the learner closed the connection")
         messages.check_goodbye(data)
-        return messages.decode_groups(data, len(self.slots))
+        return list(messages.decode_groups(data, len(self.slots)))
 
     def interrupt(self) -> None:
         with contextlib.suppress(OSError):  # closed already

@@ -134,3 +134,36 @@ def test_rows_that_do_not_fit_are_an_error_and_nothing_is_written(target, source
 def test_as_many_targets_as_sources_are_needed():
     with pytest.raises(ValueError, match="2 targets for 1 sources"):
         _batching.copy_rows([np.zeros(1), np.zeros(1)], 0, [np.ones(1)], 0, 1)
+
+
+def ended_episodes(envs, rng):
+    """Flags and figures of a step of so many environments; figures stand also where no episode ended."""
+    flags = [rng.random(envs) < share for share in (0.4, 0.3, 0.5)]
+    return [*flags, rng.normal(size=envs).astype(np.float32), rng.integers(1, 99, envs, np.int32)]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 7, 64])
+def test_episodes_are_added_up_as_the_naive_twin_does(rows):
+    for seed in range(20):
+        arrays = ended_episodes(64, np.random.default_rng(seed))
+        assert _batching.sum_episodes(*arrays, rows) == reference_batching.sum_episodes(*arrays, rows)
+
+
+def test_only_episodes_that_ended_count():
+    terminated, truncated, won = (np.array(flags, np.bool_) for flags in ([1, 0, 0, 1], [0, 0, 1, 1], [1, 1, 0, 0]))
+    arrays = terminated, truncated, won, np.array([1.5, 9, 2, -4], np.float32), np.array([3, 9, 4, 5], np.int32)
+    assert _batching.sum_episodes(*arrays, 4) == (3, 1, -0.5, 12)
+    assert _batching.sum_episodes(*arrays, 3) == (2, 1, 3.5, 7)
+
+
+@pytest.mark.parametrize("kind", ["rows", "negative", "shorter", "dtype", "none"])
+def test_episodes_that_cannot_be_added_up_are_an_error(kind):
+    arrays, rows = ended_episodes(4, np.random.default_rng(0)), {"rows": 5, "negative": -1}.get(kind, 4)
+    if kind == "shorter":
+        arrays[3] = arrays[3][:3]
+    elif kind == "dtype":
+        arrays[4] = arrays[4].astype(np.int64)
+    elif kind == "none":
+        arrays[0] = None
+    with pytest.raises((ValueError, TypeError), match=r"rows|dtype|None"):
+        _batching.sum_episodes(*arrays, rows)
