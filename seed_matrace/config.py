@@ -156,7 +156,11 @@ class InferenceConfig(_Checked):
 
 @dataclass(frozen=True)
 class ActorConfig(_Checked):
-    groups_per_actor: int = _option(2, "groups an actor alternates between, at least", low=1)
+    groups_per_actor: int = _option(
+        0,
+        "groups an actor alternates between, at least; 0: one if all cores of its machine have actors, else two",
+        low=0,
+    )
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,11 @@ def _define_bench_flags(values: flags.FlagValues) -> None:
     define_gin_flags(values)
     flags.DEFINE_float("seconds", 10.0, "how long to measure", lower_bound=0.1, flag_values=values)
     flags.DEFINE_integer(
-        "num_actors", None, "actor processes of end_to_end (default: half the cores)", lower_bound=1, flag_values=values
+        "num_actors",
+        None,
+        "actor processes of end_to_end (default: half the cores, at least two)",
+        lower_bound=1,
+        flag_values=values,
     )
 
 

@@ -25,7 +25,7 @@ def _define_train_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "num_actors",
         None,
-        "actor processes on this machine; 0 does all in one process, reproducibly (default: half the cores)",
+        "actor processes here; 0 does all in one process, reproducibly (default: half the cores, at least two)",
         lower_bound=0,
         flag_values=values,
     )

@@ -9,6 +9,7 @@ from seed_matrace.transport.messages import Welcome
 from seed_matrace.transport.server import Places
 
 LIVES_PER_SESSION = 1 << 16
+GROUPS_PER_ACTOR = 2  # one steps while the other waits for actions
 
 
 class Place(NamedTuple):
@@ -18,7 +19,7 @@ class Place(NamedTuple):
     hosts: int
 
 
-_ALONE = Place(0, 1)
+ALONE = Place(0, 1)
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class GroupPlan:
     num_groups: int
     group_size: int
     num_actors: int
-    place: Place = _ALONE
+    place: Place = ALONE
 
     @property
     def places(self) -> Places:
@@ -46,7 +47,9 @@ class GroupPlan:
         return tuple(range(task_id, self.num_groups, self.num_actors))
 
 
-def plan_groups(num_envs: int, num_actors: int, groups_per_actor: int, place: Place = _ALONE) -> GroupPlan:
+def plan_groups(
+    num_envs: int, num_actors: int, groups_per_actor: int = 0, place: Place = ALONE, *, cores: int | None = None
+) -> GroupPlan:
     """Equal groups, at least ``groups_per_actor`` for each actor if ``num_envs`` allows.
 
     How environments are grouped decides batching, not learning: an environment plays the same in any group.
@@ -54,13 +57,17 @@ def plan_groups(num_envs: int, num_actors: int, groups_per_actor: int, place: Pl
     Args:
       num_envs: of this host.
       num_actors: 0 puts all environments into one group, for the one-process mode.
+      groups_per_actor: 0 is two; but one where actors are at least as many as ``cores``, which then change between
+        actors: two actors of one group keep two cores busier than one actor of two.
       place: of this host among others; no two of them play alike.
+      cores: of the machine that the learner shares with all of its actors; None where they run elsewhere.
 
     Raises:
       ValueError: more actors than environments.
     """
     if num_actors > num_envs:
         raise ValueError(f"{num_actors} actors for {num_envs} environments; lower --num_actors or raise run.num_envs")
+    groups_per_actor = groups_per_actor or (1 if cores and num_actors >= cores else GROUPS_PER_ACTOR)
     wanted = min(num_actors * groups_per_actor, num_envs)
     num_groups = next(count for count in range(max(wanted, 1), num_envs + 1) if num_envs % count == 0)
     return GroupPlan(num_groups, num_envs // num_groups, max(num_actors, 1), place)

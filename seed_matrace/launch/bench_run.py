@@ -16,9 +16,10 @@ import numpy as np
 from seed_matrace.config import Config
 from seed_matrace.envs.registry import training_spec
 from seed_matrace.inference.actors import ActorFigures
-from seed_matrace.inference.groups import GroupPlan, plan_groups
+from seed_matrace.inference.groups import GroupPlan
 from seed_matrace.inference.inference import ActingCounts
 from seed_matrace.inference.unrolls import FullUnroll, Unrolls
+from seed_matrace.launch.local import default_num_actors, local_groups
 from seed_matrace.launch.random_data import random_unroll
 from seed_matrace.launch.train import open_source
 from seed_matrace.learner.batcher import Batcher, BatcherThread
@@ -36,7 +37,7 @@ def whole_topology(
     config: Config, seconds: float, num_actors: int, operative_text: str, devices: Devices | None
 ) -> dict[str, float]:
     """Trains with real actor processes; arguments and figures as of ``bench.bench_end_to_end``."""
-    plan = plan_groups(config.run.num_envs, num_actors, config.actor.groups_per_actor)
+    plan = local_groups(config, num_actors)
     with _endless_run(config, seconds, devices) as (run, run_dir, recorder):
         (run_dir / OPERATIVE_CONFIG).write_text(operative_text)
         with open_source(run, plan, task_ids=range(num_actors), run_dir=run_dir, note=recorder.note) as source:
@@ -122,7 +123,7 @@ class _RandomSource:
     waiting_env_steps = 0
 
     def __init__(self, config: Config) -> None:
-        plan = plan_groups(config.run.num_envs, 1, config.actor.groups_per_actor)
+        plan = local_groups(config, default_num_actors())
         sizes = unroll_sizes(config, plan)
         batcher = Batcher(always_full(config, plan), training_spec(config), config.learner.batch_size, sizes)
         self._batcher = BatcherThread(batcher)

@@ -21,7 +21,7 @@ import numpy as np
 
 from seed_matrace.config import Config
 from seed_matrace.envs.registry import training_spec
-from seed_matrace.inference.groups import GroupPlan, GroupTable
+from seed_matrace.inference.groups import GROUPS_PER_ACTOR, GroupPlan, GroupTable
 from seed_matrace.launch.random_data import fill_randomly
 from seed_matrace.transport.address import Address, HostPort
 from seed_matrace.transport.carriers import connect, listen
@@ -84,7 +84,7 @@ def round_trips_in_one_thread(config: Config, group_size: int) -> Iterator[Calla
 
 
 def _carrier(config: Config, address: Address, num_actors: int, seconds: float) -> float:
-    per_actor = config.actor.groups_per_actor
+    per_actor = config.actor.groups_per_actor or GROUPS_PER_ACTOR
     plan = GroupPlan(num_actors * per_actor, _GROUP_SIZE, num_actors)
     shares = [range(first, num_actors, _PROCESSES) for first in range(min(_PROCESSES, num_actors))]
     with (

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from seed_matrace.config import Config
+from seed_matrace.inference.groups import ALONE, GroupPlan, Place, plan_groups
+
 _POLL_S = 0.2
 _FIRST_BACKOFF_S = 0.5
 _LAST_BACKOFF_S = 30.0
@@ -121,8 +124,18 @@ class LocalActors:
 
 
 def default_num_actors() -> int:
-    """One actor for every two cores: the learner's process keeps the other half busy."""
-    return max(len(os.sched_getaffinity(0)) // 2, 1)
+    """One actor for every two cores: the learner's process keeps the other half busy; but two on two cores."""
+    cores = _usable_cores()
+    return max(cores // 2, min(cores, 2))
+
+
+def local_groups(config: Config, num_actors: int, place: Place = ALONE) -> GroupPlan:
+    """``plan_groups`` for actors that share this machine with their learner."""
+    return plan_groups(config.run.num_envs, num_actors, config.actor.groups_per_actor, place, cores=_usable_cores())
+
+
+def _usable_cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def _spawn(command: list[str], stdin: int, log: IO[bytes]) -> subprocess.Popen[bytes]:

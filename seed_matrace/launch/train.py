@@ -21,7 +21,7 @@ from seed_matrace.config import Config, load_config
 from seed_matrace.envs.registry import backend_name, env_spec, has_winner, plays_elsewhere
 from seed_matrace.inference.groups import GroupPlan, plan_groups
 from seed_matrace.launch.display import Display, duration
-from seed_matrace.launch.local import LocalActors, default_num_actors
+from seed_matrace.launch.local import LocalActors, default_num_actors, local_groups
 from seed_matrace.launch.topology import Topology, plan_topology
 from seed_matrace.learner.metrics import read_run_info, write_finished, write_run_info
 from seed_matrace.learner.run_directory import (
@@ -80,9 +80,11 @@ def train(options: TrainOptions, stop: threading.Event) -> str:
     local_actors = 0 if options.listen_at else topology.num_actors
     devices = set_up_tensorflow(config, deterministic=topology.num_actors == 0, local_actors=local_actors)
     hosts = Hosts(devices)
-    plan = plan_groups(
-        hosts.share_of(config).run.num_envs, topology.num_actors, config.actor.groups_per_actor, hosts.place
-    )
+    of_host = hosts.share_of(config)
+    if local_actors:
+        plan = local_groups(of_host, local_actors, hosts.place)
+    else:
+        plan = plan_groups(of_host.run.num_envs, topology.num_actors, of_host.actor.groups_per_actor, hosts.place)
     path = Path(options.run_dir or f"runs/{config.env.map_name}-{time.strftime('%Y%m%d-%H%M%S')}")
     if not hosts.chief:
         path, resuming = path / f"host_{hosts.place.number:03d}", False  # for what its actors need, and their logs

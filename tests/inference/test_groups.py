@@ -22,6 +22,15 @@ def test_one_process_has_one_group():
     assert plan_groups(96, 0, 2).num_groups == 1
 
 
+def test_actors_alternate_between_two_groups_but_where_every_core_has_an_actor():
+    def per_actor(num_actors, cores, asked=0):
+        return plan_groups(64, num_actors, asked, cores=cores).num_groups / num_actors
+
+    assert [per_actor(actors, None) for actors in (1, 2, 4)] == [2, 2, 2]
+    assert [per_actor(actors, 4) for actors in (1, 2, 4, 8)] == [2, 2, 1, 1]
+    assert [per_actor(actors, 2, asked=4) for actors in (1, 2, 4)] == [4, 4, 4]
+
+
 def test_more_actors_than_environments_is_an_error():
     with pytest.raises(ValueError, match=r"5 actors for 4 environments.*--num_actors"):
         plan_groups(4, 5, 2)

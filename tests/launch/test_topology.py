@@ -3,6 +3,7 @@
 import pytest
 
 from seed_matrace.config import load_config
+from seed_matrace.launch import local
 from seed_matrace.launch.topology import plan_topology
 
 
@@ -24,6 +25,12 @@ def test_command_line_goes_before_gin_files_before_the_default():
     assert topology("num_actors=5", num_actors=3, default=7).num_actors == 3
     assert topology("num_actors=5", default=7).num_actors == 5
     assert topology(default=7).num_actors == 7
+
+
+def test_half_the_cores_have_actors_but_at_least_two_where_there_are_two(monkeypatch):
+    for cores, actors in {1: 1, 2: 2, 3: 2, 4: 2, 8: 4, 64: 32}.items():
+        monkeypatch.setattr(local.os, "sched_getaffinity", lambda _, cores=cores: set(range(cores)))
+        assert local.default_num_actors() == actors
 
 
 def test_what_is_reserved_is_what_the_largest_actor_host_needs():
