@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from seed_matrace.config import Config
+from seed_matrace.envs.registry import plays_elsewhere
 from seed_matrace.inference.groups import ALONE, GroupPlan, Place, plan_groups
 
 _POLL_S = 0.2
@@ -131,7 +132,8 @@ def default_num_actors() -> int:
 
 def local_groups(config: Config, num_actors: int, place: Place = ALONE) -> GroupPlan:
     """``plan_groups`` for actors that share this machine with their learner."""
-    return plan_groups(config.run.num_envs, num_actors, config.actor.groups_per_actor, place, cores=_usable_cores())
+    cores = None if plays_elsewhere(config.env) else _usable_cores()  # actors only wait for games in other programs
+    return plan_groups(config.run.num_envs, num_actors, config.actor.groups_per_actor, place, cores=cores)
 
 
 def _usable_cores() -> int:
