@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _ENV_BATCH = 64
 _WARM_UP = 3
 _SLICE_S = 0.1
-_ROUNDS = 4
+_ROUNDS = 8
 
 
 @dataclass

@@ -59,9 +59,11 @@ def start(tmp_path):
 def test_job_trains_through_loss_of_an_actor_and_of_its_learner(start, tmp_path):
     run = tmp_path / "gcs" / "bucket" / "job" / "checkpoints"
     flags = ["--gin_file=maps/3m.gin", "--num_actors=4", "--gin_param=topology.actors_per_host=2"]
-    flags += ["--gin_param=run.total_env_steps=300000", "--gin_param=run.stop_win_rate=0"]
-    actors = [start(host, *flags) for host in ("actors0", "actors1")]  # before there is a learner, as may be
-    learner = start("learner", *flags)
+    flags += ["--gin_param=run.stop_win_rate=0"]
+    budget = "--gin_param=run.total_env_steps={}".format  # far away, until it is said how much is left to do
+    ample = budget(3_000_000)
+    actors = [start(host, *flags, ample) for host in ("actors0", "actors1")]  # before there is a learner, as may be
+    learner = start("learner", *flags, ample)
     wait_until(lambda: actors_alive(run) == 4, "all actors at work", timeout_s=240)
 
     victim = next(pid for pid in actors_of(f"{LEARNER}:2222") if "--task_id=3" in _words(pid))
@@ -75,12 +77,12 @@ def test_job_trains_through_loss_of_an_actor_and_of_its_learner(start, tmp_path)
     assert list(run.glob("checkpoints/step-*/state.json")), "no checkpoint in the bucket"
     shutil.rmtree(tmp_path / "learner")  # another machine takes its place
 
-    learner = start("learner", *flags)
+    learner = start("learner", *flags, budget(steps + 100_000))
     output = finish(learner, timeout_s=900)
     assert learner.returncode == 0, output
     assert f"going on with the run in {run}" in output
     assert "resumed at " in output and "resumed at 0 " not in output
-    assert env_steps(run) >= 300_000 > steps
+    assert env_steps(run) >= steps + 100_000
     assert json.loads((run / "run.json").read_text())["finished"] == "budget"
     assert list((tmp_path / "gcs" / "bucket" / "job" / "logs").glob("events.out.tfevents.*"))
     for process in actors:
