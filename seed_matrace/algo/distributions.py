@@ -66,8 +66,8 @@ class MaskedCategorical:
             shape=tf.shape(self._weights), key=seed[:1], counter=counter, alg=_PHILOX
         )
         # Of 0, the logarithm would not be finite, and no rate could win.
-        less_waiting = tf.math.log(uniform + np.finfo(np.float32).tiny)
-        return tf.argmin(self._weights / less_waiting, axis=-1, output_type=tf.int32)
+        minus_waiting = tf.math.log(uniform + np.finfo(np.float32).tiny)
+        return tf.argmin(self._weights / minus_waiting, axis=-1, output_type=tf.int32)
 
     def greedy(self) -> Tensor:
         """The likeliest action, the first of equals, int32 [...]."""

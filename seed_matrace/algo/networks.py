@@ -260,7 +260,7 @@ class Critic(tf.Module):
 
 
 def _sizes(tensor: Tensor, left_out: int) -> list[int] | Tensor:
-    """For ``tf.reshape``, those of all axes but the last; constants if at most one is unknown, so -1, when traced."""
+    """For ``tf.reshape``: all but the last ``left_out``; constants if at most one, then -1, is unknown when traced."""
     sizes = list(tensor.shape[:-left_out])
     if sizes.count(None) > 1:
         return tf.shape(tensor)[:-left_out]
