@@ -1,0 +1,139 @@
+"""Whole files: written aside and renamed, so that whoever reads one finds all of it, also after a kill or a full disk.
+
+Files of a run that the program reads back are written by ``write_checked``: what they hold is noted beside them in
+CHECKSUMS, and ``read_checked`` says when a file is not what was written. Formats of others stay as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import zlib
+from pathlib import Path
+from typing import Any
+
+CHECKSUMS = ".checksums"  # of a folder: {"run.json": [[size, CRC-32], ...]}, the newest first
+_NOTED = 4  # a copy of a run that is at work may hold a file that is a little older than its checksums
+
+
+def write_file(path: str | os.PathLike[str], content: str | bytes, *, mode: int = 0o666) -> None:
+    """Writes a whole file: on disk is either what was there or ``content``, at any moment; its folder is made.
+
+    Args:
+      content: text is written as UTF-8. Nothing is done if the file holds it already.
+      mode: permissions of a new file, before the umask.
+
+    Raises:
+      OSError: it cannot be written; what was there is untouched, and nothing is left beside it.
+    """
+    path = Path(os.path.realpath(path))  # a link stays a link
+    content = content.encode() if isinstance(content, str) else content
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.aside")
+    try:
+        if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with open(fd, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(fd)
+        os.replace(aside, path)
+        sync(path.parent)
+    except BaseException as error:
+        aside.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise OSError(f"cannot write {path} ({error.strerror or error})") from None
+        raise
+
+
+def write_checked(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """As ``write_file``, and noted for ``read_checked``: first the checksum, so that a kill in between does no harm."""
+    path = Path(path)
+    content = content.encode() if isinstance(content, str) else content
+    try:
+        noted = _noted(path.parent)
+    except ValueError:  # whoever reads says so; what is at work goes on
+        noted = {}
+    entries = [_entry(content), *([_entry(path.read_bytes())] if path.is_file() else []), *noted.get(path.name, [])]
+    different = [entry for index, entry in enumerate(entries) if entry not in entries[:index]]
+    write_file(path.parent / CHECKSUMS, json.dumps({**noted, path.name: different[:_NOTED]}) + "\n")
+    write_file(path, content)
+
+
+def read_checked(path: str | os.PathLike[str], advice: str = "put back a copy of it") -> bytes:
+    """What ``write_checked`` wrote; a file that was never noted, as those of older versions, is read unchecked.
+
+    Args:
+      advice: what to do about a damaged file, for the error.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      ValueError: it is empty or not what was written, or cannot be read.
+    """
+    path = Path(path)
+    for _ in range(3):  # it may be written anew right now
+        entries = _noted(path.parent).get(path.name)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
+        if content and (entries is None or _entry(content) in entries):
+            return content
+    what = "is not what was written: it was damaged, or changed by hand" if content else "is empty: it was damaged"
+    raise ValueError(f"{path} {what}; {advice}")
+
+
+def parse_json(content: str | bytes) -> Any:
+    """What strict JSON says: no NaN, no infinity.
+
+    Raises:
+      ValueError: it is not that, or nested too deeply to be read.
+    """
+    try:
+        return json.loads(content, parse_constant=_refuse, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("its JSON is nested too deeply") from None
+
+
+def sync(path: Path) -> None:
+    """Waits until a file or a folder's list of names is on the disk."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _noted(folder: Path) -> dict[str, list[list[int]]]:
+    """The checksums of a folder; ValueError if they are damaged."""
+    path = folder / CHECKSUMS
+    try:
+        noted = parse_json(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}); put back a copy of it") from None
+    if not isinstance(noted, dict) or not all(isinstance(entries, list) for entries in noted.values()):
+        raise ValueError(f"{path} is damaged (no lists of checksums); put back a copy of it")
+    return noted
+
+
+def _entry(content: bytes) -> list[int]:
+    return [len(content), zlib.crc32(content)]
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number - number != 0:
+        raise ValueError(f"{text} is no finite number")
+    return number
