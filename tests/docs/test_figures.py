@@ -1,0 +1,35 @@
+"""Figures that stand on several pages are the same there."""
+
+from __future__ import annotations
+
+import re
+
+from pages import ROOT
+
+BENCHMARKS = (ROOT / "benchmarks" / "README.md").read_text()
+
+
+def rows(text: str, heading: str) -> dict[str, list[str]]:
+    """Cells by first cell of the first table below a heading."""
+    table = re.search(r"^\|.*\n\|[-|]+\n((?:\|.*\n)+)", text[text.index(heading) :], re.MULTILINE)
+    assert table, heading
+    lines = ([cell.strip() for cell in line.strip("|").split("|")] for line in table[1].splitlines())
+    return {first: rest for first, *rest in lines}
+
+
+def test_speed_in_the_readme_is_that_of_the_benchmarks():
+    alone, together = rows(BENCHMARKS, "## Simulator:"), rows(BENCHMARKS, "## The whole:")
+    told = rows((ROOT / "README.md").read_text(), "## Speed")
+    assert told
+    for name, figures in told.items():
+        assert figures == [alone[name][0], *together[name][-2:]], name
+
+
+def test_win_rates_in_the_readme_are_those_of_the_results():
+    results = (ROOT / "docs" / "results" / "README.md").read_text()
+    measured = rows(results, "## The paper's tasks") | rows(results, "## The long ones")
+    told = rows((ROOT / "README.md").read_text(), "## What it reaches")
+    assert len(told) == 14
+    for name, (obs, state, published) in told.items():
+        line = measured[name]
+        assert [obs, state, published] == [line[2].split()[0], line[5].split()[0], line[-1]], name
