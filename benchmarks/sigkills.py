@@ -1,9 +1,9 @@
 """One-process runs through SIGKILL: python benchmarks/sigkills.py KILLS OUTPUT.json [SEED].
 
 Every kind of network, loss and environment below trains once undisturbed. Then each trains again and again, in a
-process that gets SIGKILL at a random moment, until it has reached its end; what it leaves behind must be the undisturbed
-run's, bit for bit: metrics, evaluated episodes, replays, weights, statistics and optimizer. Goes on until KILLS
-processes were killed. They are forks of one that has imported TensorFlow but not used it, which saves its seconds.
+process that gets SIGKILL at a random moment, until it has reached its end; what it leaves behind must be the
+undisturbed run's, bit for bit: metrics, evaluated episodes, replays, weights, statistics and optimizer. Goes on until
+KILLS processes were killed. They are forks of one that has imported TensorFlow but not used it, which saves seconds.
 """
 
 from __future__ import annotations
