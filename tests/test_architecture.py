@@ -13,7 +13,17 @@ LAYERS = [
     {"cli", "__main__", "launch", "vertex"},
     {"actor", "inference", "learner", "evaluation", "viewer", "sc2_standin"},
     {"algo", "envs", "skirmish", "transport", "_cext"},
-    {"types", "specs", "config", "fields", "files", "pettingzoo_options", "smac_options"},
+    {
+        "types",
+        "specs",
+        "config",
+        "fields",
+        "files",
+        "foreign_files",
+        "arrays_file",
+        "pettingzoo_options",
+        "smac_options",
+    },
 ]
 WITHOUT_TENSORFLOW = {"actor", "envs", "skirmish", "transport", "sc2_standin", "_cext", *LAYERS[-1]}
 

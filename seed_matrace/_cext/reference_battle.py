@@ -25,7 +25,7 @@ from seed_matrace._cext.reference_units import (
     threatens,
     touches,
 )
-from seed_matrace.envs.replay import EVENTS
+from seed_matrace.envs.replay_check import EVENTS
 from seed_matrace.skirmish.maps import SkirmishMap
 from seed_matrace.skirmish.rules import battle_rules
 

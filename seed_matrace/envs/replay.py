@@ -8,25 +8,24 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from seed_matrace.arrays_file import read_arrays
+from seed_matrace.envs.replay_check import DTYPES, check_replay
+from seed_matrace.foreign_files import parse_document, shown
+
 FORMAT = "seed_matrace replay 1"
 SUFFIX = ".npz"
-EVENTS = ("shot", "hit", "heal", "blast")  # the C enum Event of cext/battle_log.pxd
 COLUMNS = ("x", "y", "health", "shield", "gauge")
 STEPS = np.array([256, 256, 16, 16, 16], np.float32)  # of each column in one unit of it
 AMOUNT = 16  # steps of a hit point
 PROBABILITY = 65535  # steps from 0 to 1
-_ABOUT = {
-    "map": str, "backend": str, "n_agents": int, "units": list, "types": dict, "frames_per_step": int,
-    "loops_per_frame": int, "sight_range": float, "battle_won": bool,
-}  # fmt: skip
+_MOST_BYTES = 256 * 2**20  # a battle of 57 units over 400 steps is 5 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,17 +64,11 @@ class Replay:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything but ``about``, by name."""
-        return {name: getattr(self, name) for name in _DTYPES}
+        return {name: getattr(self, name) for name in DTYPES}
 
     def table(self) -> np.ndarray:
         """The units in cells, points and game loops, float32 [F, 5, U]."""
         return self.units / STEPS[:, None]
-
-
-_DTYPES = {
-    "units": "<u2", "events": "<u4", "intents": "<i2", "actions": "<i2", "avail_actions": "|u1",
-    "probabilities": "<u2", "values": "<f4", "rewards": "<f4", "ground": "|u1", "height": "|u1",
-}  # fmt: skip
 
 
 def in_steps(values: np.ndarray, steps: np.ndarray | float) -> np.ndarray:
@@ -90,11 +83,11 @@ def write_replay(path: str | os.PathLike[str], replay: Replay) -> Path:
       ValueError: arrays that do not fit one another.
       OSError: it cannot be written.
     """
-    _check(replay)
+    check_replay(replay)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + ".tmp")
-    arrays = {name: np.asarray(array, _DTYPES[name]) for name, array in replay.arrays().items()}
+    arrays = {name: np.asarray(array, DTYPES[name]) for name, array in replay.arrays().items()}
     arrays["units"] = np.diff(arrays["units"], axis=0, prepend=np.zeros_like(arrays["units"][:1]))  # small numbers
     arrays["about"] = np.frombuffer(json.dumps({"format": FORMAT, **replay.about}).encode(), np.uint8)
     try:
@@ -114,50 +107,26 @@ def read_replay(path: str | os.PathLike[str]) -> Replay:
       ValueError: there is no such file, or it is not a replay of this version; the message says what it is.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            about = json.loads(bytes(file["about"]))
-            if about.get("format") != FORMAT:
-                raise ValueError(f"it is {about.get('format')!r}, this program reads {FORMAT!r}")
-            arrays = {name: file[name] for name in _DTYPES}
-        arrays["units"] = np.cumsum(arrays["units"], axis=0, dtype=np.uint16)
-        replay = Replay(about, **arrays)
-        _check(replay)
+        arrays = read_arrays(path, most_bytes=_MOST_BYTES, most_arrays=1 + len(DTYPES))
+        about = _about(arrays)
+        missing = [name for name in DTYPES if name not in arrays]
+        if missing:
+            raise ValueError(f"there is no array {missing[0]!r} in it")
+        if arrays["units"].ndim and arrays["units"].dtype == np.uint16:  # else it is refused below
+            arrays["units"] = np.cumsum(arrays["units"], axis=0, dtype=np.uint16)
+        replay = Replay(about, **{name: arrays[name] for name in DTYPES})
+        check_replay(replay)
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (ValueError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+    except ValueError as error:
         raise ValueError(f"{path} is not a replay of this program, or damaged: {error}") from None
     return replay
 
 
-def _check(replay: Replay) -> None:
-    """Raises ValueError with the first thing that does not fit."""
-    for name, kind in _ABOUT.items():
-        value = replay.about.get(name)
-        if not isinstance(value, kind):
-            raise ValueError(f"about.{name} is {value!r}; {kind.__name__} expected")
-    steps, agents = replay.actions.shape if replay.actions.ndim == 2 else (0, 0)
-    units, per_step = len(replay.about["units"]), replay.about["frames_per_step"]
-    n_actions = replay.avail_actions.shape[-1]
-    expected: dict[str, Sequence[int | None]] = {
-        "units": (steps * per_step + 1, 5, units),
-        "events": (None, 5),
-        "intents": (steps, 2, units),
-        "actions": (steps, replay.about["n_agents"]),
-        "avail_actions": (steps, agents, n_actions),
-        "probabilities": (steps, agents, None),
-        "values": (steps, None),
-        "rewards": (steps,),
-        "ground": (None, None),
-        "height": replay.ground.shape,
-    }
-    for name, shape in expected.items():
-        array = getattr(replay, name)
-        fits = len(array.shape) == len(shape) and all(b in (None, a) for a, b in zip(array.shape, shape, strict=True))
-        if not fits or array.dtype != np.dtype(_DTYPES[name]):
-            raise ValueError(f"{name} is {array.dtype} {array.shape}; {_DTYPES[name]} {tuple(shape)} expected")
-    unknown = {name for name in replay.about["units"] if name not in replay.about["types"]}
-    if unknown or not steps:
-        raise ValueError(f"no steps, or units of types {sorted(unknown)} that it does not describe")
-    events = replay.events.astype(int)
-    if len(events) and (events.max(axis=0)[:4] >= (steps * per_step + 1, len(EVENTS), units, units)).any():
-        raise ValueError("an event of a frame, a kind or a unit that there is not")
+def _about(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """What the JSON text says; ValueError if it is none, or of another format."""
+    about = parse_document(arrays["about"].tobytes()) if "about" in arrays else None
+    written = about.get("format") if isinstance(about, dict) else None
+    if not isinstance(about, dict) or written != FORMAT:
+        raise ValueError(f"its format is {shown(written)}, this program reads {FORMAT!r}")
+    return about

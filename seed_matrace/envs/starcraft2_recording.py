@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import logging
 
+from seed_matrace.arrays_file import read_arrays
 from seed_matrace.envs.replay import STEPS, Replay, in_steps, read_replay, write_replay
 from seed_matrace.envs.unit_events import told_targets, unit_events
 from seed_matrace.skirmish.maps import load_map
@@ -33,8 +34,8 @@ def read_battle(folder: Path) -> PlayedBattle:
     Raises:
       ValueError, OSError: there is none.
     """
-    with np.load(folder / _SHOWN) as shown:
-        return PlayedBattle(read_replay(folder / _REPLAY), shown["obs"], shown["state"])
+    shown = read_arrays(folder / _SHOWN, most_arrays=2)
+    return PlayedBattle(read_replay(folder / _REPLAY), shown["obs"], shown["state"])
 
 
 class BattleRecorder:

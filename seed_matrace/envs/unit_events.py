@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from seed_matrace.envs.replay import AMOUNT, COLUMNS, EVENTS, in_steps
+from seed_matrace.envs.replay import AMOUNT, COLUMNS, in_steps
+from seed_matrace.envs.replay_check import EVENTS
 
 _X, _Y, _HEALTH, _SHIELD, _GAUGE = range(len(COLUMNS))
 _SHOT, _HIT, _HEAL, _BLAST = range(len(EVENTS))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 
+from seed_matrace.arrays_file import read_arrays
 from seed_matrace.evaluation.team import Team
+from seed_matrace.foreign_files import parse_document, shown
 from seed_matrace.specs import EnvSpec
 from seed_matrace.types import Memory, PolicyOutput
 
@@ -20,6 +21,13 @@ _FORMAT = 1
 _ABOUT = "about"  # the array that holds the rest, as JSON
 _LAYER_NORM_EPSILON = 1e-3  # as in algo/layer_norm.py
 _LARGEST = 10.0  # as in algo/normalisation.py
+_MOST_ARRAYS = 400
+_MOST_INPUTS = 10**8  # of all agents in one step
+_SPEC = ("n_agents", "n_actions", "obs_dim", "state_dim", "episode_limit")
+_SIZES = (
+    ("n_agents", 1, 10_000), ("n_actions", 1, 10**6), ("obs_dim", 0, 10**7), ("state_dim", 0, 2**31),
+    ("episode_limit", 1, 2**31), ("frame_stack", 1, 1000), ("gru_units", 0, 10**5), ("env_steps", 0, 2**62),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,21 @@ class NumpyPolicy(Team):
                 x = np.maximum(self._normalised(x, i), 0)
         logits = x.transpose(1, 0, 2) if copies else x.reshape(envs, agents, -1)
         return logits, recurrent
+
+    def try_out(self) -> None:
+        """Raises ValueError unless the arrays fit one another and the facts."""
+        agents = self.spec.n_agents
+        memory = np.zeros((1, agents), np.int32), np.zeros((1, agents * self.facts.gru_units), np.float32)
+        try:
+            obs = np.zeros((1, agents, self.facts.frame_stack * self.spec.obs_dim), np.float32)
+            logits, recurrent = self.logits(obs, *memory)
+        except (ValueError, IndexError, KeyError, AssertionError) as error:
+            words = " ".join(str(error).split()) or type(error).__name__
+            raise ValueError(f"its arrays do not fit one another ({words[:200]})") from None
+        after = memory[1].shape if self.facts.gru_units else None
+        shapes = logits.shape, None if recurrent is None else recurrent.shape
+        if shapes[0] != (1, agents, self.spec.n_actions) or (after is not None and shapes[1] != after):
+            raise ValueError(f"its arrays give {shapes[0][1:]} for {agents} agents with {self.spec.n_actions} actions")
 
     def _greedy(self, obs: np.ndarray, avail_actions: np.ndarray, episode_start: np.ndarray) -> np.ndarray:
         """As ``learner.greedy.GreedyTeam``."""
@@ -153,16 +176,60 @@ def load_numpy_policy(path: str | os.PathLike[str]) -> NumpyPolicy:
       OSError: it cannot be read.
     """
     try:
-        with np.load(Path(path), allow_pickle=False) as arrays:
-            weights = dict(arrays)
-        about = json.loads(weights.pop(_ABOUT).tobytes())
-        if about.pop("format") != _FORMAT:
+        weights = read_arrays(path, most_arrays=_MOST_ARRAYS)
+        about = parse_document(weights.pop(_ABOUT).tobytes()) if _ABOUT in weights else None
+        if not isinstance(about, dict) or about.pop("format", None) != _FORMAT:
             raise ValueError("its format is not one that this version knows")
-        return NumpyPolicy(PolicyFacts(**{**about, "spec": EnvSpec(**about["spec"])}), weights)
-    except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        facts = _facts(about)
+        _check_weights(weights)
+        policy = NumpyPolicy(facts, weights)
+        policy.try_out()
+        return policy
+    except ValueError as error:
         raise ValueError(
             f"{path} is not a policy that seed-matrace export --format=numpy wrote, or is damaged: {error}"
         ) from None
+
+
+def _facts(about: dict[str, Any]) -> PolicyFacts:
+    """The facts, each of the type and in the range that it must have."""
+    spec = about.get("spec")
+    if not isinstance(spec, dict):
+        raise ValueError(f"spec is {shown(spec)}; the sizes of an environment expected")
+    for name, least, most in _SIZES:
+        table = spec if name in _SPEC else about
+        value = table.get(name)
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise ValueError(f"{name} is {shown(value)}; {least} to {most} expected")
+    if spec["n_agents"] * about["frame_stack"] * spec["obs_dim"] > _MOST_INPUTS:
+        raise ValueError(f"its observations are more than {_MOST_INPUTS:,} numbers")
+    for name in ("map_name", "backend", "dtype"):
+        if not isinstance(about.get(name), str):
+            raise ValueError(f"{name} is {shown(about.get(name))}; text expected")
+    for name, value in (*((name, about.get(name)) for name in ("agent_id", "last_action")), *_flags(spec)):
+        if not isinstance(value, bool):
+            raise ValueError(f"{name} is {shown(value)}; true or false expected")
+    for given, kind in ((spec, EnvSpec), (about, PolicyFacts)):
+        unknown = set(given) - {field.name for field in fields(kind)}
+        if unknown:
+            raise ValueError(f"it says {shown(min(unknown))}, which this version does not know")
+    return PolicyFacts(**{**about, "spec": EnvSpec(**spec)})
+
+
+def _flags(spec: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return [("with_final", spec["with_final"])] if "with_final" in spec else []
+
+
+def _check_weights(weights: Mapping[str, np.ndarray]) -> None:
+    layers = sum(name.startswith("kernel_") for name in weights)
+    wanted = {f"{part}_{layer}" for part in ("kernel", "bias") for layer in range(layers)}
+    if not layers or not wanted <= set(weights):
+        raise ValueError(f"there is no array {min(wanted - set(weights), default='kernel_0')!r} in it")
+    for name, array in weights.items():
+        if not re.fullmatch(r"(kernel|bias|gain|offset)_\d+|gru_kernel|gru_bias|obs_mean|obs_std", name):
+            raise ValueError(f"there is an array {shown(name)} in it, which this version does not know")
+        if array.dtype != np.float32 or not np.isfinite(array).all():
+            raise ValueError(f"{name} is {array.dtype} {array.shape}; finite numbers, float32, expected")
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

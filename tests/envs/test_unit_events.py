@@ -7,7 +7,7 @@ import pytest
 
 from seed_matrace.config import EnvConfig
 from seed_matrace.envs.registry import make_vector_env
-from seed_matrace.envs.replay import EVENTS
+from seed_matrace.envs.replay_check import EVENTS
 from seed_matrace.envs.unit_events import told_targets, unit_events
 from seed_matrace.evaluation.episodes import play_episodes
 from seed_matrace.evaluation.recording import KeptActions, record_battle

@@ -1,6 +1,7 @@
 """Exported policies play as the trained ones do."""
 
 import dataclasses
+import json
 import subprocess
 import sys
 
@@ -125,6 +126,39 @@ def test_other_files_are_refused(tmp_path):
             load_numpy_policy(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         load_numpy_policy(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize("policy", ["seeing more", "recurrent"], indirect=True)
+def test_damaged_and_foreign_policies_are_one_sentence(policy, tmp_path):
+    export_numpy(policy, tmp_path / "policy.npz")
+    sound = dict(np.load(tmp_path / "policy.npz"))
+    about = json.loads(sound["about"].tobytes())
+    spec = about["spec"]
+    for changes, said in (
+        ({"about": about | {"spec": spec | {"n_agents": 10**15}}}, "n_agents is 10000"),
+        ({"about": about | {"spec": spec | {"n_agents": 9000, "obs_dim": 10**6}}}, "its observations are more than"),
+        ({"about": about | {"spec": spec | {"n_actions": True}}}, "n_actions is True"),
+        ({"about": about | {"spec": 3}}, "spec is 3"),
+        ({"about": about | {"frame_stack": -1}}, "frame_stack is -1"),
+        ({"about": about | {"agent_id": 2}}, "agent_id is 2"),
+        ({"about": about | {"surprise": 2}}, "'surprise'"),
+        ({"about": about | {"spec": spec | {"obs_dim": spec["obs_dim"] + 1}}}, "do not fit one another"),
+        ({"about": about | {"spec": spec | {"n_actions": spec["n_actions"] + 1}}}, "do not fit|its arrays give"),
+        ({"about": about | {"gru_units": 7}}, "do not fit|its arrays give"),
+        ({"kernel_0": sound["kernel_0"].astype(np.float64)}, "kernel_0 is float64"),
+        ({"kernel_0": sound["kernel_0"] * np.nan}, "kernel_0 is float32 .* finite numbers"),
+        ({"kernel_0": np.zeros(3, np.float32)}, "do not fit"),
+        ({"bias_1": None}, "no array 'bias_1'"),
+        ({"kernel_7": np.zeros(3, np.float32)}, "no array 'bias_"),
+        ({"__init__": np.zeros(3, np.float32)}, "'__init__'"),
+    ):
+        arrays = {name: array for name, array in {**sound, **changes}.items() if array is not None}
+        if isinstance(arrays["about"], dict):
+            arrays["about"] = np.frombuffer(json.dumps(arrays["about"]).encode(), np.uint8)
+        np.savez(tmp_path / "bad.npz", **arrays)
+        with pytest.raises(ValueError, match=rf"bad\.npz is not a policy .*({said})") as caught:
+            load_numpy_policy(tmp_path / "bad.npz")
+        assert "\n" not in str(caught.value)
 
 
 def _saved_model(policy, tmp_path):

@@ -10,7 +10,8 @@ import pytest
 
 from seed_matrace.config import EnvConfig, load_config
 from seed_matrace.envs.registry import make_vector_env, training_spec
-from seed_matrace.envs.replay import EVENTS, PROBABILITY, read_replay, write_replay
+from seed_matrace.envs.replay import PROBABILITY, read_replay, write_replay
+from seed_matrace.envs.replay_check import EVENTS
 from seed_matrace.evaluation.episodes import play_episodes
 from seed_matrace.evaluation.policy import TrainedPolicy, play
 from seed_matrace.evaluation.recording import KeptActions, record_battle
