@@ -26,6 +26,15 @@ def pettingzoo_spec(config: EnvConfig) -> EnvSpec:
     return team.spec
 
 
+def _check_teams(name: str, teams: list[PettingZooTeam]) -> None:
+    """Raises ValueError unless they are environments of their own, and of one size."""
+    if len({id(team.made) for team in teams}) < len(teams):
+        raise ValueError(f"{name} gives the same environment again and again; a new one at each call expected")
+    for team in teams:
+        if team.spec != teams[0].spec:
+            raise ValueError(f"{name} makes environments of different sizes: {teams[0].spec} and {team.spec}")
+
+
 class PettingZooVectorEnv:
     """E environments of one kind that step one after the other and reset themselves (see ``envs.base.VectorEnv``).
 
@@ -37,6 +46,7 @@ class PettingZooVectorEnv:
         self, config: EnvConfig, num_envs: int, seed: int, first_env: int = 0, *, with_final: bool = False
     ) -> None:
         self._teams = [PettingZooTeam(config) for _ in range(num_envs)]
+        _check_teams(config.map_name, self._teams)
         self.spec = dataclasses.replace(self._teams[0].spec, with_final=with_final)
         self.num_envs = num_envs
         self._streams = [(seed, first_env + index) for index in range(num_envs)]
@@ -55,6 +65,7 @@ class PettingZooVectorEnv:
         self._show(out)
         return out
 
+    @np.errstate(over="ignore")  # a reward that float32 cannot hold is infinite, which training refuses
     def step(self, actions: np.ndarray, out: EnvOutput | None = None) -> EnvOutput:
         """See ``VectorEnv``."""
         check_actions(actions, self._avail_actions)

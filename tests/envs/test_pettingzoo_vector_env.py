@@ -83,7 +83,8 @@ def test_actions_masks_rewards_and_agents_that_leave():
 def test_only_agents_that_are_there_are_told_what_to_do():
     received = []
     env = roles(leaves=1, length=2)
-    env._teams[0]._env.step = lambda actions, step=env._teams[0]._env.step: received.append(actions) or step(actions)
+    made = env._teams[0].made
+    made.step = lambda actions, step=made.step: received.append(actions) or step(actions)
     env.reset()
     env.step(np.array([[2, 1]], np.int32))
     env.step(np.array([[0, 0]], np.int32))

@@ -1,0 +1,82 @@
+"""A plain parallel environment of two agents and four steps, of which a test changes what it is about."""
+
+import functools
+import sys
+
+import numpy as np
+from gymnasium import spaces
+from pettingzoo import ParallelEnv
+
+AGENTS = ("a", "b")
+
+
+class Odd(ParallelEnv):
+    """``changes`` are functions of the environment in place of its methods and attributes, by name."""
+
+    metadata = {"name": "odd"}  # noqa: RUF012
+    max_cycles = 4
+
+    def __init__(self, **changes):
+        self.possible_agents = list(AGENTS)
+        self.time = 0
+        for name, change in changes.items():
+            setattr(self, name, functools.partial(change, self) if callable(change) else change)
+
+    def observation_space(self, agent):
+        return spaces.Box(-1, 1, (3,), np.float32)
+
+    def action_space(self, agent):
+        return spaces.Discrete(2)
+
+    def reset(self, seed=None, options=None):
+        self.time, self.agents = 0, list(AGENTS)
+        return self.told(np.zeros(3)), self.told({})
+
+    def told(self, value):
+        return dict.fromkeys(self.agents, value)
+
+    def step(self, actions):
+        self.time += 1
+        acting, over = self.agents, self.time == 4
+        parts = [dict.fromkeys(acting, value) for value in (np.full(3, self.time / 4), 1.0, False, over, {})]
+        self.agents = [] if over else self.agents
+        return tuple(parts)
+
+
+def part(index, change):
+    """A step of which one of the five dictionaries is changed."""
+
+    def step(env, actions):
+        answer = list(Odd.step(env, actions))
+        answer[index] = change(answer[index])
+        return tuple(answer)
+
+    return step
+
+
+def raises(error):
+    def method(env, *args, **kwargs):
+        raise error
+
+    return method
+
+
+def make_slowly(**changes):
+    return Odd(**changes)
+
+
+make_with_a_step = functools.partial(Odd, max_cycles=1)
+
+
+class Unrelated:
+    """A class of one's own that is no environment."""
+
+    def __init__(self):
+        sys.exit("called")
+
+
+ONE = Odd()
+
+
+def make_one_and_the_same():
+    return ONE
