@@ -13,10 +13,12 @@ from seed_matrace.config import InferenceConfig
 from seed_matrace.inference.actors import ActorFigures, Actors
 from seed_matrace.inference.inference import Inference
 from seed_matrace.inference.unrolls import Unrolls
+from seed_matrace.transport.log_limit import LogLimit
 from seed_matrace.transport.server import Event, Joined, Left, Ready, Server
 
 _IDLE_S = 1.0
 _LOOK_S = 1.0  # how often silent actors are looked for
+_LINES_PER_MINUTE = 20  # about one actor that comes and goes
 _GOODBYE_S = 5.0  # actors have to leave once the run is over
 
 Note = Callable[[str], None]
@@ -43,6 +45,9 @@ class InferenceServer:
         self._max_wait_s = config.max_wait_ms / 1000
         self._actor_timeout_s = config.actor_timeout_s
         self.note = note
+        kinds = 4 * len(unrolls.policy_lags)  # groups, at least as many as actors
+        self._log = LogLimit(lambda text: logging.info("%s", text), burst=_LINES_PER_MINUTE, kinds=kinds)
+        self._tell = LogLimit(lambda text: self.note(text), burst=_LINES_PER_MINUTE, kinds=kinds)
         self._ready: dict[int, None] = {}  # an ordered set: first come, first served
         self._actors = Actors(unrolls.group_size)
         self._looked_at = time.monotonic()
@@ -80,6 +85,8 @@ class InferenceServer:
             self.error = error
             logging.exception("inference stopped")
         finally:
+            self._log.close()
+            self._tell.close()
             self._transport.close()
 
     def _send_actors_home(self) -> None:
@@ -109,6 +116,8 @@ class InferenceServer:
         if passed < _LOOK_S:
             return
         self._looked_at = now
+        self._log.tick()
+        self._tell.tick()
         for group in self._actors.wait(min(passed, _LOOK_S + _IDLE_S), self._actor_timeout_s or math.inf):
             self._handle(self._transport.cut_off(group, f"it sent no step for {self._actor_timeout_s:g} s"))
 
@@ -130,9 +139,10 @@ class InferenceServer:
             elif isinstance(event, Joined):
                 times = self._actors.joined(event.task_id, event.groups)
                 self._num_groups += len(event.groups)
-                logging.info("actor %d joined with groups %s", event.task_id, list(event.groups))
+                kind = f"actor {event.task_id}"
+                self._log(f"{kind} joined", f"{kind} joined with groups {list(event.groups)}")
                 if times > 1:
-                    self.note(f"actor {event.task_id} is back")
+                    self._tell(f"{kind} is back", f"{kind} is back")
             elif isinstance(event, Left):
                 self._remove(event)
 
@@ -140,8 +150,9 @@ class InferenceServer:
         dropped = self._unrolls.drop(group)
         self.dropped_env_steps += dropped
         self.restarted_groups += 1
-        text = "actor %d lost the environments of group %d; %d env steps of its unfinished unroll dropped"
-        logging.info(text, self._actors.task_id_of(group), group, dropped)
+        actor = f"actor {self._actors.task_id_of(group)}"
+        lost = f"lost the environments of group {group}; {dropped} env steps of its unfinished unroll dropped"
+        self._log(f"{actor} lost", f"{actor} {lost}")
 
     def _remove(self, event: Left) -> None:
         self._actors.left(event.task_id)
@@ -152,5 +163,5 @@ class InferenceServer:
             dropped += self._unrolls.drop(group)
         self.dropped_env_steps += dropped
         lost = f"actor {event.task_id} left: {event.reason}; {dropped} env steps of unfinished unrolls dropped"
-        logging.info("%s", lost)
-        self.note(lost)
+        for say in (self._log, self._tell):
+            say(f"actor {event.task_id} left", lost)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import sys
 import tempfile
@@ -32,7 +31,7 @@ from seed_matrace.learner.run_directory import (
 )
 from seed_matrace.transport.address import Address
 from seed_matrace.transport.security import NO_SECURITY, Security
-from seed_matrace.transport.shared_memory import MAX_SOCKET_PATH
+from seed_matrace.transport.shared_memory import check_socket
 
 if TYPE_CHECKING:
     from seed_matrace.learner.run import Progress, TrainingRun
@@ -238,13 +237,15 @@ def open_source(
 
 @contextlib.contextmanager
 def _private_socket(run_dir: Path) -> Iterator[Path]:
-    """A place for the socket: the run directory, unless its path is too long for one."""
+    """A place for the socket: the run directory, or a folder for it alone where that cannot hold sockets."""
     path = (run_dir / "actors.sock").absolute()
-    if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
+    try:
+        check_socket(path)
+    except OSError:
+        with tempfile.TemporaryDirectory(prefix="seed_matrace-") as folder:
+            yield Path(folder) / path.name
+    else:
         yield path
-        return
-    with tempfile.TemporaryDirectory(prefix="seed_matrace-") as folder:
-        yield Path(folder) / "actors.sock"
 
 
 def _introduction(config: Config, path: Path, seed: int, num_actors: int, devices: Devices) -> str:

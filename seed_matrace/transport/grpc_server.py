@@ -29,13 +29,18 @@ from seed_matrace.transport import messages
 from seed_matrace.transport.address import HostPort
 from seed_matrace.transport.frames import Frames
 from seed_matrace.transport.grpc_stream import ALIVE_OPTIONS, SERVICE, STREAM, TOKEN_KEY
-from seed_matrace.transport.messages import Hello, OccupiedError, ProtocolError, RefusedError, Welcome
+from seed_matrace.transport.log_limit import LogLimit
+from seed_matrace.transport.messages import Hello, OccupiedError, ProtocolError, RefusedError, Welcome, kind_of
 from seed_matrace.transport.security import Security, check_learner, read_file
-from seed_matrace.transport.server import SPARE_CONNECTIONS, Admission, Event, Joined, Left, Ready, by_connection
+from seed_matrace.transport.server import Admission, Event, Joined, Left, Ready, by_connection
 from seed_matrace.transport.slots import Slot
+from seed_matrace.transport.strangers import Strangers, make_room, normal_peer
 from seed_matrace.types import EnvOutput
 
-_HANDSHAKE_S = 10.0
+_HANDSHAKE_S = 10.0  # from a connection's first byte, or none, to an actor's introduction
+_SPARE_STRANGERS = 64  # beyond one for each actor, as all of them may come at once
+_LOOK_S = 0.2
+_OTHER_FILES = 200  # that a learner has open: TensorFlow's, checkpoints, logs
 _CLOSE_S = 5.0
 
 
@@ -81,6 +86,7 @@ class GrpcServer:
         self._owner: dict[int, _Connection] = {}
         self._slots: dict[int, Slot] = {}
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._log = LogLimit(logging.warning)
         self._poll = select.poll()
         self._poll.register(self._wake_fd, select.POLLIN)
         self._loop = asyncio.new_event_loop()
@@ -159,6 +165,8 @@ class GrpcServer:
 
     async def _listen(self, address: HostPort, security: Security) -> Any:
         schema, places = self._admission.schema, self._admission.places
+        strangers = places.num_actors + _SPARE_STRANGERS
+        make_room(2 * strangers + _OTHER_FILES)
         longest = Frames(schema.spec, places.group_size, places.groups_per_actor).max_bytes
         server = grpc.aio.server(
             options=[
@@ -166,8 +174,10 @@ class GrpcServer:
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
                 ("grpc.max_receive_message_length", max(longest, messages.MAX_HANDSHAKE_BYTES)),
                 ("grpc.so_reuseport", 0),
+                ("grpc.server_handshake_timeout_ms", int(1000 * _HANDSHAKE_S)),
+                ("grpc.max_allowed_incoming_connections", 2 * strangers),  # more are closed as soon as they come
+                ("grpc.max_concurrent_streams", 1),  # of one connection
             ],
-            maximum_concurrent_rpcs=places.num_actors + SPARE_CONNECTIONS,
         )
         handlers = {STREAM: grpc.stream_stream_rpc_method_handler(self._serve)}
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
@@ -182,7 +192,16 @@ class GrpcServer:
                 "--server_address"
             ) from None
         await server.start()
+        self._strangers = Strangers(address.port, strangers, _HANDSHAKE_S)
+        self._looking = asyncio.ensure_future(self._look_for_strangers())
         return server
+
+    async def _look_for_strangers(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            self._log.tick()
+            if sent_away := self._strangers.send_away():
+                self._log("strangers", f"ended {sent_away} connections that did not introduce themselves as actors")
 
     async def _serve(self, _: Any, context: Any) -> None:
         """One actor's stream from its handshake to its end."""
@@ -205,9 +224,10 @@ class GrpcServer:
         except (_TokenError, ProtocolError, RefusedError) as error:
             reason = str(error)
             who = f"dropped actor {connection.task_id}" if connection.groups else "refused an actor"
-            logging.warning("%s at %s: %s", who, connection.peer, reason)
+            self._log(f"{who} {kind_of(error)}", f"{who} at {connection.peer}: {reason}")
             await context.abort(_STATUS[type(error)], reason)
         finally:
+            self._strangers.known.discard(normal_peer(connection.peer))
             self._post(partial(self._remove, connection, reason))
 
     def _check_token(self, context: Any) -> None:
@@ -225,6 +245,7 @@ class GrpcServer:
         if data is grpc.aio.EOF or len(data) > messages.MAX_HANDSHAKE_BYTES:
             raise ProtocolError("malformed handshake (none, or too long)")
         hello = messages.decode_hello(data)
+        self._strangers.known.add(normal_peer(connection.peer))
         self._post(partial(self._admit, connection, hello))
         welcome = await connection.admitted
         await context.write(messages.encode_welcome(welcome))
@@ -250,6 +271,7 @@ class GrpcServer:
         self.wake()
 
     async def _shut_down(self) -> None:
+        self._looking.cancel()
         await self._server.stop(None)
         streams = asyncio.all_tasks() - {asyncio.current_task()}
         if streams:
@@ -259,6 +281,7 @@ class GrpcServer:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def _stop_thread(self) -> None:
+        self._log.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

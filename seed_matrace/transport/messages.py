@@ -20,6 +20,8 @@ from seed_matrace.transport.schema import PROTOCOL_VERSION, Schema
 MAX_HANDSHAKE_BYTES = 64 * 1024
 GOODBYE = b"!"  # like no answer: those are numbers of four bytes
 _MAX_SENTENCE = 1000
+_NO_DIGITS = {ord(digit): None for digit in "0123456789"}
+_KIND_LETTERS = 40
 _RESTARTED = 1 << 31  # beside a group's number
 _REMEMBERED = 1024  # messages; the same few come again and again
 # What JSON of any kind can raise while it is taken apart.
@@ -48,6 +50,12 @@ class OccupiedError(RefusedError):
 
 class RunOverError(_SentenceError):
     """The learner said goodbye: nobody needs this actor any more."""
+
+
+def kind_of(error: Exception) -> str:
+    """Alike for errors that differ only in what a peer wrote and in numbers."""
+    words = str(error).partition("(")[0].translate(_NO_DIGITS)
+    return f"{type(error).__name__} {words[:_KIND_LETTERS]}"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ through the socket, one small packet for all the groups that became ready togeth
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import mmap
 import os
@@ -15,19 +16,23 @@ import socket
 import struct
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from absl import logging
 
 from seed_matrace.transport import messages
-from seed_matrace.transport.messages import ProtocolError, RefusedError, Welcome
+from seed_matrace.transport.log_limit import LogLimit
+from seed_matrace.transport.messages import ProtocolError, RefusedError, Welcome, kind_of
 from seed_matrace.transport.schema import Schema
 from seed_matrace.transport.server import SPARE_CONNECTIONS, Admission, Event, Joined, Left, Ready, by_connection
 from seed_matrace.transport.slots import Slot, map_slots, slot_type
+from seed_matrace.transport.strangers import make_room
 
 _HANDSHAKE_S = 10.0
-MAX_SOCKET_PATH = 107  # bytes, sun_path of Linux without its terminating zero
+_NO_DESCRIPTOR_S = 0.01
+_MAX_SOCKET_PATH = 107  # bytes, sun_path of Linux without its terminating zero
 
 
 @dataclass
@@ -51,6 +56,8 @@ class SharedMemoryServer:
         self._slots: dict[int, Slot] = {}
         self._owner: dict[int, _Connection] = {}
         self._strangers: deque[_Connection] = deque()  # have shaken hands or not; oldest first
+        self._log = LogLimit(logging.warning)
+        make_room(2 * admission.places.num_actors + SPARE_CONNECTIONS)  # a socket and its memory
         self._listener = _listen(path)
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._epoll = select.epoll()
@@ -76,6 +83,7 @@ class SharedMemoryServer:
             elif fd == self._listener.fileno():
                 self._accept()
         self._drop_silent_strangers()
+        self._log.tick()
         return events
 
     def answer(self, groups: list[int]) -> list[Event]:
@@ -98,25 +106,24 @@ class SharedMemoryServer:
     def close(self) -> None:
         for connection in list(self._connections.values()):
             self._drop(connection, "the learner stops")
+        self._log.close()
         self._epoll.close()
         self._listener.close()
         os.close(self._wake_fd)
         self._path.unlink(missing_ok=True)
 
     def _accept(self) -> None:
+        if len(self._connections) >= self._admission.places.num_actors + SPARE_CONNECTIONS:
+            self._drop_oldest_stranger()
         try:
             client, _ = self._listener.accept()
         except OSError as error:  # gone again, or no file descriptor left for it
-            logging.log_every_n_seconds(logging.WARNING, "cannot take a connection: %s", 10, error.strerror)
-            return
-        if len(self._connections) >= self._admission.places.num_actors + SPARE_CONNECTIONS:
-            logging.log_every_n_seconds(logging.WARNING, "refused a connection: there are too many", 10)
-            client.close()
+            self._log("accept", f"cannot take a connection: {error.strerror}")
+            if error.errno in (errno.EMFILE, errno.ENFILE) and not self._drop_oldest_stranger():
+                time.sleep(_NO_DESCRIPTOR_S)  # it stays in the queue, and epoll would tell of it without end
             return
         if _peer_uid(client) != os.getuid():
-            logging.warning(
-                "refused a connection of user %d: only the learner's own user may connect", _peer_uid(client)
-            )
+            self._log("user", f"refused a connection of user {_peer_uid(client)}: only the learner's own may connect")
             client.close()
             return
         client.setblocking(False)
@@ -126,11 +133,24 @@ class SharedMemoryServer:
         self._epoll.register(client, select.EPOLLIN)
 
     def _drop_silent_strangers(self) -> None:
-        while self._strangers and (self._strangers[0].memory or time.monotonic() > self._strangers[0].deadline):
-            connection = self._strangers.popleft()
-            if connection.memory is None and connection.socket.fileno() in self._connections:
-                self._refuse(connection, ProtocolError(f"no handshake within {_HANDSHAKE_S:g} s"))
-                self._drop(connection, "")
+        now = time.monotonic()
+        while (oldest := self._oldest_stranger()) is not None and now > oldest.deadline:
+            self._refuse(oldest, ProtocolError(f"no handshake within {_HANDSHAKE_S:g} s"))
+            self._drop(oldest, "")
+
+    def _drop_oldest_stranger(self) -> bool:
+        """Makes room for one that is newer; returns whether there was one to go."""
+        oldest = self._oldest_stranger()
+        if oldest is not None:
+            self._refuse(oldest, ProtocolError("too many connections without a handshake"))
+            self._drop(oldest, "")
+        return oldest is not None
+
+    def _oldest_stranger(self) -> _Connection | None:
+        """The oldest connection that has not shaken hands."""
+        while self._strangers and (self._strangers[0].memory or self._strangers[0].socket.fileno() < 0):
+            self._strangers.popleft()
+        return self._strangers[0] if self._strangers else None
 
     def _drain_wake(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -160,7 +180,8 @@ class SharedMemoryServer:
             connection.memory = self._share_memory(connection.socket, len(groups), welcome)
         except OSError as error:
             self._admission.leave(hello.task_id)
-            logging.warning("no shared memory for actor %d (%s); it will ask again", hello.task_id, error.strerror)
+            text = f"no shared memory for actor {hello.task_id} ({error.strerror}); it will ask again"
+            self._log("memory", text)
             raise
         connection.task_id, connection.groups = hello.task_id, groups
         spec = self._admission.schema.spec
@@ -180,7 +201,7 @@ class SharedMemoryServer:
         return memory
 
     def _refuse(self, connection: _Connection, error: Exception) -> None:
-        logging.warning("refused an actor: %s", error)
+        self._log(f"refused {kind_of(error)}", f"refused an actor: {error}")
         with contextlib.suppress(OSError):
             connection.socket.send(messages.encode_refusal(error))
 
@@ -208,7 +229,8 @@ class SharedMemoryClient:
     def __init__(self, path: Path, task_id: int, schema: Schema) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            self._socket.connect(str(path))
+            with _short(path) as name:
+                self._socket.connect(name)
             self._socket.send(messages.encode_hello(messages.Hello(task_id, schema)))
             data, fds, _, _ = socket.recv_fds(self._socket, messages.MAX_HANDSHAKE_BYTES, 1)
             if not data:
@@ -260,17 +282,47 @@ def _sealed_memory(size: int) -> int:
     return fd
 
 
+@contextlib.contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """A name of the socket ``path`` that fits into a socket's address, however deep its folder lies.
+
+    Raises:
+      ValueError: its own name alone is too long.
+      OSError: there is no such folder.
+    """
+    if len(os.fsencode(path)) <= _MAX_SOCKET_PATH:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        name = f"/proc/self/fd/{folder}/{path.name}"
+        if len(os.fsencode(name)) > _MAX_SOCKET_PATH:
+            raise ValueError(f"the socket's name {path.name!r} is longer than the system allows; choose a shorter one")
+        yield name
+    finally:
+        os.close(folder)
+
+
+def check_socket(path: Path) -> None:
+    """Raises OSError where a learner cannot listen at ``path``, as some network folders hold no sockets.
+
+    Raises:
+      ValueError: a learner listens there already, or something else is there.
+    """
+    _listen(path).close()
+    path.unlink()
+
+
 def _listen(path: Path) -> socket.socket:
-    if len(os.fsencode(path)) > MAX_SOCKET_PATH:
-        raise ValueError(f"socket path {str(path)!r} is longer than {MAX_SOCKET_PATH} bytes; choose a shorter one")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
-        _remove_stale(path)
-        old_mask = os.umask(0o177)
-        try:
-            listener.bind(str(path))
-        finally:
-            os.umask(old_mask)
+        with _short(path) as name:
+            _remove_stale(path, name)
+            old_mask = os.umask(0o177)
+            try:
+                listener.bind(name)
+            finally:
+                os.umask(old_mask)
         listener.listen(1024)
     except BaseException:
         listener.close()
@@ -278,7 +330,7 @@ def _listen(path: Path) -> socket.socket:
     return listener
 
 
-def _remove_stale(path: Path) -> None:
+def _remove_stale(path: Path, name: str) -> None:
     """Removes the socket of a learner that is gone; refuses if one still listens."""
     if not path.exists():
         return
@@ -286,7 +338,7 @@ def _remove_stale(path: Path) -> None:
         raise ValueError(f"{str(path)!r} exists and is no socket; choose another --server_address")
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
         try:
-            probe.connect(str(path))
+            probe.connect(name)
         except ConnectionRefusedError:
             path.unlink()
             return

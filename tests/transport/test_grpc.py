@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import socket
 import threading
 import time
 
@@ -19,7 +20,7 @@ from seed_matrace.transport.frames import Frames
 from seed_matrace.transport.grpc_stream import SERVICE, STREAM, TOKEN_KEY
 from seed_matrace.transport.messages import Hello, RefusedError, encode_hello
 from seed_matrace.transport.security import NO_SECURITY, Security
-from seed_matrace.transport.server import SPARE_CONNECTIONS, Joined, Left, Ready
+from seed_matrace.transport.server import Joined, Left, Ready
 
 TOKEN = "a secret of learner and actors"
 STEP_BYTES = len(Frames(SPEC, PLAN.group_size, 1).encode_steps(memoryview(bytes(10_000)), [(0, False)]))
@@ -161,23 +162,93 @@ def test_message_beyond_the_limit_cuts_off_only_its_sender(good, address, backgr
     assert still_served(good)
 
 
-def test_more_streams_than_places_are_turned_away(good, address, background):
-    done = threading.Event()
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])  # and empty settings
 
-    def silent():
-        done.wait(20)
-        yield b""
 
-    with grpc.insecure_channel(str(address)) as channel:
-        call = channel.stream_stream(f"/{SERVICE}/{STREAM}")
-        streams = [call(silent()) for _ in range(PLAN.num_actors + SPARE_CONNECTIONS)]
-        deadline = time.monotonic() + 10
-        while not (refused := [stream for stream in streams if not stream.is_active()]):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        assert refused[0].code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert still_served(good)
-        done.set()
+@contextlib.contextmanager
+def connections(address, count, say=b"", source="127.0.0.1"):
+    """So many that say no more than ``say``."""
+    with contextlib.ExitStack() as stack:
+        opened = []
+        for _ in range(count):
+            end = socket.create_connection(tuple(address), source_address=(source, 0))
+            opened.append(stack.enter_context(end))
+            end.sendall(say)
+        yield opened
+
+
+def is_ended(end):
+    end.setblocking(False)
+    try:
+        while True:
+            if not end.recv(4096):
+                return True
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def count_ended(ends, at_least):
+    deadline = time.monotonic() + 20
+    while sum(ended := [is_ended(end) for end in ends]) < at_least:
+        assert time.monotonic() < deadline, sum(ended)
+        time.sleep(0.02)
+    return ended
+
+
+@pytest.mark.parametrize("say", [b"", b"P", PREFACE, b"\x16\x03\x01\x02\x00"], ids=["idle", "byte", "http2", "tls"])
+def test_actor_joins_past_any_number_of_connections_that_say_nothing(monkeypatch, address, say):
+    monkeypatch.setattr(grpc_server, "_SPARE_STRANGERS", 2)
+    with contextlib.closing(make_server(address)) as server, connections(address, 200, say):
+        client, events = connect_at_last(server, address)
+        assert [event for event in events if isinstance(event, Joined)] == [Joined(0, (0, 2))]
+        client.close()
+
+
+def connect_at_last(server, address):
+    """As an actor does: it tries again while it is turned away."""
+    for _ in range(200):
+        with contextlib.suppress(ConnectionError):
+            return connect(server, address)
+        time.sleep(0.05)
+    raise AssertionError("no place for an actor")
+
+
+def test_connection_that_never_introduces_itself_is_ended_in_time(monkeypatch, address):
+    monkeypatch.setattr(grpc_server, "_HANDSHAKE_S", 0.5)
+    with contextlib.closing(make_server(address)) as server:
+        client, _ = connect(server, address)
+        with connections(address, 3) as idle, connections(address, 3, PREFACE) as speaking:
+            assert all(count_ended([*idle, *speaking], 6))
+        fill(client, 0, 1.0)
+        client.send_ready([0])
+        poll_until(server, Ready)  # the actor's own connection is older, and stays
+        client.close()
+
+
+def test_address_with_most_strangers_makes_room_first(monkeypatch, address):
+    monkeypatch.setattr(grpc_server, "_SPARE_STRANGERS", 6)  # 8 with the two actors
+    with (
+        contextlib.closing(make_server(address)),
+        connections(address, 2, source="127.0.0.2") as few,
+        connections(address, 10) as many,
+    ):
+        ended = count_ended(many, at_least=4)
+        assert ended[0]
+        assert not ended[-1]
+        assert not any(is_ended(end) for end in few)
+
+
+def test_token_that_is_wrong_again_and_again_is_not_said_each_time(server, address, caplog):
+    for _ in range(20):
+        code, _ = say(address, b"", token="another secret of someone else", leave_open=False)
+        assert code == grpc.StatusCode.UNAUTHENTICATED
+    said = [record.getMessage() for record in caplog.records if "token" in record.getMessage()]
+    assert 1 <= len(said) < 10
+    server.close()
+    server.close = lambda: None
+    assert "more like this" in caplog.records[-1].getMessage()
 
 
 def test_stranger_that_says_nothing_is_cut_off(server, address, monkeypatch):

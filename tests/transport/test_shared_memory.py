@@ -3,8 +3,10 @@
 import contextlib
 import mmap
 import os
+import resource
 import socket
 import stat
+from pathlib import Path
 
 import pytest
 from ends import SCHEMA, connect, fill, make_server, poll_until
@@ -13,7 +15,8 @@ from hypothesis import strategies as st
 
 from seed_matrace.transport import shared_memory
 from seed_matrace.transport.messages import Hello, encode_hello
-from seed_matrace.transport.server import Left, Ready
+from seed_matrace.transport.server import Joined, Left, Ready
+from seed_matrace.transport.shared_memory import check_socket
 
 
 @pytest.fixture
@@ -85,6 +88,51 @@ def test_socket_in_use_is_said_and_a_stale_one_replaced(tmp_path):
         make_server(path)
     with pytest.raises(ValueError, match="longer than"):
         make_server(tmp_path / ("x" * 120))
+
+
+@pytest.mark.parametrize("letter", ["x", "ü"])
+def test_socket_may_lie_deeper_than_an_address_is_long(tmp_path, monkeypatch, letter):
+    folder = tmp_path.joinpath(*["a folder with a long name " + letter * 40] * 8)
+    folder.mkdir(parents=True)
+    path = folder / "actors.sock"
+    check_socket(path)
+    for place in (path, Path("actors.sock")):
+        monkeypatch.chdir(folder)
+        with contextlib.closing(make_server(place)) as server:
+            client, events = connect(server, path)
+            assert events == [Joined(0, (0, 2))]
+            assert path.stat().st_mode & 0o777 == 0o600
+            with pytest.raises(ValueError, match="already listens"):
+                make_server(path)
+            client.close()
+        assert not path.exists()
+
+
+def test_actor_joins_past_any_number_of_connections_that_say_nothing(server, tmp_path):
+    path = tmp_path / "learner.sock"
+    with contextlib.ExitStack() as stack:
+        for _ in range(200):
+            idle = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+            idle.connect(str(path))
+            server.poll(0)
+        client, events = connect(server, path)
+        assert events == [Joined(0, (0, 2))]
+        client.close()
+
+
+def test_connection_finds_no_descriptor_and_waits_for_one(server, tmp_path):
+    path = tmp_path / "learner.sock"
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.ExitStack() as stack:
+        client = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+        client.connect(str(path))
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        for _ in range(3):
+            assert server.poll(0.1) == []
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        client.send(encode_hello(Hello(0, SCHEMA)))
+        assert poll_until(server, Joined)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
