@@ -6,24 +6,20 @@ Each class is known to gin by a short name: ``LossConfig.discount`` is ``loss.di
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
-import re
 import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gin
-from seed_matrace.fields import FieldError, check_fields, near_names
+from seed_matrace.fields import FieldError, check_fields
 from seed_matrace.fields import option as _option
+from seed_matrace.gin_bindings import Bindings, arguments_of, options_of, with_places, written
+from seed_matrace.gin_files import ConfigError
 from seed_matrace.pettingzoo_options import PettingZooOptions
 from seed_matrace.smac_options import STARCRAFT2_BUILDS, SmacOptions
 
-
-class ConfigError(ValueError):
-    """A gin file or binding that cannot be used; the message says where and what to do."""
+_LONGEST_S = 1e7  # four months; waits for much longer overflow
 
 
 class _Checked:
@@ -45,7 +41,9 @@ class EnvConfig(_Checked, SmacOptions, PettingZooOptions):
     backend: str = _option(
         "skirmish", "what plays the battles", choices=("skirmish", "starcraft2", "pettingzoo", "counting")
     )
-    frame_stack: int = _option(1, "agents see their so many newest observations; 1 is the newest alone", low=1)
+    frame_stack: int = _option(
+        1, "agents see their so many newest observations; 1 is the newest alone", low=1, high=1000
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -61,15 +59,15 @@ class EnvConfig(_Checked, SmacOptions, PettingZooOptions):
 
 @dataclass(frozen=True)
 class NetworkConfig(_Checked):
-    policy_layers: tuple[int, ...] = _option((64, 64), "hidden layers of the policy", low=1)
-    critic_layers: tuple[int, ...] = _option((64, 64), "hidden layers of the critic", low=1)
+    policy_layers: tuple[int, ...] = _option((64, 64), "hidden layers of the policy", low=1, high=1 << 16)
+    critic_layers: tuple[int, ...] = _option((64, 64), "hidden layers of the critic", low=1, high=1 << 16)
     critic_input: str = _option(
         "joint_obs",
         "what the critic sees; own_obs and joint_obs_and_actions: one value per agent",
         choices=("joint_obs", "state", "own_obs", "joint_obs_and_actions"),
     )
-    policy_gru_units: int = _option(0, "units of a GRU after the policy's hidden layers; 0: none", low=0)
-    critic_gru_units: int = _option(0, "units of a GRU after the critic's hidden layers; 0: none", low=0)
+    policy_gru_units: int = _option(0, "units of a GRU after the policy's hidden layers; 0: none", low=0, high=1 << 16)
+    critic_gru_units: int = _option(0, "units of a GRU after the critic's hidden layers; 0: none", low=0, high=1 << 16)
     share_policy: bool = _option(True, "one policy network for all agents, or one for each")
     agent_id: bool = _option(False, "networks of one agent also see its number, one-hot")
     last_action: bool = _option(False, "networks of one agent also see its previous action, one-hot")
@@ -98,9 +96,9 @@ class NetworkConfig(_Checked):
 class LossConfig(_Checked):
     discount: float = _option(0.99, "gamma", low=0.0, high=1.0)
     lambda_: float = _option(1.0, "mixes n-step targets, multiplies c", low=0.0, high=1.0)
-    clip_rho_threshold: float = _option(1.0, "rho-bar of the paper, eq. 2", low=0.0)
+    clip_rho_threshold: float = _option(1.0, "rho-bar of the paper, eq. 2", above=0.0)
     clip_c_threshold: float = _option(1.0, "c-bar of the paper, eq. 2", low=0.0)
-    clip_pg_rho_threshold: float = _option(1.0, "clips the ratio in the policy gradient", low=0.0)
+    clip_pg_rho_threshold: float = _option(1.0, "clips the ratio in the policy gradient", above=0.0)
     importance_weights: str = _option(
         "joint",
         "off-policy correction: ratio of the joint action, or of each agent's own; none is the ablation",
@@ -114,14 +112,14 @@ class LossConfig(_Checked):
     baseline_cost: float = _option(0.5, "weight of the value loss", low=0.0)
     kl_cost: float = _option(0.0, "weight of the divergence from the behaviour policy; 0 is off", low=0.0)
     target_entropy: float = _option(1e-5, "the entropy cost is trained towards this joint entropy (nats)", low=0.0)
-    entropy_cost: float = _option(1.0, "entropy cost at the start", low=1e-8)
+    entropy_cost: float = _option(1.0, "entropy cost at the start", low=1e-8, high=1e8)
     entropy_cost_speed: float = _option(10.0, "how fast the entropy cost adapts; 0 keeps it fixed", low=0.0)
 
 
 @dataclass(frozen=True)
 class OptimizerConfig(_Checked):
     learning_rate: float = _option(1e-3, "Adam's step size", low=0.0)
-    epsilon: float = _option(1e-7, "Adam's epsilon", low=0.0)
+    epsilon: float = _option(1e-7, "Adam's epsilon", above=0.0)
     warmup_steps: int = _option(0, "learner steps over which the step size rises to learning_rate", low=0)
     decay_env_steps: int = _option(0, "env steps over which it falls to decay_to x learning_rate; 0 is off", low=0)
     decay_to: float = _option(0.0, "share of learning_rate that is left in the end", low=0.0, high=1.0)
@@ -132,25 +130,42 @@ class OptimizerConfig(_Checked):
 class LearnerConfig(_Checked):
     batch_size: int = _option(32, "unroll columns of one learner step (B)", low=1)
     unroll_length: int = _option(100, "env steps of one unroll (T)", low=1)
-    policy_lag: int = _option(0, "acts with weights so many learner steps old, to measure what lag does", low=0)
+    policy_lag: int = _option(
+        0, "acts with weights so many learner steps old, to measure what lag does", low=0, high=10_000
+    )
     queued_unrolls: int = _option(1, "full unrolls that may wait per group before it has to", low=1)
     strategy: str = _option(
         "auto",
         "where training runs; auto takes what it finds",
         choices=("auto", "one_device", "mirrored", "tpu", "multi_worker"),
+        may_change=True,
     )
-    replicas: int = _option(0, "devices that train on a part of each batch; 0 takes all that divide it", low=0)
+    replicas: int = _option(
+        0, "devices that train on a part of each batch; 0 takes all that divide it", low=0, may_change=True
+    )
     intra_op_threads: int = _option(
-        0, "TensorFlow threads inside one operation; 0 takes the cores that acting leaves free", low=0
+        0,
+        "TensorFlow threads inside one operation; 0 takes the cores that acting leaves free",
+        low=0,
+        high=1024,
+        may_change=True,
     )
-    inter_op_threads: int = _option(2, "TensorFlow threads across operations; 0 lets TensorFlow choose", low=0)
+    inter_op_threads: int = _option(
+        2, "TensorFlow threads across operations; 0 lets TensorFlow choose", low=0, high=1024, may_change=True
+    )
 
 
 @dataclass(frozen=True)
 class InferenceConfig(_Checked):
-    max_wait_ms: float = _option(0.0, "how long a ready group waits for others to join its batch", low=0.0)
+    max_wait_ms: float = _option(
+        0.0, "how long a ready group waits for others to join its batch", low=0.0, high=60_000, may_change=True
+    )
     actor_timeout_s: float = _option(
-        300.0, "an actor that owes a step for so long is cut off; 0 waits for ever", low=0.0
+        300.0,
+        "an actor that owes a step for so long is cut off; 0 waits for ever",
+        low=0.0,
+        high=_LONGEST_S,
+        may_change=True,
     )
 
 
@@ -160,6 +175,7 @@ class ActorConfig(_Checked):
         0,
         "groups an actor alternates between, at least; 0: one if all cores of its machine have actors, else two",
         low=0,
+        may_change=True,
     )
 
 
@@ -167,27 +183,39 @@ class ActorConfig(_Checked):
 class StarCraft2Config(_Checked):
     """How games of the real StarCraft II are watched over; nothing of it changes what is learnt."""
 
-    launch_timeout_s: float = _option(180.0, "a game that has not started by then is ended", low=1.0)
-    step_timeout_s: float = _option(60.0, "a game that has not answered by then is lost", low=0.1)
-    memory_limit_mb: float = _option(8000.0, "a game that holds more is lost", low=100.0)
-    restart_episodes: int = _option(2000, "a game is launched anew after so many episodes", low=1)
-    launch_interval_s: float = _option(1.0, "between two launches on one machine", low=0.0)
-    evaluation_games: int = _option(4, "games that play at once in an evaluation", low=1)
-    replay_every: int = _option(0, "every so many evaluations the first game's replay is kept; 0 keeps none", low=0)
+    launch_timeout_s: float = _option(
+        180.0, "a game that has not started by then is ended", low=1.0, high=_LONGEST_S, may_change=True
+    )
+    step_timeout_s: float = _option(
+        60.0, "a game that has not answered by then is lost", low=0.1, high=_LONGEST_S, may_change=True
+    )
+    memory_limit_mb: float = _option(8000.0, "a game that holds more is lost", low=100.0, may_change=True)
+    restart_episodes: int = _option(2000, "a game is launched anew after so many episodes", low=1, may_change=True)
+    launch_interval_s: float = _option(
+        1.0, "between two launches on one machine", low=0.0, high=_LONGEST_S, may_change=True
+    )
+    evaluation_games: int = _option(4, "games that play at once in an evaluation", low=1, high=1000, may_change=True)
+    replay_every: int = _option(
+        0, "every so many evaluations the first game's replay is kept; 0 keeps none", low=0, may_change=True
+    )
 
 
 @dataclass(frozen=True)
 class EvaluationConfig(_Checked):
     every_fraction: float = _option(0.02, "evaluate each time this share of the budget is used", low=1e-4, high=1.0)
     every_env_steps: int = _option(0, "evaluate every so many env steps instead; 0 goes by every_fraction", low=0)
-    episodes: int = _option(32, "episodes of one evaluation", low=1)
-    replays: bool = _option(True, "the simulator: keep replays of evaluations' first battles, the best's too")
-    absolute_episodes: int = _option(0, "at the end, episodes to play with the best weights; 0 plays none", low=0)
+    episodes: int = _option(32, "episodes of one evaluation", low=1, high=1_000_000)
+    replays: bool = _option(
+        True, "the simulator: keep replays of evaluations' first battles, the best's too", may_change=True
+    )
+    absolute_episodes: int = _option(
+        0, "at the end, episodes to play with the best weights; 0 plays none", low=0, high=1_000_000, may_change=True
+    )
 
 
 @dataclass(frozen=True)
 class RunConfig(_Checked):
-    total_env_steps: int = _option(10_000_000, "budget: env steps to train on", low=1)
+    total_env_steps: int = _option(10_000_000, "budget: env steps to train on", low=1, may_change=True)
     num_envs: int = _option(128, "environments together; decides the policy lag", low=1)
     report_fraction: float = _option(
         0.005, "write metrics each time this share of the budget is used", low=1e-5, high=1.0
@@ -195,22 +223,32 @@ class RunConfig(_Checked):
     checkpoint_fraction: float = _option(
         0.02, "checkpoint each time this share of the budget is used", low=1e-4, high=1.0
     )
-    keep_checkpoints: int = _option(2, "newest checkpoints to keep, besides the best", low=1)
-    stop_win_rate: float = _option(0.0, "stop early at this evaluation win rate; 0 never does", low=0.0, high=1.0)
-    stop_loss: float = _option(1e12, "stop with an error at a loss beyond this: training has exploded", low=0.0)
-    stop_episodes: int = _option(96, "newest evaluation episodes that stop_win_rate looks at", low=1)
+    keep_checkpoints: int = _option(2, "newest checkpoints to keep, besides the best", low=1, may_change=True)
+    stop_win_rate: float = _option(
+        0.0, "stop early at this evaluation win rate; 0 never does", low=0.0, high=1.0, may_change=True
+    )
+    stop_loss: float = _option(
+        1e12, "stop with an error at a loss beyond this: training has exploded", above=0.0, may_change=True
+    )
+    stop_episodes: int = _option(96, "newest evaluation episodes that stop_win_rate looks at", low=1, may_change=True)
 
 
 @dataclass(frozen=True)
 class TopologyConfig(_Checked):
     """On how much machine a run is; nothing of it changes what is learnt. ``launch.topology`` makes a plan of it."""
 
-    num_actors: int | None = _option(None, "actor processes in all, unless --num_actors says so", low=1)
-    actors_per_host: int = _option(16, "actor processes of one actor host, at most", low=1)
-    cpus_per_actor: float = _option(1.0, "cores that are reserved for an actor process", low=0.1)
-    learner_cpus: float = _option(2.0, "cores that are reserved for the learner", low=0.1)
-    learner_gpus: int | None = _option(None, "GPUs that are reserved for it; None: one if there is any", low=0)
-    learner_port: int = _option(0, "where it listens for actors on other hosts; 0: any port", low=0, high=65535)
+    num_actors: int | None = _option(
+        None, "actor processes in all, unless --num_actors says so", low=1, may_change=True
+    )
+    actors_per_host: int = _option(16, "actor processes of one actor host, at most", low=1, may_change=True)
+    cpus_per_actor: float = _option(1.0, "cores that are reserved for an actor process", low=0.1, may_change=True)
+    learner_cpus: float = _option(2.0, "cores that are reserved for the learner", low=0.1, may_change=True)
+    learner_gpus: int | None = _option(
+        None, "GPUs that are reserved for it; None: one if there is any", low=0, may_change=True
+    )
+    learner_port: int = _option(
+        0, "where it listens for actors on other hosts; 0: any port", low=0, high=65535, may_change=True
+    )
 
 
 @dataclass(frozen=True)
@@ -257,24 +295,21 @@ class Config:
 
 
 SECTIONS: dict[str, type] = dict(typing.get_type_hints(Config))
+OPTIONS = options_of(SECTIONS)
 _SECTION_OF = {kind: name for name, kind in SECTIONS.items()}
-for _name, _kind in SECTIONS.items():
-    gin.configurable(_name, module="seed_matrace")(_kind)
 
 
-def gin_dir() -> Path:
-    """Folder of the gin files that come with the program."""
-    package = Path(__file__).parent
-    installed = package / "_gin"
-    return installed if installed.is_dir() else package.parent / "gin"
-
-
-def load_config(gin_files: Sequence[str | Path] = (), gin_params: Sequence[str] = ()) -> tuple[Config, str, str]:
+def load_config(
+    gin_files: Sequence[str | Path] = (), gin_params: Sequence[str] = (), *, imports: bool = True
+) -> tuple[Config, str, str]:
     """Loads base.gin, then ``gin_files`` in order, then the ``gin_params`` bindings.
+
+    Gin's global configuration is neither read nor changed.
 
     Args:
       gin_files: paths; one that does not exist is looked up among the program's own, as "maps/3m.gin".
       gin_params: bindings such as "loss.discount=0.98".
+      imports: whether a "import my_module" among ``gin_params`` imports that module; files never import.
 
     Returns:
       The configuration, its bindings as given (config.gin) and with every default (operative_config.gin).
@@ -282,47 +317,26 @@ def load_config(gin_files: Sequence[str | Path] = (), gin_params: Sequence[str] 
     Raises:
       ConfigError: an unknown file or name, or a value of the wrong type or out of range.
     """
-    gin.clear_config()
-    for path in ["base.gin", *gin_files]:
-        source = _find_gin_file(path)
-        _parse(source.read_text(), str(path))
-    for binding in gin_params:
-        _parse(binding, f"--gin_param {binding!r}")
+    bindings = Bindings({name: item.metadata["doc"] for name, item in OPTIONS.items()})
+    for path in ("base.gin", *gin_files):
+        bindings.add_file(path)
+    for text in gin_params:
+        bindings.add_param(text, imports=imports)
+    bound = bindings.resolved()
     try:
-        config = Config(**{name: kind() for name, kind in SECTIONS.items()})
-    except ConfigError as error:  # gin appends lines about its own scopes
-        raise ConfigError(str(error).split("\n")[0]) from None
-    texts = gin.config_str(), gin.operative_config_str()
-    gin.clear_config()  # so that a later LossConfig() means the defaults, not this file's
-    return config, *texts
+        config = Config(**{name: kind(**arguments_of(name, bound)) for name, kind in SECTIONS.items()})
+    except ConfigError as error:
+        raise with_places(error, bound) from None
+    operative = options(config)
+    return config, written({name: operative[name] for name in bound}), written(operative)
 
 
-def is_shipped(path: str | Path) -> bool:
-    """Whether ``load_config`` takes a gin file from the program's own, which every installation has."""
-    return not Path(path).is_file() and (gin_dir() / path).is_file()
+def options(config: Config) -> dict[str, Any]:
+    """The value of every option by its gin name, as "loss.discount"."""
+    values = {name: name.split(".") for name in OPTIONS}
+    return {name: getattr(getattr(config, section), option) for name, (section, option) in values.items()}
 
 
-def _find_gin_file(path: str | Path) -> Path:
-    for candidate in (Path(path), gin_dir() / path):
-        if candidate.is_file():
-            return candidate
-    shipped = [file.relative_to(gin_dir()).as_posix() for file in sorted(gin_dir().rglob("*.gin"))]
-    near = difflib.get_close_matches(str(path), shipped, n=3, cutoff=0.4)
-    raise ConfigError(f"no gin file {str(path)!r} here or among the program's own; near: {', '.join(near or shipped)}")
-
-
-def _parse(text: str, where: str) -> None:
-    try:
-        gin.parse_config(text, skip_unknown=False)
-    except Exception as error:
-        message = str(error).strip().split("\n")[0]
-        raise ConfigError(f"{where}: {message}{_near_names(text)}") from None
-
-
-def _near_names(text: str) -> str:
-    """Names the options that an unknown binding in ``text`` may have meant."""
-    known = [f"{section}.{item.name}" for section, kind in SECTIONS.items() for item in dataclasses.fields(kind)]
-    for name in re.findall(r"^\s*([\w.]+)\s*=", text, re.MULTILINE):
-        if name not in known:
-            return f" Unknown option {name!r}; near: {near_names(name, known)}."
-    return ""
+def decides_learning(option: str) -> bool:
+    """Whether an option may not change while a run goes on, as "loss.discount"."""
+    return not OPTIONS[option].metadata["may_change"]

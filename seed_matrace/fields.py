@@ -4,19 +4,39 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Callable
 from typing import Any
+
+_SMALLEST, _LARGEST = 1.2e-38, 3.4e38  # of float32, in which the learner computes
 
 
 class FieldError(ValueError):
     """A field was given a value of the wrong type or out of range."""
 
 
-def option(default: Any, doc: str, *, low: float | None = None, high: float | None = None, choices: tuple = ()) -> Any:
-    """A dataclass field with what ``check_fields`` holds against its value."""
-    return dataclasses.field(default=default, metadata={"doc": doc, "low": low, "high": high, "choices": choices})
+def option(
+    default: Any,
+    doc: str,
+    *,
+    low: float | None = None,
+    above: float | None = None,
+    high: float | None = None,
+    choices: tuple = (),
+    may_change: bool = False,
+) -> Any:
+    """A dataclass field with what ``check_fields`` holds against its value.
+
+    Args:
+      low, high: bounds that are allowed themselves.
+      above: a bound that is not.
+      may_change: whether it may be another when a run goes on: machine, budget, stopping, what is played after the end;
+        nothing that decides what is learnt.
+    """
+    known = {"doc": doc, "low": low, "above": above, "high": high, "choices": choices, "may_change": may_change}
+    return dataclasses.field(default=default, metadata=known)
 
 
 def check_fields(instance: Any, title: Callable[[str], str] = str) -> None:
@@ -48,19 +68,62 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
         element = typing.get_args(hint)[0]
         return tuple(_typed(f"{name}[{i}]", item, element) for i, item in enumerate(value))
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        _check_literal(name, value)
         return float(value)
     if (
         not isinstance(hint, types.GenericAlias)
         and isinstance(value, hint)
         and (hint is bool or type(value) is not bool)
     ):
+        _check_literal(name, value)
         return value
     expected = getattr(hint, "__name__", str(hint)) if not isinstance(hint, types.GenericAlias) else str(hint)
-    raise FieldError(f"{name} must be of type {expected}, not {value!r} ({type(value).__name__})")
+    raise FieldError(
+        f"{name} must be of type {expected}, not {value!r} ({type(value).__name__}){_instead(value, hint)}"
+    )
+
+
+def _instead(value: Any, hint: Any) -> str:
+    """What was probably meant by a value of the wrong type, as the end of a sentence; or nothing."""
+    wanted = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if typing.get_origin(hint) is tuple and type(value) is int:
+        return f"; write ({value},)"
+    if bool in wanted and str(value).lower() in ("true", "false", "0", "1"):
+        return f"; write {str(value).lower() in ('true', '1')}"
+    if int in wanted and isinstance(value, float) and value.is_integer():
+        return f"; write {int(value)}"
+    if (int in wanted or float in wanted) and isinstance(value, str):
+        return "; write a number, without quotes"
+    if str in wanted and value is not None:
+        return "; text stands in quotes"
+    return ""
+
+
+def _check_literal(name: str, value: Any) -> None:
+    """Raises FieldError unless ``value`` is one that a gin file can hold and a program work with."""
+    if isinstance(value, float) and not (math.isfinite(value) and _fits_float32(value)):
+        raise FieldError(f"{name} must be a finite number that fits a float32, not {value!r}")
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        raise FieldError(f"{name} must be of at most 64 bits, not {value:#x}"[:200])
+    if isinstance(value, str) and not value.isprintable():
+        raise FieldError(f"{name} must be printable text on one line, not {value!r}")
+    if isinstance(value, (list, tuple)):
+        for i, item in enumerate(value):
+            _check_literal(f"{name}[{i}]", item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check_literal(f"a key of {name}", key)
+            _check_literal(f"{name}[{key!r}]", item)
+    elif not isinstance(value, (float, int, str, types.NoneType)):
+        raise FieldError(f"{name} must be of numbers, text, lists and dicts, not {value!r} ({type(value).__name__})")
+
+
+def _fits_float32(value: float) -> bool:
+    return value == 0 or _SMALLEST <= abs(value) <= _LARGEST
 
 
 def _check_range(name: str, value: Any, metadata: typing.Mapping[str, Any]) -> None:
-    low, high, choices = metadata["low"], metadata["high"], metadata["choices"]
+    low, above, high, choices = (metadata[bound] for bound in ("low", "above", "high", "choices"))
     if choices and value not in choices:
         near = difflib.get_close_matches(str(value), choices, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -68,5 +131,7 @@ def _check_range(name: str, value: Any, metadata: typing.Mapping[str, Any]) -> N
     for number in value if isinstance(value, tuple) else (value,):
         if low is not None and number is not None and not number >= low:
             raise FieldError(f"{name} must be at least {low:g}, not {value!r}")
+        if above is not None and number is not None and not number > above:
+            raise FieldError(f"{name} must be above {above:g}, not {value!r}")
         if high is not None and number is not None and not number <= high:
             raise FieldError(f"{name} must be at most {high:g}, not {value!r}")

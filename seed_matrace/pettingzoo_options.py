@@ -25,6 +25,9 @@ class PettingZooOptions:
 
     def check_backend(self, backend: str, smac: Mapping[str, Any]) -> None:
         """Raises FieldError if an option, of these or of ``smac``, is set that ``backend`` does nothing with."""
+        for key, value in (self.arguments or {}).items():
+            if not isinstance(key, str) or not key.isidentifier():
+                raise FieldError(f"arguments must be names with values, not {key!r}: {value!r}")
         for item in dataclasses.fields(PettingZooOptions):
             if backend != "pettingzoo" and getattr(self, item.name) != item.default:
                 raise FieldError(f"{item.name} is of PettingZoo's environments: env.backend = 'pettingzoo' expected")

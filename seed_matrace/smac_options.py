@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -49,13 +48,17 @@ class SmacOptions:
     reward_negative_scale: float = option(0.5, "weight of own losses")
     reward_scale: bool = option(True, "divides rewards so that the most a battle can give is reward_scale_rate")
     reward_scale_rate: float = option(20.0, "see reward_scale", low=1e-9)
-    replay_dir: str = option("", "folder of save_replay()")
-    replay_prefix: str = option("", "file name of save_replay() begins with it; the map's name if empty")
-    window_size_x: int = option(1920, "width of the game's window; nothing to the embedded simulator", low=1)
-    window_size_y: int = option(1200, "height of it", low=1)
+    replay_dir: str = option("", "folder of save_replay()", may_change=True)
+    replay_prefix: str = option(
+        "", "file name of save_replay() begins with it; the map's name if empty", may_change=True
+    )
+    window_size_x: int = option(
+        1920, "width of the game's window; nothing to the embedded simulator", low=1, may_change=True
+    )
+    window_size_y: int = option(1200, "height of it", low=1, may_change=True)
     heuristic_ai: bool = option(False, "SMAC's scripted team plays, whatever actions are given")
     heuristic_rest: bool = option(False, "the scripted team walks where an agent could not attack")
-    debug: bool = option(False, "SMAC's logging; nothing to the embedded simulator")
+    debug: bool = option(False, "SMAC's logging; nothing to the embedded simulator", may_change=True)
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -66,10 +69,6 @@ class SmacOptions:
         grids = [name for name in ("obs_pathing_grid", "obs_terrain_height") if getattr(self, name)]
         if grids and self.move_amount != int(self.move_amount):
             raise FieldError(f"{grids[0]} looks at whole cells: move_amount must be whole, not {self.move_amount:g}")
-        for item in dataclasses.fields(SmacOptions):
-            value = getattr(self, item.name)
-            if isinstance(value, float) and not math.isfinite(value):
-                raise FieldError(f"{item.name} must be a finite number, not {value!r}")
 
     @classmethod
     def from_dict(cls, options: Mapping[str, Any]) -> SmacOptions:

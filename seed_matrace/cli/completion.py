@@ -128,7 +128,7 @@ def _arguments(command: Command) -> Iterator[str]:
 
 
 def _gin_files() -> list[str]:
-    from seed_matrace.config import gin_dir
+    from seed_matrace.gin_files import gin_dir
 
     return [file.relative_to(gin_dir()).as_posix() for file in gin_dir().rglob("*.gin")]
 

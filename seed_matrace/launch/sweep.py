@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seed_matrace.config import Config
+from seed_matrace.config_effects import warnings_of
 from seed_matrace.evaluation.sweep_record import SWEEP_FILE, SweepRun, read_sweep, write_sweep
 from seed_matrace.launch.sweep_display import SweepDisplay
 from seed_matrace.launch.sweep_plan import PlannedRun, load_planned, plan_sweep
@@ -79,6 +80,8 @@ def sweep(options: SweepOptions, stop: threading.Event) -> Outcome:
     planned = [load_planned(run) for run in _runs(options)]
     for plan in planned:
         _check_goes_on(options.sweep_dir / plan.run.name, plan.config)
+    for text in dict.fromkeys(text for plan in planned for text in warnings_of(plan.config)):
+        print(f"warning: {text}", file=sys.stderr, flush=True)
     parallel = options.parallel or max(len(os.sched_getaffinity(0)) // (1 + options.num_actors), 1)
     with _locked(options.sweep_dir):
         write_sweep(options.sweep_dir, [plan.run for plan in planned])

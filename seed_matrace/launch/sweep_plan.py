@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from seed_matrace.config import Config, load_config
+from seed_matrace.config_effects import effective
 from seed_matrace.envs.registry import env_spec
 from seed_matrace.evaluation.sweep_record import PLAIN_VARIANT, SweepRun
 
@@ -56,17 +57,25 @@ def plan_sweep(
       ValueError: an axis that cannot be read, a configuration that does not load, or two runs of one name.
     """
     axes = [*map(_gin_axis, gin_axes), *_grid_axes(grids)]
-    combinations = []
+    combinations, effects = [], {}
     for choices in itertools.product(*axes):
         files = (*gin_files, *(choice.gin_file for choice in choices if choice.gin_file)) or DEFAULT_GIN_FILES
         params = (*gin_params, *(choice.gin_param for choice in choices if choice.gin_param))
         config = _load(files, params)
         labels = [choice.label for choice in choices if choice.label != config.env.map_name]
-        combinations.append((config.env.map_name, ",".join(labels) or PLAIN_VARIANT, files, params))
+        combination = (config.env.map_name, ",".join(labels) or PLAIN_VARIANT, files, params)
+        effects[combination] = effective(config)
+        combinations.append(combination)
     runs = [SweepRun(name, variant, seed, *flags) for seed in seeds for name, variant, *flags in combinations]
     for name, count in Counter(run.name for run in runs).items():
         if count > 1:
             raise ValueError(f"{count} runs of this sweep would be called {name}; is a value named twice?")
+    for (one, options), (other, same) in itertools.combinations(effects.items(), 2):
+        if options == same:
+            raise ValueError(
+                f"{one[0]}/{one[1]} and {other[0]}/{other[1]} would be the same runs, equal in every option that does "
+                "something; leave out one, or what makes its value do nothing"
+            )
     return runs
 
 
@@ -80,7 +89,7 @@ def load_planned(run: SweepRun) -> PlannedRun:
 
 
 def _load(gin_files: Sequence[str], gin_params: Sequence[str]) -> Config:
-    config = load_config(gin_files, gin_params)[0]
+    config = load_config(gin_files, gin_params, imports=False)[0]  # sweep.json holds the bindings of later commands
     env_spec(config.env)
     return config
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from absl import logging
 
 from seed_matrace.config import Config, load_config
+from seed_matrace.config_effects import warnings_of
 from seed_matrace.envs.registry import backend_name, env_spec, has_winner, plays_elsewhere
 from seed_matrace.inference.groups import GroupPlan, plan_groups
 from seed_matrace.launch.display import Display, duration
@@ -90,6 +91,8 @@ def train(options: TrainOptions, stop: threading.Event) -> str:
     with contextlib.closing(RunDirectory(path)) as directory, _log_file(path / "logs" / "learner.log"):
         if resuming:
             directory.check_same_run(config)
+        for text in warnings_of(config) if hosts.chief else ():
+            logging.warning("warning: %s", text)
         seed = hosts.from_chief(_seed(options, path, resuming))
         hosts.check_alike(str(config))
         directory.write_config(*texts)

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import fcntl
-import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from seed_matrace.config import Config, ConfigError, load_config
+from seed_matrace.config import Config, ConfigError, decides_learning, load_config, options
 
 OPERATIVE_CONFIG = "operative_config.gin"
 CHECKPOINTS_DIR = "checkpoints"
 CHECKPOINT_STATE = "state.json"  # of a checkpoint, written last
-# What may change when a run goes on: budget, stopping, machine, what is played after the end; nothing that decides what
-# is learnt.
-_MAY_CHANGE = re.compile(
-    r"run\.(total_env_steps|stop_\w+|keep_checkpoints)|inference\.\w+|actor\.\w+|learner\.(\w+_threads|strategy|replicas)"
-    r"|evaluation\.(absolute_episodes|replays)|topology\.\w+"
-)
 
 
 class RunDirectory:
@@ -89,14 +81,3 @@ def differences(run_dir: Path, given: Config) -> list[str]:
         for name in sorted(now)
         if before[name] != now[name] and decides_learning(name)
     ]
-
-
-def decides_learning(option: str) -> bool:
-    """Whether an option may not change while a run goes on, as "loss.discount"."""
-    return not _MAY_CHANGE.fullmatch(option)
-
-
-def options(config: Config) -> dict[str, Any]:
-    """Every option by its gin name, as "loss.discount"."""
-    sections = dataclasses.asdict(config).items()
-    return {f"{section}.{name}": value for section, chosen in sections for name, value in chosen.items()}

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seed_matrace.config import Config, ConfigError, is_shipped, load_config
+from seed_matrace.config import Config, ConfigError, load_config
+from seed_matrace.config import options as options_of
+from seed_matrace.gin_files import is_shipped
 from seed_matrace.launch.topology import Topology, plan_topology
-from seed_matrace.learner.run_directory import options as options_of
 from seed_matrace.vertex.cluster import ACTORS, EVALUATOR, LEARNER, POOLS
 from seed_matrace.vertex.machines import cores
 from seed_matrace.vertex.options import VertexOptions

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gin
-from seed_matrace.config import ConfigError
 from seed_matrace.fields import FieldError, check_fields, option
+from seed_matrace.gin_bindings import Bindings, arguments_of, options_of, with_places
+from seed_matrace.gin_files import ConfigError
 from seed_matrace.vertex.machines import has_accelerator, machine_with
 
 _STRATEGIES = ("STANDARD", "SPOT", "FLEX_START")
@@ -83,28 +83,20 @@ class VertexOptions:
             raise ConfigError(f"{flags}: needed for a job; or set vertex.{missing[0]} and so on in a --vertex_file")
 
 
-gin.configurable("vertex", module="seed_matrace")(VertexOptions)
-
-
 def load_options(file: str | None, flags: Mapping[str, Any]) -> VertexOptions:
     """The options in a gin file, overridden by those of ``flags`` that are not None.
 
     Raises:
       ConfigError: no such file, an unknown option, or a value that cannot be.
     """
-    gin.clear_config()
+    bindings = Bindings({name: item.metadata["doc"] for name, item in options_of({"vertex": VertexOptions}).items()})
     if file is not None:
-        try:
-            gin.parse_config(Path(file).read_text(), skip_unknown=False)
-        except OSError as error:
-            raise ConfigError(f"cannot read --vertex_file {file} ({error.strerror})") from None
-        except Exception as error:
-            known = [f"vertex.{item.name}" for item in dataclasses.fields(VertexOptions)]
-            raise ConfigError(f"{file}: {str(error).splitlines()[0]} Options are {', '.join(known)}.") from None
+        if not Path(file).is_file():
+            raise ConfigError(f"cannot read --vertex_file {file} (no such file)")
+        bindings.add_file(file)
+    bound = bindings.resolved()
     try:
-        loaded = VertexOptions()
-    except ConfigError as error:  # gin appends lines about its own scopes
-        raise ConfigError(str(error).split("\n")[0]) from None
-    finally:
-        gin.clear_config()
+        loaded = VertexOptions(**arguments_of("vertex", bound))
+    except ConfigError as error:
+        raise with_places(error, bound) from None
     return dataclasses.replace(loaded, **{name: value for name, value in flags.items() if value is not None})

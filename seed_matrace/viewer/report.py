@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seed_matrace.config import options
 from seed_matrace.evaluation import statistics
 from seed_matrace.evaluation.results import merge_results
 from seed_matrace.evaluation.scores import Score, ScoreTable, read_scores
 from seed_matrace.evaluation.statistics import Estimate
 from seed_matrace.evaluation.sweep_record import SweepRun, read_sweep
 from seed_matrace.learner.metrics import RUN_FILE, read_run_info
-from seed_matrace.learner.run_directory import is_run_directory, load_run_config, options
+from seed_matrace.learner.run_directory import is_run_directory, load_run_config
 from seed_matrace.viewer.curves import learning_curve_figure
 from seed_matrace.viewer.page import Block, Heading, Paragraph, Picture, Table, to_html, to_markdown
 from seed_matrace.viewer.profiles import profile_figure

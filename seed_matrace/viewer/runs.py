@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seed_matrace.config import decides_learning, options
 from seed_matrace.evaluation.statistics import MIN_RUNS, bootstrap_interval, iqm
 from seed_matrace.evaluation.sweep_record import PLAIN_VARIANT
 from seed_matrace.learner.metrics import read_metrics, read_run_info
-from seed_matrace.learner.run_directory import decides_learning, is_run_directory, load_run_config, options
+from seed_matrace.learner.run_directory import is_run_directory, load_run_config
 
 STATISTICS = ("median", "iqm")
 _NO_VARIANT = ("env.map_name", "env.backend", "run.report_fraction", "run.checkpoint_fraction")

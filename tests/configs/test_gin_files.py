@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from seed_matrace.config import gin_dir, load_config
+from seed_matrace.config import load_config
 from seed_matrace.envs.registry import env_spec
+from seed_matrace.gin_files import gin_dir
 
 FILES = sorted(path.relative_to(gin_dir()).as_posix() for path in gin_dir().rglob("*.gin"))
 MAPS = [name for name in FILES if name.startswith("maps/")]

@@ -1,5 +1,7 @@
 """From flags to runs: every combination once, in an order that shows all of them early, under names that stay."""
 
+import dataclasses
+
 import pytest
 
 from seed_matrace.config import ConfigError
@@ -95,6 +97,38 @@ def test_axes_that_cannot_be_read_are_refused(flags, said):
 def test_combinations_that_do_not_load_are_refused_before_anything_runs(flags, said):
     with pytest.raises(ConfigError, match=said):
         plan_sweep(**flags)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"grids": ["optimizer.decay_to=[0.1, 0.5]"]},  # without a decay
+        {"grids": ["loss.target_entropy=[0.1, 0.5]"], "gin_params": ["loss.entropy_cost_speed=0"]},
+        {"grids": ["loss.discount=[1, 1.0]"]},
+        {"gin_axes": ["matrace_obs.gin,uncorrected.gin"], "gin_params": ["loss.importance_weights='joint'"]},
+        {"grids": ["env.backend=['skirmish']", "starcraft2.step_timeout_s=[30, 60]"], "seeds": range(2)},
+    ],
+)
+def test_variants_that_would_be_the_same_runs_are_refused(flags):
+    with pytest.raises(ValueError, match=r"3m/\S+ and 3m/\S+ would be the same runs"):
+        plan_sweep(**flags)
+
+
+def test_grids_may_be_of_macros_and_not_of_names_that_nothing_uses(tmp_path):
+    file = tmp_path / "mine.gin"
+    file.write_text("GAMMA = 0.9\nloss.discount = %GAMMA\n")
+    runs = plan_sweep(gin_files=[str(file)], grids=["GAMMA=[0.8, 0.9]"])
+    assert [load_planned(run).config.loss.discount for run in runs] == [0.8, 0.9]
+    with pytest.raises(ConfigError, match=r"near: loss\.discount"):
+        plan_sweep(grids=["discount=[0.9, 0.99]"])
+
+
+def test_record_of_a_sweep_imports_nothing(tmp_path):
+    """``sweep --sweep_dir`` alone goes on with what a file says."""
+    (run,) = plan_sweep()
+    write_sweep(tmp_path, [dataclasses.replace(run, gin_params=("import antigravity",))])
+    with pytest.raises(ConfigError, match="imports nothing"):
+        load_planned(read_sweep(tmp_path)[0])
 
 
 def test_planned_run_has_its_configuration():

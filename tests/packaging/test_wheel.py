@@ -96,8 +96,8 @@ def test_wheels_are_built_for_the_pythons_that_are_supported():
 def test_installed_wheel_finds_its_own_gin_files(installed, tmp_path):
     program = (
         f"import sys; sys.path.insert(0, {str(installed)!r})\n"
-        "from seed_matrace import config\n"
-        "print(config.gin_dir())\n"
+        "from seed_matrace import config, gin_files\n"
+        "print(gin_files.gin_dir())\n"
         "print(config.load_config(['maps/3m.gin'])[0].env.map_name)\n"
     )
     command = [sys.executable, "-c", program]

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from seed_matrace.cli import main
-from seed_matrace.config import ConfigError, gin_dir, load_config
+from seed_matrace.config import ConfigError, load_config
+from seed_matrace.gin_files import gin_dir
 from seed_matrace.vertex.job_spec import custom_job_spec, parse_labels, plan_run, to_yaml
 from seed_matrace.vertex.machines import cores, has_accelerator, machine_with
 from seed_matrace.vertex.options import VertexOptions, load_options

@@ -1,0 +1,148 @@
+"""What of a configuration does nothing, or hardly what was meant: said once before a run, which goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+from seed_matrace.config import OPTIONS, Config, load_config, options
+from seed_matrace.smac_options import SmacOptions
+
+_SMAC = [f"env.{item.name}" for item in dataclasses.fields(SmacOptions)]
+_REWARDS = {"env.reward_negative_scale", "env.reward_only_positive", "env.reward_defeat"}
+_SCALED = {"env.reward_death_value", "env.reward_win"}  # the most a battle can give is made of them
+_STATE = {"env.obs_instead_of_state", "env.state_last_action", "env.state_timestep_number"}
+_OF_THE_GAME = {"env.window_size_x", "env.window_size_y", "env.debug", "env.difficulty"}
+_OF_A_PERSON = {"env.replay_dir", "env.replay_prefix", "env.continuing_episode"}  # who steps an environment by hand
+_THRESHOLDS = ("loss.clip_rho_threshold", "loss.clip_c_threshold", "loss.clip_pg_rho_threshold")
+
+
+def warnings_of(config: Config) -> list[str]:
+    """One sentence for each thing that may not be meant; options that nobody set to another value are no such thing."""
+    values, base = options(config), _base()
+    told = []
+    for names, why in _without_effect(config):
+        chosen = [name for name in names if values[name] not in (OPTIONS[name].default, base[name])]
+        if chosen:
+            said = ", ".join(f"{name} = {values[name]!r}" for name in sorted(chosen))
+            told.append(f"{said} does nothing in this run: {why}")
+    return [*told, *_doubts(config)]
+
+
+def effective(config: Config) -> dict[str, Any]:
+    """The options that do something, by name: runs of one seed that agree in all of them are the same run."""
+    idle = {name for names, _ in _without_effect(config) for name in names}
+    return {name: value for name, value in options(config).items() if name not in idle}
+
+
+@functools.cache
+def _base() -> dict[str, Any]:
+    return options(load_config()[0])
+
+
+def _without_effect(config: Config) -> Iterator[tuple[set[str], str]]:
+    """Options that change nothing, whatever they are set to, with the reason."""
+    env, loss = config.env, config.loss
+    yield _OF_THE_GAME, "SMAC has it, and neither the simulator nor the games that are trained on use it"
+    yield _OF_A_PERSON, "it is for environments that are stepped by hand"
+    if env.backend != "starcraft2":
+        of_games = {name for name in OPTIONS if name.startswith("starcraft2.")}
+        yield {"env.game_version", *of_games}, f"env.backend = {env.backend!r} plays no StarCraft II"
+    if env.backend == "counting":
+        yield set(_SMAC) - _OF_THE_GAME - _OF_A_PERSON, "env.backend = 'counting' has no battles"
+    if config.network.critic_input != "state":
+        yield _STATE, f"network.critic_input = {config.network.critic_input!r} sees no state"
+    elif env.obs_instead_of_state:
+        yield _STATE - {"env.obs_instead_of_state"}, "env.obs_instead_of_state = True: the state is all observations"
+    if not env.heuristic_ai:
+        yield {"env.heuristic_rest"}, "env.heuristic_ai = False"
+    if env.obs_all_health:
+        yield {"env.obs_own_health"}, "env.obs_all_health = True shows it anyhow"
+    if env.reward_sparse:
+        idle = _REWARDS if env.reward_scale else _REWARDS | _SCALED
+        yield idle, "env.reward_sparse = True pays for nothing but the outcome"
+    elif env.reward_only_positive:
+        yield {"env.reward_negative_scale"}, "env.reward_only_positive = True: own losses do not count"
+    if not env.reward_scale:
+        yield {"env.reward_scale_rate"}, "env.reward_scale = False"
+    if loss.importance_weights == "none":
+        above = {name for name in _THRESHOLDS if options(config)[name] >= 1}
+        yield above, "loss.importance_weights = 'none' takes every ratio for 1"
+    if not loss.entropy_cost_speed:
+        yield {"loss.target_entropy"}, "loss.entropy_cost_speed = 0 keeps the entropy cost fixed"
+    if not config.optimizer.decay_env_steps:
+        yield {"optimizer.decay_to"}, "optimizer.decay_env_steps = 0 is off"
+    if config.evaluation.every_env_steps:
+        yield {"evaluation.every_fraction"}, f"evaluation.every_env_steps = {config.evaluation.every_env_steps} decides"
+    if not config.run.stop_win_rate:
+        yield {"run.stop_episodes"}, "run.stop_win_rate = 0 never stops early"
+    if env.backend == "pettingzoo" and not env.won_info:
+        yield {"run.stop_win_rate", "run.stop_episodes"}, "nobody wins without env.won_info"
+
+
+def _doubts(config: Config) -> Iterator[str]:
+    """What does something, but maybe not what was meant."""
+    loss, optimizer, run = config.loss, config.optimizer, config.run
+    step = config.learner.batch_size * config.learner.unroll_length
+    learner_steps = -(-run.total_env_steps // step)
+    if loss.clip_c_threshold > loss.clip_rho_threshold and loss.importance_weights != "none":
+        yield (
+            f"loss.clip_c_threshold = {loss.clip_c_threshold:g} is above loss.clip_rho_threshold = "
+            f"{loss.clip_rho_threshold:g}: that the value targets converge is proven for c-bar <= rho-bar only"
+        )
+    if not optimizer.learning_rate:
+        yield "optimizer.learning_rate = 0: nothing is learnt"
+    if not loss.baseline_cost:
+        yield "loss.baseline_cost = 0: the critic is never trained"
+    if config.env.heuristic_ai:
+        yield "env.heuristic_ai = True: SMAC's script plays, and what is trained never acts"
+    if step > run.total_env_steps:
+        yield f"one learner step takes {step:,} env steps, more than run.total_env_steps = {run.total_env_steps:,}"
+    elif optimizer.warmup_steps >= learner_steps:
+        yield (
+            f"optimizer.warmup_steps = {optimizer.warmup_steps:,} is no less than the run's {learner_steps:,} learner "
+            "steps: the step size gets to optimizer.learning_rate at the end at most"
+        )
+    if optimizer.decay_env_steps > run.total_env_steps:
+        yield (
+            f"optimizer.decay_env_steps = {optimizer.decay_env_steps:,} is more than run.total_env_steps = "
+            f"{run.total_env_steps:,}: the step size does not fall to optimizer.decay_to"
+        )
+    elif optimizer.decay_env_steps and optimizer.decay_to == 1:
+        yield "optimizer.decay_to = 1: the step size does not fall, whatever optimizer.decay_env_steps says"
+    if config.learner.policy_lag >= learner_steps:
+        yield (
+            f"learner.policy_lag = {config.learner.policy_lag:,} is no less than the run's {learner_steps:,} learner "
+            "steps: the first weights act to the end"
+        )
+    yield from _doubts_of_evaluation(config, step)
+    timeout_s = config.inference.actor_timeout_s
+    if 0 < timeout_s <= config.inference.max_wait_ms / 1000:
+        yield (
+            f"inference.max_wait_ms = {config.inference.max_wait_ms:g} makes actors wait longer than "
+            f"inference.actor_timeout_s = {timeout_s:g} allows them"
+        )
+
+
+def _doubts_of_evaluation(config: Config, step: int) -> Iterator[str]:
+    evaluation, run = config.evaluation, config.run
+    every = evaluation.every_env_steps or max(int(evaluation.every_fraction * run.total_env_steps), 1)
+    if every > run.total_env_steps:
+        yield (
+            f"evaluation.every_env_steps = {every:,} is more than run.total_env_steps = {run.total_env_steps:,}: only "
+            "the start and the end are evaluated"
+        )
+    elif evaluation.every_env_steps and every < step:
+        yield (
+            f"evaluation.every_env_steps = {every:,} is less than the {step:,} of a learner step: each of them is "
+            "followed by an evaluation"
+        )
+    played = (1 + -(-run.total_env_steps // max(every, step))) * evaluation.episodes
+    winner = config.env.backend != "pettingzoo" or config.env.won_info
+    if run.stop_win_rate and winner and played < run.stop_episodes:
+        yield (
+            f"run.stop_win_rate = {run.stop_win_rate:g} never stops this run: run.stop_episodes = {run.stop_episodes} "
+            f"looks at more than the {played} episodes of all its evaluations"
+        )

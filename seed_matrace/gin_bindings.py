@@ -1,0 +1,240 @@
+"""What gin files and ``--gin_param`` bind, read as data: gin's own parser, but none of its registry.
+
+Nothing of gin's global configuration is read or changed, and no file imports or calls anything. Taken are
+``section.option = literal``, macros (``NAME = literal``, used as ``%NAME``) and ``include 'file'``; every other
+statement of gin's is refused with its file and line, for it would do nothing here, or run code.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gin import config_parser
+from seed_matrace.gin_files import ConfigError, find_gin_file, plain_text, read_gin_text
+from seed_matrace.gin_statements import EXPECTED, Macro, Reference, found, statements
+
+PACKAGE = "seed_matrace"  # may stand before a section
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A value as it was written, and where."""
+
+    value: Any
+    where: str
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A file, or the text of one flag."""
+
+    title: str  # as messages call it
+    beside: Path | None = None  # the folder of a file
+    chain: tuple[Path, ...] = ()  # of files that include one another, this one last
+    lines: bool = True  # whether messages say which line
+    imports: bool = False
+
+    def where(self, line: int) -> str:
+        named_line = f":{line}" if self.beside else f", line {line}"
+        return self.title + named_line * self.lines
+
+
+class Bindings:
+    """Collects bindings of some options, later ones before earlier ones.
+
+    Args:
+      options: what each may be called, "section.option", with the words that explain it.
+    """
+
+    def __init__(self, options: Mapping[str, str]) -> None:
+        self._options = options
+        self._values: dict[str, Bound] = {}
+        self._macros: dict[str, Bound] = {}
+        self._in_use: set[str] = set()  # macros that a binding used before another took its place
+
+    def add_file(self, path: str | Path) -> None:
+        """Reads a file, one's own or one that comes with the program; ConfigError says what is wrong in which line."""
+        self._add_file(find_gin_file(path), str(path), ())
+
+    def add_param(self, text: str, *, imports: bool = True) -> None:
+        """Reads the text of a flag.
+
+        Args:
+          imports: whether ``import my_module`` is done, in this process; only what a person types may say so.
+        """
+        title = f"--gin_param {text if len(text) < 200 else text[:200] + '...'!r}"
+        text = plain_text(text, title)
+        self._add(text, _Source(title, lines="\n" in text.strip(), imports=imports))
+
+    def resolved(self) -> dict[str, Bound]:
+        """Every option that is bound, with its last value, macros put in.
+
+        Raises:
+          ConfigError: a macro that is not defined, uses itself, or is used by nothing: a binding without its section.
+        """
+        resolved = {
+            name: Bound(self._without_macros(bound.value, bound.where), bound.where)
+            for name, bound in self._values.items()
+        }
+        for name, bound in self._macros.items():
+            if name not in self._in_use:
+                raise ConfigError(
+                    f"{bound.where}: {name} names no section, and nothing uses it as %{name}; {self._near(name)}"
+                )
+        return resolved
+
+    def _add_file(self, path: Path, title: str, chain: tuple[Path, ...]) -> dict[str, str]:
+        real = path.resolve()
+        if real in chain:
+            raise ConfigError(f"{chain[-1]} includes {title}, which includes it in turn; leave one of them out")
+        return self._add(read_gin_text(path, title), _Source(title, path.parent, (*chain, real)))
+
+    def _add(self, text: str, source: _Source) -> dict[str, str]:
+        """Returns what a source has bound, includes and all, and where."""
+        own: dict[str, str] = {}
+        included: dict[str, str] = {}
+        for statement, line in statements(text, source.where):
+            where = source.where(line)
+            if isinstance(statement, config_parser.IncludeStatement):
+                inner = self._include(statement.filename, where, source)
+                for name in own.keys() & inner.keys():
+                    raise ConfigError(f"{own[name]}: {name} is bound again by {inner[name]}; put the include before it")
+                included |= inner
+            elif isinstance(statement, config_parser.ImportStatement):
+                _import(statement, where, source)
+            elif isinstance(statement, config_parser.BlockDeclaration):
+                raise ConfigError(f"{where}: blocks are not taken ({statement.selector}:); {EXPECTED}")
+            else:
+                name = self._bind(statement, where)
+                if name in own:
+                    raise ConfigError(f"{where}: {name} is bound already ({own[name]}); leave one of them out")
+                own[name] = where
+        return included | own
+
+    def _include(self, filename: str, where: str, source: _Source) -> dict[str, str]:
+        try:
+            path = find_gin_file(filename, source.beside)
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from None
+        return self._add_file(path, filename if source.beside is None else str(path), source.chain)
+
+    def _bind(self, statement: Any, where: str) -> str:
+        name = ".".join(filter(None, (statement.selector, statement.arg_name)))
+        if statement.scope:
+            raise ConfigError(self._scoped(f"{statement.scope}/{name}", where))
+        for reference in found(statement.value, Reference):
+            raise ConfigError(f"{where}: @{reference.name} calls something; {name} takes a literal value")
+        for macro in found(statement.value, Macro):
+            if "/" in macro.name:
+                raise ConfigError(f"{where}: %{macro.name} has a scope; macros are taken without, as in %NAME")
+        if "." not in name:
+            self._in_use.discard(name)
+            self._macros[name] = Bound(statement.value, where)
+            return name
+        name = name.removeprefix(f"{PACKAGE}.")
+        if name not in self._options:
+            raise ConfigError(f"{where}: unknown option {name!r}; {self._near(name)}")
+        if name in self._values:
+            self._note_use(self._values[name].value)
+        self._values[name] = Bound(statement.value, where)
+        return name
+
+    def _scoped(self, name: str, where: str) -> str:
+        plain = [name.replace("/", "."), name.rpartition("/")[2]]
+        known = next((option for option in plain if option in self._options), None)
+        advice = f"write {known} = ..." if known else EXPECTED
+        return f"{where}: scopes are not taken ({name}), they would change nothing; {advice}"
+
+    def _note_use(self, value: Any) -> None:
+        """What a value used that another now takes the place of: whoever defined it has been heard."""
+        for macro in found(value, Macro):
+            if macro.name in self._macros and macro.name not in self._in_use:
+                self._in_use.add(macro.name)
+                self._note_use(self._macros[macro.name].value)
+
+    def _without_macros(self, value: Any, where: str, inside: tuple[str, ...] = ()) -> Any:
+        if isinstance(value, Macro):
+            if value.name in inside:
+                raise ConfigError(f"{where}: the macro {value.name} is defined by itself; give it a value")
+            if value.name not in self._macros:
+                near = ", ".join(f"%{name}" for name in difflib.get_close_matches(value.name, self._macros))
+                raise ConfigError(
+                    f"{where}: nothing defines the macro %{value.name}"
+                    + (f"; near: {near}" if near else f"; write {value.name} = ... as well, or a value here")
+                )
+            self._in_use.add(value.name)
+            return self._without_macros(self._macros[value.name].value, where, (*inside, value.name))
+        if isinstance(value, (list, tuple)):
+            return type(value)(self._without_macros(item, where, inside) for item in value)
+        if isinstance(value, dict):
+            return {key: self._without_macros(item, where, inside) for key, item in value.items()}
+        return value
+
+    def _near(self, name: str) -> str:
+        near = near_options(name, self._options)
+        sections = ", ".join(dict.fromkeys(option.partition(".")[0] for option in self._options))
+        return f"near: {', '.join(near)}" if near else f"{EXPECTED}, with the sections {sections}"
+
+
+def near_options(name: str, options: Mapping[str, str]) -> list[str]:
+    """At most four options that ``name`` may have meant: by spelling, initials ("lr"), or a word that explains them."""
+    last = name.rpartition(".")[2].lower()
+    lasts = {option: option.rpartition(".")[2] for option in options}
+    near = difflib.get_close_matches(name, options, n=3, cutoff=0.6) if "." in name else []
+    near += [option for option, own in lasts.items() if own.rstrip("_") == last.rstrip("_")]
+    near += [option for option, own in lasts.items() if "".join(word[:1] for word in own.split("_")) == last]
+    near += [option for option, doc in options.items() if last in re.findall(r"\w+", doc.lower()) and len(last) > 3]
+    close = difflib.get_close_matches(last, lasts.values(), n=3, cutoff=0.6)
+    near += [option for match in close for option, own in lasts.items() if own == match]
+    return list(dict.fromkeys(near))[:4]
+
+
+def _import(statement: Any, where: str, source: _Source) -> None:
+    said = statement.format()
+    if source.beside or not source.imports:
+        raise ConfigError(
+            f"{where}: {said!r}: configuration is data and imports nothing; take it out, and if a module is needed say "
+            "--gin_param='import MODULE'"
+        )
+    if statement.is_from or statement.alias:
+        raise ConfigError(f"{where}: {said!r}: only 'import MODULE' is taken")
+    try:
+        importlib.import_module(statement.module)
+    except Exception as error:
+        raise ConfigError(f"{where}: cannot import {statement.module} ({type(error).__name__}: {error})") from None
+
+
+def written(options: Mapping[str, Any]) -> str:
+    """Bindings as a gin file, section by section; each value is what ``repr`` says, so that it is read back exactly."""
+    lines: list[str] = []
+    section = ""
+    for name in sorted(options, key=lambda name: name.split(".")):
+        if name.partition(".")[0] != section:
+            section = name.partition(".")[0]
+            lines += [*([""] if lines else []), f"# Parameters for {section}:", "# " + "=" * 78]
+        lines.append(f"{name} = {options[name]!r}")
+    return "\n".join([*lines, ""])
+
+
+def with_places(error: ValueError, bound: Mapping[str, Bound]) -> ConfigError:
+    """What is wrong with an option, and where it was bound, if that is known."""
+    name = re.match(r"[\w.]*", str(error))
+    place = bound.get(name[0]) if name else None
+    return ConfigError(f"{place.where}: {error}" if place else str(error))
+
+
+def options_of(sections: Mapping[str, type]) -> dict[str, dataclasses.Field[Any]]:
+    """Every field of the sections' dataclasses by its gin name, as "loss.discount"."""
+    return {f"{name}.{item.name}": item for name, kind in sections.items() for item in dataclasses.fields(kind)}
+
+
+def arguments_of(section: str, bound: Mapping[str, Bound]) -> dict[str, Any]:
+    """What is bound of one section, by the names of its fields."""
+    return {name.partition(".")[2]: found.value for name, found in bound.items() if name.startswith(f"{section}.")}

@@ -1,0 +1,152 @@
+"""The statements of a gin file, by gin's own parser, and in one sentence what is wrong with a line it cannot read."""
+
+from __future__ import annotations
+
+import re
+import tokenize
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gin import config_parser
+from seed_matrace.gin_files import ConfigError
+
+EXPECTED = "expected is section.option = value, one a line"
+_DEEPEST = 20  # containers in containers
+
+
+@dataclass(frozen=True)
+class Macro:
+    """``%NAME`` in the place of a value."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Reference:
+    """``@NAME`` or ``@NAME()`` in the place of a value, which gin would look up and call."""
+
+    name: str
+
+
+def statements(text: str, where: Callable[[int], str]) -> Iterator[tuple[Any, int]]:
+    """The statements of a text, as gin's parser gives them, with the numbers of their lines.
+
+    Args:
+      where: from the number of a line to how messages call it.
+
+    Raises:
+      ConfigError: a line that cannot be read, however it is misspelt.
+    """
+    lines = text.split("\n")
+    parser = None
+    try:
+        parser = _Parser(text, _Delegate())
+        while (statement := parser.parse_statement()) is not None:
+            yield statement, statement.location.line_num
+    except Exception as error:  # of gin, of Python's tokenizer, of literals
+        number = min(_line_of(error, parser), len(lines))
+        raise ConfigError(f"{where(number)}: {_advice(error, lines[number - 1])}") from None
+
+
+def _line_of(error: Exception, parser: Any) -> int:
+    if isinstance(error, SyntaxError) and error.lineno:
+        return error.lineno
+    if len(error.args) == 2 and isinstance(error.args[1], tuple):  # tokenize.TokenError
+        return int(error.args[1][0])
+    return int(parser.current_token.start[0]) if parser and parser.current_token else 1
+
+
+def _advice(error: Exception, line: str) -> str:
+    """One sentence about a line that cannot be read."""
+    unquoted = re.sub(r"'[^']*'|\"[^\"]*\"", "", line).partition("#")[0]
+    line = line.strip()
+    shown = repr(line if len(line) <= 100 else f"{line[:100]}...")
+    if isinstance(error, _RefusedError):
+        return f"{error.msg} in {shown}"
+    if isinstance(error, (RecursionError, MemoryError)):
+        return f"too deeply nested, or too much: {shown}"
+    if isinstance(error, tokenize.TokenError):
+        return "a bracket or a quotation mark is opened and never closed"
+    odd = next((char for char in unquoted if not char.isascii()), None)
+    if odd and not odd.isalnum():
+        return f"{odd!r} (U+{ord(odd):04X}) in {shown} is not what Python writes there; type it anew"
+    binding = re.fullmatch(r"([\w./]+)\s*=\s*(.*?)\s*(?:#.*)?", line)
+    if binding is None:
+        return f"cannot read {shown}; {EXPECTED}"
+    name, value = binding.groups()
+    if not value:
+        return f"{name} is given no value; {EXPECTED}"
+    if value.lower() in ("true", "false", "none"):
+        return f"{value} is no value; write {name} = {value.capitalize()}"
+    if re.fullmatch(r"[-+]?(nan|inf|infinity|float\(.*\))", value, re.IGNORECASE):
+        return f"{value} is no value; a finite number is expected, as in {name} = 1e9"
+    if re.fullmatch(r"[-+]?[\d._]*", value) or value[:1] == "+":
+        return f"{value} is not one number; write it as in {name} = 0.5"
+    if re.fullmatch(r"[\w./:-]+", value):
+        return f"{value} is no value; text stands in quotes: write {name} = '{value}'"
+    if value[0] in "'\"" and value.count(value[0]) % 2:
+        return f"the text in {shown} does not end; {value[0]} is missing"
+    token = re.search(r"Failed to parse token '([A-Za-z]\w*)'", str(error))
+    if token:
+        return f"{token[1]} in {shown} is no value; text stands in quotes, as '{token[1]}'"
+    return f"cannot read the value in {shown}; {EXPECTED}"
+
+
+def found(value: Any, kind: type) -> Iterator[Any]:
+    """Everything of a kind in a value as it was written."""
+    if isinstance(value, kind):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from found(item, kind)
+    elif isinstance(value, dict):
+        for pair in value.items():
+            yield from found(pair, kind)
+
+
+class _RefusedError(SyntaxError):
+    """What gin's parser would take, and not as it was meant."""
+
+
+class _Delegate(config_parser.ParserDelegate):
+    def configurable_reference(self, scoped_configurable_name: str, evaluate: bool) -> Reference:
+        return Reference(scoped_configurable_name + "()" * evaluate)
+
+    def macro(self, macro_name: str) -> Macro:
+        return Macro(macro_name)
+
+
+class _Parser(config_parser.ConfigParser):
+    """Gin's, which would overlook a minus, overwrite keys and run out of stack."""
+
+    def __init__(self, text: str, delegate: _Delegate) -> None:
+        self._keys: list[list[Any]] = []  # of the dicts around
+        super().__init__(text, delegate)
+
+    def _maybe_parse_container(self) -> tuple[bool, Any]:
+        if len(self._keys) > _DEEPEST:
+            self._refuse("too deeply nested")
+        self._keys.append([])
+        parsed = super()._maybe_parse_container()
+        self._keys.pop()
+        return parsed
+
+    def _parse_dict_item(self) -> tuple[Any, Any]:
+        key, value = super()._parse_dict_item()
+        if key in self._keys[-1]:
+            self._refuse(f"{key!r} stands twice")
+        if next(found(key, Macro), None):
+            self._refuse("a key that is a macro")
+        self._keys[-1].append(key)
+        return key, value
+
+    def _maybe_parse_basic_type(self) -> tuple[bool, Any]:
+        minus = self._current_token.string == "-"
+        parsed, value = super()._maybe_parse_basic_type()
+        if minus and not parsed:
+            self._refuse("a minus without a number")
+        return parsed, value
+
+    def _refuse(self, message: str) -> None:
+        raise _RefusedError(message, (None, *self._current_token.start, self._current_token.line))

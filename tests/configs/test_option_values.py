@@ -1,0 +1,122 @@
+"""Values that cannot be meant are refused, those that may not be are said once, and what a run may change is known."""
+
+import dataclasses
+import itertools
+
+import pytest
+
+from seed_matrace.config import OPTIONS, ConfigError, decides_learning, load_config
+from seed_matrace.config_effects import effective, warnings_of
+from seed_matrace.gin_files import gin_dir
+from seed_matrace.smac_options import SmacOptions
+
+FLOATS = [name for name, item in OPTIONS.items() if isinstance(item.default, float)]
+INTS = [name for name, item in OPTIONS.items() if type(item.default) is int]
+VARIANTS = [path.relative_to(gin_dir()).as_posix() for path in gin_dir().rglob("*.gin") if path.parent.name != "maps"]
+
+
+@pytest.mark.parametrize("value", ["1e999", "-1e999", "1e39", "1e-60"])
+@pytest.mark.parametrize("name", FLOATS)
+def test_numbers_are_finite_and_fit_a_float32(name, value):
+    with pytest.raises(ConfigError, match=f"{name} must be"):
+        load_config([], [f"{name} = {value}"])
+
+
+@pytest.mark.parametrize("name", FLOATS + INTS)
+def test_whole_numbers_fit_64_bits(name):
+    with pytest.raises(ConfigError, match=f"{name} must be"):
+        load_config([], [f"{name} = 0x1{'0' * 5000}"])
+
+
+@pytest.mark.parametrize(
+    "binding",
+    [
+        *("loss.clip_rho_threshold = 0", "loss.clip_pg_rho_threshold = 0", "optimizer.epsilon = 0"),
+        *("run.stop_loss = 0", "run.stop_loss = -1", "loss.entropy_cost = 0", "loss.entropy_cost = 1e9"),
+        *("inference.max_wait_ms = 1e6", "inference.actor_timeout_s = 1e30", "starcraft2.step_timeout_s = 1e30"),
+        *("learner.inter_op_threads = 1_000_000", "network.policy_layers = (1_000_000_000,)"),
+        *("evaluation.episodes = 10**12", "evaluation.episodes = 1_000_000_000_000", "env.frame_stack = 1_000_000"),
+    ],
+)
+def test_values_that_cannot_be_meant_are_refused(binding):
+    with pytest.raises(ConfigError, match=binding.split()[0]):
+        load_config([], [binding])
+
+
+NEEDS_A_LOOK = [
+    ("loss.clip_c_threshold = 2", "c-bar <= rho-bar"),
+    ("loss.clip_rho_threshold = 0.5", "c-bar <= rho-bar"),
+    ("optimizer.learning_rate = 0", "nothing is learnt"),
+    ("loss.baseline_cost = 0", "the critic is never trained"),
+    ("optimizer.warmup_steps = 100_000", "no less than the run's 7,813 learner steps"),
+    ("optimizer.decay_env_steps = 6_000_000", "does not fall to optimizer.decay_to"),
+    ("optimizer.decay_env_steps = 1000\noptimizer.decay_to = 1", "does not fall, whatever"),
+    ("optimizer.decay_to = 0.1", "optimizer.decay_env_steps = 0 is off"),
+    ("learner.policy_lag = 10_000", "the first weights act to the end"),
+    ("run.total_env_steps = 100\nrun.stop_win_rate = 0", "one learner step takes 640 env steps"),
+    ("evaluation.every_env_steps = 6_000_000\nrun.stop_win_rate = 0", "only the start and the end are evaluated"),
+    ("evaluation.every_env_steps = 100", "less than the 640 of a learner step"),
+    ("evaluation.every_env_steps = 10_000\nevaluation.every_fraction = 0.1", "every_env_steps = 10000 decides"),
+    ("run.stop_episodes = 5000", "run.stop_win_rate = 0.98 never stops this run"),
+    ("evaluation.episodes = 1", "never stops this run"),
+    ("run.stop_episodes = 64\nrun.stop_win_rate = 0", "run.stop_win_rate = 0 never stops early"),
+    ("loss.target_entropy = 1\nloss.entropy_cost_speed = 0", "keeps the entropy cost fixed"),
+    ("loss.importance_weights = 'none'\nloss.clip_c_threshold = 3", "takes every ratio for 1"),
+    ("inference.max_wait_ms = 1000\ninference.actor_timeout_s = 0.5", "wait longer than"),
+    ("starcraft2.step_timeout_s = 30", "plays no StarCraft II"),
+    ("starcraft2.replay_every = 1", "plays no StarCraft II"),
+    ("env.game_version = '4.10'", "plays no StarCraft II"),
+    ("env.difficulty = '3'", "neither the simulator nor the games"),
+    ("env.window_size_x = 640\nenv.debug = True", "env.debug = True, env.window_size_x = 640 does nothing"),
+    ("env.replay_dir = '/replays'", "stepped by hand"),
+    ("env.heuristic_ai = True", "what is trained never acts"),
+    ("env.heuristic_rest = True", "env.heuristic_ai = False"),
+    ("env.obs_own_health = False", "env.obs_all_health = True"),
+    ("env.state_last_action = False", "sees no state"),
+    ("network.critic_input = 'state'\nenv.obs_instead_of_state = True\nenv.state_last_action = False", "observations"),
+    ("env.reward_negative_scale = 1.0", "own losses do not count"),
+    ("env.reward_sparse = True\nenv.reward_defeat = -1.0", "nothing but the outcome"),
+    ("env.reward_scale = False\nenv.reward_scale_rate = 10.0", "env.reward_scale = False"),
+    ("env.backend = 'counting'\nenv.obs_last_action = True", "'counting' has no battles"),
+    ("env.backend = 'pettingzoo'\nrun.stop_win_rate = 0.5", "nobody wins without env.won_info"),
+]
+
+
+@pytest.mark.parametrize(("params", "said"), NEEDS_A_LOOK)
+def test_values_that_may_not_be_meant_are_said_once(params, said):
+    (warning,) = warnings_of(load_config(["maps/3m.gin"], [params])[0])
+    assert said in warning and "\n" not in warning
+
+
+@pytest.mark.parametrize("backend", ["skirmish", "starcraft2", "counting", "pettingzoo"])
+def test_shipped_files_in_any_order_need_no_look(backend):
+    """Except that PettingZoo's environments know nothing of SMAC's rewards."""
+    for files in itertools.permutations([file for file in VARIANTS if "kill_reward" not in file], 2):
+        assert warnings_of(load_config(files, [f"env.backend = {backend!r}"])[0]) == []
+
+
+def test_options_that_do_nothing_make_no_other_run():
+    one, other = (load_config([], [f"optimizer.decay_to = {to}"])[0] for to in (0.1, 0.2))
+    assert one != other and effective(one) == effective(other)
+    one, other = (load_config([], [f"loss.discount = {to}"])[0] for to in (0.1, 0.2))
+    assert effective(one) != effective(other)
+
+
+def test_options_of_machine_budget_and_stopping_may_change_and_nothing_else():
+    may_change = {name for name in OPTIONS if not decides_learning(name)}
+    whole = {"inference", "actor", "starcraft2", "topology"}
+    assert {name for name in may_change if name.split(".")[0] not in whole} == {
+        *("run.total_env_steps", "run.keep_checkpoints"),
+        *("run.stop_win_rate", "run.stop_loss", "run.stop_episodes"),
+        *("learner.strategy", "learner.replicas", "learner.intra_op_threads", "learner.inter_op_threads"),
+        *("evaluation.replays", "evaluation.absolute_episodes"),
+        *("env.replay_dir", "env.replay_prefix", "env.window_size_x", "env.window_size_y", "env.debug"),
+    }
+    assert {name for name in OPTIONS if name.split(".")[0] in whole} <= may_change
+
+
+def test_smac_options_are_checked_the_same_by_themselves():
+    for item in dataclasses.fields(SmacOptions):
+        if isinstance(item.default, float):
+            with pytest.raises(ValueError, match="finite"):
+                SmacOptions(**{item.name: float("inf")})
