@@ -100,7 +100,7 @@ def _instead(value: Any, hint: Any) -> str:
 
 
 def _check_literal(name: str, value: Any) -> None:
-    """Raises FieldError unless ``value`` is one that a gin file can hold and a program work with."""
+    """Raises FieldError if ``value`` is a literal that a gin file cannot give back, or no program works with."""
     if isinstance(value, float) and not (math.isfinite(value) and _fits_float32(value)):
         raise FieldError(f"{name} must be a finite number that fits a float32, not {value!r}")
     if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
@@ -114,7 +114,7 @@ def _check_literal(name: str, value: Any) -> None:
         for key, item in value.items():
             _check_literal(f"a key of {name}", key)
             _check_literal(f"{name}[{key!r}]", item)
-    elif not isinstance(value, (float, int, str, types.NoneType)):
+    elif isinstance(value, (complex, bytes, types.EllipsisType)):
         raise FieldError(f"{name} must be of numbers, text, lists and dicts, not {value!r} ({type(value).__name__})")
 
 
