@@ -56,6 +56,25 @@ def check_fields(instance: Any, title: Callable[[str], str] = str) -> None:
         object.__setattr__(instance, item.name, value)
 
 
+def check_literal(name: str, value: Any) -> None:
+    """Raises FieldError if ``value`` is a literal that a gin file cannot give back, or no program works with."""
+    if isinstance(value, float) and not (math.isfinite(value) and _fits_float32(value)):
+        raise FieldError(f"{name} must be a finite number that fits a float32, not {value!r}")
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        raise FieldError(f"{name} must be of at most 64 bits, not {value:#x}"[:200])
+    if isinstance(value, str) and not value.isprintable():
+        raise FieldError(f"{name} must be printable text on one line, not {value!r}")
+    if isinstance(value, (list, tuple)):
+        for i, item in enumerate(value):
+            check_literal(f"{name}[{i}]", item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            check_literal(f"a key of {name}", key)
+            check_literal(f"{name}[{key!r}]", item)
+    elif isinstance(value, (complex, bytes, types.EllipsisType)):
+        raise FieldError(f"{name} must be of numbers, text, lists and dicts, not {value!r} ({type(value).__name__})")
+
+
 def near_names(name: str, known: typing.Iterable[str]) -> str:
     """The names nearest to ``name``, or all of them if none is near, separated by commas."""
     known = list(known)
@@ -68,14 +87,15 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
         element = typing.get_args(hint)[0]
         return tuple(_typed(f"{name}[{i}]", item, element) for i, item in enumerate(value))
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        _check_literal(name, value)
+        check_literal(name, value)
         return float(value)
     if (
         not isinstance(hint, types.GenericAlias)
         and isinstance(value, hint)
         and (hint is bool or type(value) is not bool)
     ):
-        _check_literal(name, value)
+        if not isinstance(value, dict):  # what is in one is for whoever takes it
+            check_literal(name, value)
         return value
     expected = getattr(hint, "__name__", str(hint)) if not isinstance(hint, types.GenericAlias) else str(hint)
     raise FieldError(
@@ -97,25 +117,6 @@ def _instead(value: Any, hint: Any) -> str:
     if str in wanted and value is not None:
         return "; text stands in quotes"
     return ""
-
-
-def _check_literal(name: str, value: Any) -> None:
-    """Raises FieldError if ``value`` is a literal that a gin file cannot give back, or no program works with."""
-    if isinstance(value, float) and not (math.isfinite(value) and _fits_float32(value)):
-        raise FieldError(f"{name} must be a finite number that fits a float32, not {value!r}")
-    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
-        raise FieldError(f"{name} must be of at most 64 bits, not {value:#x}"[:200])
-    if isinstance(value, str) and not value.isprintable():
-        raise FieldError(f"{name} must be printable text on one line, not {value!r}")
-    if isinstance(value, (list, tuple)):
-        for i, item in enumerate(value):
-            _check_literal(f"{name}[{i}]", item)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _check_literal(f"a key of {name}", key)
-            _check_literal(f"{name}[{key!r}]", item)
-    elif isinstance(value, (complex, bytes, types.EllipsisType)):
-        raise FieldError(f"{name} must be of numbers, text, lists and dicts, not {value!r} ({type(value).__name__})")
 
 
 def _fits_float32(value: float) -> bool:

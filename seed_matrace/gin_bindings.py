@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gin import config_parser
+from seed_matrace.fields import FieldError, check_literal
 from seed_matrace.gin_files import ConfigError, find_gin_file, plain_text, read_gin_text
 from seed_matrace.gin_statements import EXPECTED, Macro, Reference, found, statements
 
@@ -88,6 +89,11 @@ class Bindings:
                 raise ConfigError(
                     f"{bound.where}: {name} names no section, and nothing uses it as %{name}; {self._near(name)}"
                 )
+        for name, bound in resolved.items():
+            try:
+                check_literal(name, bound.value)
+            except FieldError as error:
+                raise ConfigError(f"{bound.where}: {error}") from None
         return resolved
 
     def _add_file(self, path: Path, title: str, chain: tuple[Path, ...]) -> dict[str, str]:

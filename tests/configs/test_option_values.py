@@ -120,3 +120,9 @@ def test_smac_options_are_checked_the_same_by_themselves():
         if isinstance(item.default, float):
             with pytest.raises(ValueError, match="finite"):
                 SmacOptions(**{item.name: float("inf")})
+
+
+@pytest.mark.parametrize("value", ["{'n': 1e999}", "{'n': [-1e999]}", "{'n': {'m': (1, 0x1" + "0" * 20 + ")}}"])
+def test_arguments_of_environments_are_held_to_the_same(value):
+    with pytest.raises(ConfigError, match=r"env\.arguments\['n'\]"):
+        load_config([], [f"env.arguments = {value}"])
