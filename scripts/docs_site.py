@@ -75,18 +75,21 @@ def option_tables() -> str:
 
 
 def _option_table(section: str, kind: type) -> str:
-    lines = ["| option | default | values | what it says |", "|---|---|---|---|"]
+    lines = ["| option | default | values | resumed | what it says |", "|---|---|---|---|---|"]
     for item in sorted(dataclasses.fields(kind), key=lambda item: item.name not in kind.__annotations__):
         doc = item.metadata["doc"].replace("|", "&#124;")
-        lines.append(f"| `{section}.{item.name}` | `{item.default!r}` | {_values(item)} | {doc} |")
+        resumed = "may change" if item.metadata["may_change"] else ""
+        lines.append(f"| `{section}.{item.name}` | `{item.default!r}` | {_values(item)} | {resumed} | {doc} |")
     return "\n".join(lines)
 
 
 def _values(item: dataclasses.Field[Any]) -> str:
-    low, high, choices = (item.metadata[name] for name in ("low", "high", "choices"))
+    low, above, high, choices = (item.metadata[name] for name in ("low", "above", "high", "choices"))
     if choices:
         return ", ".join(f"`{choice!r}`" for choice in choices)
-    ends = [f"{word} {bound:,g}" for word, bound in (("from", low), ("to", high)) if bound is not None]
+    ends = [
+        f"{word} {bound:,g}" for word, bound in (("from", low), ("above", above), ("to", high)) if bound is not None
+    ]
     return " ".join([f"{item.type}".replace("|", "or"), *ends])
 
 
