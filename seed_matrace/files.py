@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +99,28 @@ def parse_json(content: str | bytes) -> Any:
         return json.loads(content, parse_constant=_refuse, parse_float=_finite)
     except RecursionError:
         raise ValueError("its JSON is nested too deeply") from None
+
+
+def to_line(values: Mapping[str, Any], name: str = "crc32") -> str:
+    """One line of JSON that ends in a checksum of itself under ``name``; ValueError for NaN."""
+    text = json.dumps(values, allow_nan=False)
+    return f'{text[:-1]}{", " if values else ""}"{name}": {zlib.crc32(text.encode())}}}'
+
+
+def parse_line(line: bytes, name: str = "crc32") -> tuple[dict[str, Any], bool]:
+    """What ``to_line`` was given, and whether the line has a checksum; those of older versions have none.
+
+    Raises:
+      ValueError: it is not what was written.
+    """
+    checked = re.fullmatch(rb'(.*?)(?:, )?"%b": (\d+)\}' % name.encode(), line)
+    text = checked[1] + b"}" if checked else line
+    values = parse_json(text)
+    if not isinstance(values, dict):
+        raise ValueError("it is no JSON object")
+    if name in values or (checked and zlib.crc32(text) != int(checked[2])):
+        raise ValueError("it is not what was written")
+    return values, bool(checked)
 
 
 def sync(path: Path) -> None:

@@ -6,6 +6,7 @@ fixed steps (``STEPS``, ``PROBABILITY``), which keeps a battle of 57 units well 
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ import numpy as np
 
 from seed_matrace.arrays_file import read_arrays
 from seed_matrace.envs.replay_check import DTYPES, check_replay
+from seed_matrace.files import write_file
 from seed_matrace.foreign_files import parse_document, shown
 
 FORMAT = "seed_matrace replay 1"
@@ -84,20 +86,13 @@ def write_replay(path: str | os.PathLike[str], replay: Replay) -> Path:
       OSError: it cannot be written.
     """
     check_replay(replay)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".tmp")
     arrays = {name: np.asarray(array, DTYPES[name]) for name, array in replay.arrays().items()}
     arrays["units"] = np.diff(arrays["units"], axis=0, prepend=np.zeros_like(arrays["units"][:1]))  # small numbers
     arrays["about"] = np.frombuffer(json.dumps({"format": FORMAT, **replay.about}).encode(), np.uint8)
-    try:
-        with aside.open("wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        os.replace(aside, path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise OSError(f"cannot write the replay {path} ({error.strerror or error})") from None
-    return path
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
+    write_file(path, content.getvalue())
+    return Path(path)
 
 
 def read_replay(path: str | os.PathLike[str]) -> Replay:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import numpy as np
 
 from seed_matrace.arrays_file import read_arrays
 from seed_matrace.evaluation.team import Team
+from seed_matrace.files import write_file
 from seed_matrace.foreign_files import parse_document, shown
 from seed_matrace.specs import EnvSpec
 from seed_matrace.types import Memory, PolicyOutput
@@ -165,7 +167,9 @@ def save_numpy_policy(path: str | os.PathLike[str], facts: PolicyFacts, weights:
     """Writes one .npz file; ``load_numpy_policy`` reads it."""
     about = json.dumps({"format": _FORMAT, **asdict(facts)})
     arrays: dict[str, Any] = {**weights, _ABOUT: np.frombuffer(about.encode(), np.uint8)}
-    np.savez_compressed(path, **arrays)
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    write_file(path, content.getvalue())
 
 
 def load_numpy_policy(path: str | os.PathLike[str]) -> NumpyPolicy:

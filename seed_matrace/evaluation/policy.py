@@ -17,6 +17,7 @@ from seed_matrace.evaluation.team import Team
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.greedy import GreedyTeam
 from seed_matrace.learner.learner import Learner
+from seed_matrace.learner.metrics import run_id
 from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, load_run_config
 from seed_matrace.specs import EnvSpec
 from seed_matrace.types import EpisodeStats
@@ -125,7 +126,7 @@ def load_policy(run_dir: str | os.PathLike[str], checkpoint: str = "best") -> Tr
         raise ValueError(f"checkpoint must be 'best' or 'latest', not {checkpoint!r}")
     config, _, _ = load_run_config(Path(run_dir))
     learner = Learner(config, training_spec(config), seed=0)
-    restored = Checkpoints(Path(run_dir) / CHECKPOINTS_DIR, keep=1).restore_newest(
+    restored = Checkpoints(Path(run_dir) / CHECKPOINTS_DIR, 1, run_id(run_dir)).restore_newest(
         kinds[checkpoint], {"policy": learner.policy, "critic": learner.critic}
     )
     if restored is None:

@@ -8,11 +8,11 @@ two backends never meet under one key.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from seed_matrace.files import parse_json, read_checked, write_checked
 from seed_matrace.types import EpisodeStats
 
 RESULTS_FILE = Path("eval", "results.json")
@@ -101,14 +101,7 @@ class ResultsWriter:
             content[ABSOLUTE] = self._absolute
         for key in reversed(self._keys):
             content = {key: content}
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        aside = self._path.with_suffix(".json.tmp")
-        try:
-            aside.write_text(json.dumps(content))
-            os.replace(aside, self._path)
-        except OSError as error:
-            aside.unlink(missing_ok=True)
-            raise OSError(f"cannot write {self._path} ({error.strerror or error})") from None
+        write_checked(self._path, json.dumps(content))
         self._unsaved = False
 
 
@@ -117,8 +110,14 @@ def read_results(run_dir: str | Path) -> dict[str, Any]:
 
     Raises:
       FileNotFoundError: the run has no evaluation yet.
+      ValueError: the file is not what was written.
     """
-    return json.loads((Path(run_dir) / RESULTS_FILE).read_text())
+    path = Path(run_dir) / RESULTS_FILE
+    content = read_checked(path)
+    try:
+        return dict(parse_json(content))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: {error}; put back a copy of it") from None
 
 
 def only_run(results: dict[str, Any], run_dir: str | Path) -> tuple[list[str], dict[str, Any]]:

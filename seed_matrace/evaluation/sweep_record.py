@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from seed_matrace.files import parse_json, read_checked, write_checked
 
 SWEEP_FILE = "sweep.json"
 PLAIN_VARIANT = "matrace"  # what runs are called that nothing but map and seed sets apart
@@ -38,12 +39,8 @@ class SweepRun:
 
 def write_sweep(sweep_dir: str | Path, runs: Iterable[SweepRun]) -> None:
     """Writes ``sweep.json`` as a whole."""
-    path = Path(sweep_dir) / SWEEP_FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
     content = {"format": _FORMAT, "runs": [dataclasses.asdict(run) for run in runs]}
-    aside = path.with_suffix(".json.tmp")
-    aside.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(aside, path)
+    write_checked(Path(sweep_dir) / SWEEP_FILE, json.dumps(content, indent=1) + "\n")
 
 
 def read_sweep(sweep_dir: str | Path) -> list[SweepRun]:
@@ -54,12 +51,14 @@ def read_sweep(sweep_dir: str | Path) -> list[SweepRun]:
     """
     path = Path(sweep_dir) / SWEEP_FILE
     try:
-        content = json.loads(path.read_text())
+        written = read_checked(path)
+    except FileNotFoundError:
+        raise ValueError(f"{sweep_dir} is not the directory of a sweep: it has no {SWEEP_FILE}") from None
+    try:
+        content = parse_json(written)
         if content["format"] != _FORMAT:
             raise ValueError(f"format {content['format']}, this program knows {_FORMAT}")
         return [_run(entry) for entry in content["runs"]]
-    except FileNotFoundError:
-        raise ValueError(f"{sweep_dir} is not the directory of a sweep: it has no {SWEEP_FILE}") from None
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} cannot be used: {error}") from None
 

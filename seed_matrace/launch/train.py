@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import shutil
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from logging import FileHandler, StreamHandler
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from absl import logging
 
@@ -35,7 +36,8 @@ from seed_matrace.transport.security import NO_SECURITY, Security
 from seed_matrace.transport.shared_memory import check_socket
 
 if TYPE_CHECKING:
-    from seed_matrace.learner.run import Progress, TrainingRun
+    from seed_matrace.learner.progress import Progress
+    from seed_matrace.learner.run import TrainingRun
     from seed_matrace.learner.sources import BatchSource
     from seed_matrace.learner.strategy import Devices
 
@@ -94,6 +96,7 @@ def train(options: TrainOptions, stop: threading.Event) -> str:
         for text in warnings_of(config) if hosts.chief else ():
             logging.warning("warning: %s", text)
         seed = hosts.from_chief(_seed(options, path, resuming))
+        init_from = _init_from(options, path, resuming)
         hosts.check_alike(str(config))
         directory.write_config(*texts)
         if hosts.chief:
@@ -104,8 +107,10 @@ def train(options: TrainOptions, stop: threading.Event) -> str:
                 seed=seed,
                 argv=sys.argv,
                 devices=devices.description,
+                init_from=init_from,
             )
         print(_introduction(config, path, seed, topology.num_actors, devices), flush=True)
+        options = dataclasses.replace(options, init_from=init_from)
         progress = _run(config, directory, seed, plan, topology, options, devices, stop)
         if hosts.chief and progress.finished:
             _play_absolute(config, path, seed)
@@ -145,10 +150,32 @@ def load_options(options: TrainOptions, resuming: bool) -> tuple[Config, str, st
 def _seed(options: TrainOptions, path: Path, resuming: bool) -> int:
     if not resuming:
         return options.seed or 0
-    begun_with = int(read_run_info(path)["seed"])
+    begun_with = int(_run_info(path)["seed"])
     if options.seed not in (None, begun_with):
         raise ValueError(f"{path} holds a run of seed {begun_with}, not {options.seed}; choose another --run_dir")
     return begun_with
+
+
+def _init_from(options: TrainOptions, path: Path, resuming: bool) -> str | None:
+    """From whose weights the run begins, also if it was killed before it had a checkpoint."""
+    given = options.init_from and str(Path(options.init_from).absolute())
+    if not resuming:
+        return given
+    info = _run_info(path)
+    begun_from = info.get("init_from")
+    if given and given != begun_from and "init_from" in info:  # older versions did not write it down
+        raise ValueError(
+            f"{path} holds a run that began from {begun_from or 'fresh weights'}, not from {given}; leave out "
+            "--init_from, or choose another --run_dir"
+        )
+    return begun_from or given
+
+
+def _run_info(path: Path) -> dict[str, Any]:
+    try:
+        return read_run_info(path)
+    except FileNotFoundError:
+        raise ValueError(f"{path} holds a run but no run.json; put back a copy of it") from None
 
 
 def _run(

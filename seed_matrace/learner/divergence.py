@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from seed_matrace.files import write_file
 from seed_matrace.types import Unroll
 
 FAILED_BATCH = "failed_batch.npz"
@@ -34,7 +36,9 @@ def check_loss(
     loss, norm = scalars["losses/total"], scalars["optimizer/grad_norm"]
     if np.isfinite(norm) and abs(loss) <= stop_loss:
         return
-    np.savez(run_dir / FAILED_BATCH, **batch._asdict())
+    content = io.BytesIO()
+    np.savez(content, **batch._asdict())
+    write_file(run_dir / FAILED_BATCH, content.getvalue())
     raise DivergedError(
         f"training has diverged: at learner step {learner_step} the loss is {loss:.6g} and its gradient's norm "
         f"{norm:.6g}. {_advice(scalars, batch)} The batch is in {run_dir / FAILED_BATCH}; checkpoints are from before"

@@ -38,6 +38,10 @@ class GrowingFile:
             return
         self.problem, self._waiting, self._size = "", b"", self._size + written
 
+    def sync(self) -> None:
+        """Waits until what was written is on the disk."""
+        os.fsync(self._fd)
+
     def close(self) -> None:
         """Closes the file; safe to call twice."""
         if self._fd >= 0:

@@ -11,6 +11,7 @@ import json
 import math
 import os
 import platform
+import secrets
 import socket
 import subprocess
 import time
@@ -21,11 +22,15 @@ from typing import Any
 import numpy as np
 
 from seed_matrace import __version__
+from seed_matrace.files import parse_json, parse_line, read_checked, to_line, write_checked
 from seed_matrace.learner.growing_file import GrowingFile
 
 METRICS_FILE = "metrics.jsonl"
 TENSORBOARD_DIR = "tb"
 RUN_FILE = "run.json"
+_ALWAYS = ("env_steps", "wall_s", "learner_steps")
+_CHECKSUM = "perf/crc32"  # of its line; as all of "perf/" it differs between two runs of a seed
+_ADVICE = "it was damaged, or changed by hand; put back a copy of it"
 
 
 class MetricsWriter:
@@ -34,18 +39,21 @@ class MetricsWriter:
     Args:
       run_dir: the run directory, made if missing.
       resume_bytes: ``position`` at the checkpoint that the run goes on from: the file is cut back to it, so that no
-        env step is reported twice. None starts the file over.
+        env step is reported twice. None starts the file over, as does a file that was removed.
       tensorboard: whether to write event files too; they need the tensorboard package.
+
+    Raises:
+      ValueError: reports that the checkpoint counts are missing or damaged.
     """
 
     def __init__(self, run_dir: str | Path, resume_bytes: int | None = None, tensorboard: bool = True) -> None:
         path = Path(run_dir) / METRICS_FILE
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-        self._file = GrowingFile(path, _end_of_last_line(path, resume_bytes or 0))
+        kept = resume_bytes or 0 if path.exists() else 0
+        reports = _reports_within(path, kept) if kept else []
+        self._file = GrowingFile(path, kept)
         self._events: _EventFile | None = None
         if tensorboard:
-            reports = read_metrics(run_dir)
             self._events = _EventFile(Path(run_dir) / TENSORBOARD_DIR, reports[-1]["env_steps"] + 1 if reports else 0)
 
     @property
@@ -54,8 +62,9 @@ class MetricsWriter:
         return self._file.size
 
     def flush(self) -> None:
-        """Writes the reports that had to wait for space on the disk; OSError if there still is none."""
+        """Brings all reports to the disk, also those that had to wait for space; OSError if there still is none."""
         self._file.append(b"")
+        self._file.sync()
         if self._file.problem:
             raise OSError(f"cannot write {METRICS_FILE} ({self._file.problem})")
 
@@ -75,7 +84,7 @@ class MetricsWriter:
             "learner_steps": int(learner_steps),
             **tags,
         }
-        self._file.append(json.dumps(report, allow_nan=False).encode() + b"\n")
+        self._file.append(to_line(report, _CHECKSUM).encode() + b"\n")
         if self._events:
             self._events.write(int(env_steps), tags)
 
@@ -97,27 +106,44 @@ def read_metrics(run_dir: str | Path) -> list[dict[str, Any]]:
 
     Raises:
       FileNotFoundError: the directory has no metrics.jsonl.
-      ValueError: a line other than the last is not a report.
+      ValueError: a line is not the report that was written.
     """
     path = Path(run_dir) / METRICS_FILE
-    return list(_parse_reports(path, path.read_bytes().split(b"\n")[:-1]))
+    try:
+        *lines, torn = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
+    if b"}" in torn[:-1]:  # a line's end is not missing but damaged
+        raise ValueError(f"{path}, line {len(lines) + 1} is not a report: it does not end where it should; {_ADVICE}")
+    return list(_parse_reports(path, lines))
 
 
 def _parse_reports(path: Path, lines: Sequence[bytes]) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(lines, start=1):
         try:
-            report = json.loads(line)
+            report, _ = parse_line(line, _CHECKSUM)
+            if "env_steps" not in report:
+                raise ValueError("it has no env_steps")
+            for tag, value in report.items():
+                if not isinstance(value, (int, float)) and (value is not None or tag in _ALWAYS):
+                    raise ValueError(f"{tag} is {value!r:.40}")
         except ValueError as error:
-            raise ValueError(f"{path}, line {number} is not a report: {error}") from None
-        if not isinstance(report, dict) or "env_steps" not in report:
-            raise ValueError(f"{path}, line {number} is not a report: it has no env_steps")
+            raise ValueError(f"{path}, line {number} is not a report: {error}; {_ADVICE}") from None
         yield report
 
 
-def _end_of_last_line(path: Path, limit: int) -> int:
-    """Where the last complete line within the first ``limit`` bytes ends."""
+def _reports_within(path: Path, size: int) -> list[dict[str, Any]]:
+    """The reports in the first ``size`` bytes."""
     with path.open("rb") as file:
-        return file.read(limit).rfind(b"\n") + 1
+        *lines, rest = file.read(size).split(b"\n")
+    if rest or sum(map(len, lines)) + len(lines) != size:
+        raise ValueError(
+            f"{path} lacks reports that the newest checkpoint counts ({size} bytes of them); put back a copy of it, or "
+            "remove it to go on without"
+        )
+    return list(_parse_reports(path, lines))
 
 
 def _plain(value: Any) -> float | None:
@@ -199,9 +225,18 @@ class ScalarMeans:
 
 
 def write_run_info(
-    run_dir: str | Path, *, backend: str, map_name: str, seed: int, argv: Sequence[str], devices: str = ""
+    run_dir: str | Path,
+    *,
+    backend: str,
+    map_name: str,
+    seed: int,
+    argv: Sequence[str],
+    devices: str = "",
+    init_from: str | None = None,
 ) -> None:
     """Writes run.json: what was started, when, where, with which versions; a resumed run adds itself under ``resumed``.
+
+    From here on the directory holds a run. Its ``id`` is in each of its checkpoints, too.
 
     Args:
       run_dir: the run directory, made if missing.
@@ -210,6 +245,7 @@ def write_run_info(
       seed: the run's seed.
       argv: the command line.
       devices: what the learner runs on.
+      init_from: the run directory from whose weights it starts.
     """
     path = Path(run_dir) / RUN_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -223,9 +259,11 @@ def write_run_info(
     if path.exists():
         info = read_run_info(run_dir)
         info.pop("finished", None)
+        info.setdefault("id", secrets.token_hex(8))  # older versions gave none
         info["resumed"] = [*info.get("resumed", []), start]
     else:
-        info = {"map": map_name, "backend": backend, "seed": int(seed), **start}
+        about = {"map": map_name, "backend": backend, "seed": int(seed)}
+        info = {"id": secrets.token_hex(8), **about, "init_from": init_from, **start}
     _write_run_file(path, info)
 
 
@@ -235,9 +273,7 @@ def write_finished(run_dir: str | Path, why: str) -> None:
 
 
 def _write_run_file(path: Path, info: Mapping[str, Any]) -> None:
-    aside = path.with_suffix(".json.tmp")
-    aside.write_text(json.dumps(info, indent=2) + "\n")
-    os.replace(aside, path)
+    write_checked(path, json.dumps(info, indent=2) + "\n")
 
 
 def read_run_info(run_dir: str | Path) -> dict[str, Any]:
@@ -248,14 +284,24 @@ def read_run_info(run_dir: str | Path) -> dict[str, Any]:
       ValueError: the file is not what ``write_run_info`` writes.
     """
     path = Path(run_dir) / RUN_FILE
+    content = read_checked(path)
     try:
-        info = json.loads(path.read_text())
+        info = parse_json(content)
     except ValueError as error:
         raise ValueError(f"{path} is not JSON: {error}") from None
-    missing = {"map", "backend", "seed"} - set(info)
+    wanted = {"map": str, "backend": str, "seed": int}
+    missing = [name for name, kind in wanted.items() if not isinstance(info, dict) or type(info.get(name)) is not kind]
     if missing:
         raise ValueError(f"{path} lacks {', '.join(sorted(missing))}")
-    return info
+    return dict(info)
+
+
+def run_id(run_dir: str | os.PathLike[str]) -> str:
+    """What tells the run's checkpoints from those of others; "" of a run of an older version, or without run.json."""
+    try:
+        return str(read_run_info(Path(run_dir)).get("id", ""))
+    except FileNotFoundError:
+        return ""
 
 
 def _versions() -> dict[str, str | None]:

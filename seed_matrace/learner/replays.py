@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from seed_matrace.envs.replay import SUFFIX, Replay, read_replay, write_replay
+from seed_matrace.files import write_file
 
 FOLDER = "replays"
 BEST = f"best{SUFFIX}"
@@ -46,7 +46,7 @@ class EvaluationReplays:
     def keep_as_best(self) -> None:
         """What was kept just now becomes the best."""
         if self._newest is not None:
-            shutil.copyfile(self._newest, self._folder / BEST)
+            write_file(self._folder / BEST, self._newest.read_bytes())
 
 
 def find_replays(run_dir: Path) -> list[Path]:

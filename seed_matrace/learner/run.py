@@ -10,7 +10,6 @@ import dataclasses
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,12 +22,13 @@ from seed_matrace.evaluation.battles import play_battles
 from seed_matrace.evaluation.episodes import summarise
 from seed_matrace.evaluation.recording import Recorder, can_record
 from seed_matrace.evaluation.results import ResultsWriter
-from seed_matrace.learner.checkpoints import Checkpoints, load_arrays
+from seed_matrace.learner.checkpoints import Checkpoints
 from seed_matrace.learner.divergence import check_loss
 from seed_matrace.learner.greedy import GreedyTeam
 from seed_matrace.learner.hosts import Hosts
 from seed_matrace.learner.learner import Learner
-from seed_matrace.learner.metrics import MetricsWriter, ScalarMeans
+from seed_matrace.learner.metrics import MetricsWriter, ScalarMeans, run_id
+from seed_matrace.learner.progress import Progress, progress_from
 from seed_matrace.learner.rates import Rates
 from seed_matrace.learner.replays import FOLDER, EvaluationReplays
 from seed_matrace.learner.run_directory import CHECKPOINTS_DIR
@@ -48,25 +48,6 @@ class Reporter(Protocol):
     def note(self, text: str) -> None: ...
 
 
-@dataclass
-class Progress:
-    """A run's counters: what a checkpoint stores besides the variables."""
-
-    env_steps: int = 0
-    learner_steps: int = 0
-    acted_env_steps: int = 0
-    episodes: int = 0
-    evaluations: int = 0
-    dropped_env_steps: int = 0
-    wall_s: float = 0.0
-    session: int = 0  # how often the run was resumed
-    metrics_bytes: int = 0
-    best: tuple[float, float] = (-1.0, 0.0)  # win rate, return
-    newest_outcomes: list[bool] = field(default_factory=list)
-    means: dict[str, list[float]] = field(default_factory=dict)  # of the scalars not yet reported
-    finished: str = ""  # why the run is over
-
-
 class TrainingRun:
     """One session of a run: restores what a run directory holds and goes on until budget, target or ``stop``."""
 
@@ -81,9 +62,10 @@ class TrainingRun:
         self._seed = seed
         self._reporter = reporter
         self._replays: EvaluationReplays | None = None
-        self._checkpoints = Checkpoints(run_dir / CHECKPOINTS_DIR, config.run.keep_checkpoints)
+        self._checkpoints = Checkpoints(run_dir / CHECKPOINTS_DIR, config.run.keep_checkpoints, run_id(run_dir))
         self._means = ScalarMeans()
         self._source_arrays: dict[str, np.ndarray] = {}
+        self._saved_learner_steps = -1  # of the newest checkpoint
         self.resumed = self._restore()
         if self._hosts.chief:
             self._writer = MetricsWriter(run_dir, self.progress.metrics_bytes if self.resumed else None)
@@ -132,7 +114,8 @@ class TrainingRun:
             self._train_step(batch)
             source.release(batch)
             self._do_what_is_due(source)
-        self._save("step", source)
+        if self.progress.learner_steps != self._saved_learner_steps:
+            self._save("step", source)
         if self._hosts.chief:
             self._writer.close()
         return self.progress
@@ -227,12 +210,18 @@ class TrainingRun:
         battles = victories if won else f"{episodes} evaluation episodes"
         self._reporter.note(f"{self.progress.env_steps:>11,} env steps: {battles}, return {summary['return']:.1f}")
         self._check_target(stats)
-        result = (summary.get("win_rate", 0.0), summary["return"])
-        if result >= tuple(self.progress.best) or self.progress.finished:
-            self.progress.best = result
-            self._unless_disk_full(lambda: self._save("best"))
-            if self._replays is not None:
-                self._unless_disk_full(self._replays.keep_as_best)
+        self._keep_if_best((summary.get("win_rate", 0.0), summary["return"]))
+
+    def _keep_if_best(self, result: tuple[float, float]) -> None:
+        """Keeps weights and replay of the evaluation just played if none before was better."""
+        before = self.progress.best
+        if result < before:
+            return
+        self.progress.best = result
+        if not self._unless_disk_full(lambda: self._save("best")):
+            self.progress.best = before  # of the weights that are kept
+        elif self._replays is not None:
+            self._unless_disk_full(self._replays.keep_as_best)
 
     def _recorder(self, replays: EvaluationReplays) -> Recorder:
         """Of the evaluation that is due."""
@@ -281,29 +270,34 @@ class TrainingRun:
             {**dataclasses.asdict(self.progress), "dropped_env_steps": self._dropped_if_resumed(source)},
             source.state() if source else None,
         )
+        if source:
+            self._saved_learner_steps = self.progress.learner_steps
 
     def _dropped_if_resumed(self, source: BatchSource | None) -> int:
         """Whoever goes on from here has lost what is under way, too."""
         return self.progress.dropped_env_steps + (source.waiting_env_steps if source else 0)
 
-    def _unless_disk_full(self, write: Callable[[], None]) -> None:
+    def _unless_disk_full(self, write: Callable[[], None]) -> bool:
         """Training does not end because something could not be written: there may be space the next time."""
         try:
             write()
         except OSError as error:
             self._reporter.note(f"{error}; training goes on, the next one may find space")
+            return False
+        return True
 
     def _restore(self) -> bool:
-        restored = self._checkpoints.restore_newest("step", self.learner.trackables)
+        restored = self._checkpoints.restore_newest("step", self.learner.trackables, progress_from)
         if restored is None:
             return False
         self.learner.publish()
         for problem in restored.problems:
             self._reporter.note(f"passed over a checkpoint: {problem}")
-        self.progress = Progress(**restored.state)
+        self.progress = progress_from(restored.state)
         self.progress.session += 1
         self._means.set_state(self.progress.means)
-        self._source_arrays = load_arrays(restored.folder)
+        self._source_arrays = restored.arrays
+        self._saved_learner_steps = self.progress.learner_steps
         budget_used = self.progress.env_steps >= self.config.run.total_env_steps
         still_over = {"budget": budget_used, "target": self._target_reached(), "": False}
         if not still_over[self.progress.finished]:

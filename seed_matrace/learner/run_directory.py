@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import IO
 
 from seed_matrace.config import Config, ConfigError, decides_learning, load_config, options
+from seed_matrace.files import read_checked, write_checked
 
 OPERATIVE_CONFIG = "operative_config.gin"
 CHECKPOINTS_DIR = "checkpoints"
 CHECKPOINT_STATE = "state.json"  # of a checkpoint, written last
+_OF_A_RUN = ("run.json", "metrics.jsonl", "eval/results.json")
+_ADVICE = "put back a copy of it; options of a run are changed by --gin_param"
 
 
 class RunDirectory:
@@ -37,9 +40,9 @@ class RunDirectory:
 
     def write_config(self, config_text: str, operative_text: str) -> None:
         """Writes down the configuration: as it was given when the run began, and every option as it is now."""
-        if not (self.path / "config.gin").exists():
-            (self.path / "config.gin").write_text(config_text)
-        (self.path / OPERATIVE_CONFIG).write_text(operative_text)
+        if not is_run_directory(self.path):
+            write_checked(self.path / "config.gin", config_text)
+        write_checked(self.path / OPERATIVE_CONFIG, operative_text)
 
     def check_same_run(self, given: Config) -> None:
         """Raises ConfigError if the run here was begun with another configuration that matters."""
@@ -55,19 +58,27 @@ class RunDirectory:
 
 
 def is_run_directory(path: Path) -> bool:
-    """Whether a run was begun in ``path``."""
-    return (path / OPERATIVE_CONFIG).is_file()
+    """Whether a run was begun in ``path``: it holds anything that a run leaves, whole or not.
+
+    A run that was killed before its run.json was there has left nothing but its configuration, and begins anew.
+    """
+    return any((path / name).exists() for name in _OF_A_RUN) or any((path / CHECKPOINTS_DIR).glob("[!.]*"))
 
 
 def load_run_config(run_dir: Path, gin_params: Iterable[str] = ()) -> tuple[Config, str, str]:
     """The configuration a run was begun with, as ``load_config`` returns it.
 
     Raises:
-      ValueError: no run was begun there.
+      ValueError: no run was begun there, or its configuration is missing or not what was written.
     """
-    if not is_run_directory(run_dir):
-        raise ValueError(f"{run_dir} is not a run directory: it has no {OPERATIVE_CONFIG}")
-    return load_config([run_dir / OPERATIVE_CONFIG], list(gin_params))
+    path = run_dir / OPERATIVE_CONFIG
+    try:
+        read_checked(path, _ADVICE)
+    except FileNotFoundError:
+        if is_run_directory(run_dir):
+            raise ValueError(f"{run_dir} holds a run but no {OPERATIVE_CONFIG}; put back a copy of it") from None
+        raise ValueError(f"{run_dir} is not a run directory: it has no {OPERATIVE_CONFIG}") from None
+    return load_config([path], list(gin_params))
 
 
 def differences(run_dir: Path, given: Config) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from seed_matrace.envs.registry import training_spec
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.learner import Learner
+from seed_matrace.learner.metrics import run_id
 from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, load_run_config
 
 
@@ -25,7 +26,7 @@ def start_from(learner: Learner, run_dir: Path) -> str:
     config, _, _ = load_run_config(run_dir)
     other = Learner(config, training_spec(config), seed=0)
     networks: dict[str, Any] = {"policy": other.policy, "critic": other.critic}
-    if Checkpoints(run_dir / CHECKPOINTS_DIR, keep=1).restore_newest("best", networks) is None:
+    if Checkpoints(run_dir / CHECKPOINTS_DIR, 1, run_id(run_dir)).restore_newest("best", networks) is None:
         raise CheckpointError(f"{run_dir} has no best checkpoint to start from yet")
     copied, totals = {}, {}
     for name, source in networks.items():

@@ -1,7 +1,8 @@
 """Keeps a copy of a run directory in a mounted bucket, from which the run goes on after its host was lost.
 
 The learner works on its own disk: a mounted bucket has neither the renames nor the locks that a run directory needs,
-and shows what is written to a file only when it is closed. All that is asked of it here is to show closed files whole.
+and shows what is written to a file only when it is closed. All that is asked of it here is to show closed files whole:
+checksums, which go with other files, stay behind, and what comes back is noted when it is written again.
 """
 
 from __future__ import annotations

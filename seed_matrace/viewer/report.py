@@ -14,8 +14,9 @@ from seed_matrace.evaluation.results import merge_results
 from seed_matrace.evaluation.scores import Score, ScoreTable, read_scores
 from seed_matrace.evaluation.statistics import Estimate
 from seed_matrace.evaluation.sweep_record import SweepRun, read_sweep
+from seed_matrace.files import write_file
 from seed_matrace.learner.metrics import RUN_FILE, read_run_info
-from seed_matrace.learner.run_directory import is_run_directory, load_run_config
+from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, load_run_config
 from seed_matrace.viewer.curves import learning_curve_figure
 from seed_matrace.viewer.page import Block, Heading, Paragraph, Picture, Table, to_html, to_markdown
 from seed_matrace.viewer.profiles import profile_figure
@@ -54,11 +55,11 @@ def write_report(sweep_dir: str | Path) -> Path:
     folder.mkdir(exist_ok=True)
     title = f"Sweep {sweep.path.resolve().name}"
     blocks = list(_page(sweep, folder, title))
-    (folder / "report.md").write_text(to_markdown(blocks, folder))
+    write_file(folder / "report.md", to_markdown(blocks, folder))
     finished = ((run.variant, sweep.path / run.name) for run in sweep.planned if run in sweep.finished)
-    (folder / "results.json").write_text(json.dumps(merge_results(finished)))
+    write_file(folder / "results.json", json.dumps(merge_results(finished)))
     page = folder / "report.html"
-    page.write_text(to_html(blocks, title))
+    write_file(page, to_html(blocks, title))
     return page
 
 
@@ -204,7 +205,7 @@ def _differences(sweep: _Sweep) -> Iterator[Block]:
     """Options whose values differ between the first runs of the variants."""
     chosen: dict[str, dict[str, str]] = {}
     for run in sweep.begun:
-        if is_run_directory(sweep.path / run.name):
+        if (sweep.path / run.name / OPERATIVE_CONFIG).exists():
             found = options(load_run_config(sweep.path / run.name)[0])
             chosen.setdefault(run.variant, {name: repr(value) for name, value in found.items()})
     names = dict.fromkeys(name for found in chosen.values() for name in found if not name.startswith("env.map_name"))

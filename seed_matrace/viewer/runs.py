@@ -13,7 +13,7 @@ from seed_matrace.config import decides_learning, options
 from seed_matrace.evaluation.statistics import MIN_RUNS, bootstrap_interval, iqm
 from seed_matrace.evaluation.sweep_record import PLAIN_VARIANT
 from seed_matrace.learner.metrics import read_metrics, read_run_info
-from seed_matrace.learner.run_directory import is_run_directory, load_run_config
+from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, load_run_config
 
 STATISTICS = ("median", "iqm")
 _NO_VARIANT = ("env.map_name", "env.backend", "run.report_fraction", "run.checkpoint_fraction")
@@ -141,7 +141,7 @@ def by_variant(runs: Sequence[Run]) -> dict[str, list[Run]]:
 
 
 def _settings(run: Run) -> dict[str, Any]:
-    if not is_run_directory(run.path):
+    if not (run.path / OPERATIVE_CONFIG).exists():
         return {}
     chosen = options(load_run_config(run.path)[0])
     return {name: value for name, value in chosen.items() if decides_learning(name) and name not in _NO_VARIANT}

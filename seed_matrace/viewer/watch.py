@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seed_matrace.envs.replay import SUFFIX, Replay, read_replay
+from seed_matrace.files import write_file
 from seed_matrace.learner.replays import BEST, FOLDER, find_replays, replays_over_training
 from seed_matrace.viewer.animation import write_gif, write_mp4
 from seed_matrace.viewer.replay_page import replay_page
@@ -53,8 +54,7 @@ def watch(paths: Sequence[str | Path], output: str | Path | None, options: Watch
         raise ValueError(f"{len(files)} replays; at most {MOST} fit side by side")
     replays = [read_replay(file) for file in files]
     if path.suffix == ".html":
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(replay_page(replays, _title(replays)), encoding="utf-8")
+        write_file(path, replay_page(replays, _title(replays)))
         return path
     write = write_gif if path.suffix == ".gif" else write_mp4
     return write(path, replays, width=options.width, speed=options.speed, dark=options.dark, zoom=options.zoom)

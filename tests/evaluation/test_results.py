@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from seed_matrace.evaluation.results import RESULTS_FILE, ResultsWriter, read_results
+from seed_matrace.files import CHECKSUMS
 from seed_matrace.types import EpisodeStats
 
 RUN = {"backend": "skirmish-1", "map_name": "3m", "seed": 7}
@@ -51,7 +52,7 @@ def test_file_is_whole_after_every_evaluation_and_nothing_is_left_beside_it(tmp_
     for i in range(3):
         writer.append(1000 * i, float(i), episodes(4, seed=i))
         assert len(run_of(tmp_path)) == i + 1
-    assert [path.name for path in (tmp_path / "eval").iterdir()] == ["results.json"]
+    assert {path.name for path in (tmp_path / "eval").iterdir()} == {"results.json", CHECKSUMS}
 
 
 def test_interrupted_write_leaves_the_file_before_it(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ import pytest
 from seed_matrace.evaluation import statistics
 from seed_matrace.evaluation.results import RESULTS_FILE, ResultsWriter
 from seed_matrace.evaluation.scores import Score, ScoreTable, read_scores
+from seed_matrace.files import write_checked
 from seed_matrace.types import EpisodeStats
 
 SCORE = Score("base", "3m", "skirmish-1", seed=0, win_rate=0.5, episodes=32, steps=1000)
@@ -47,7 +48,7 @@ def test_results_of_several_runs_in_one_file_are_refused(tmp_path):
     ResultsWriter(tmp_path, backend="skirmish-1", map_name="3m", seed=7).append(0, 0.0, outcomes(1, 2))
     results = json.loads((tmp_path / RESULTS_FILE).read_text())
     results["smac-skirmish-1"]["8m"] = results["smac-skirmish-1"]["3m"]
-    (tmp_path / RESULTS_FILE).write_text(json.dumps(results))
+    write_checked(tmp_path / RESULTS_FILE, json.dumps(results))
     with pytest.raises(ValueError, match="hold 2 of what should be one task"):
         read_scores(tmp_path, "base")
 

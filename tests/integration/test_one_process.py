@@ -5,6 +5,8 @@ import json
 import pytest
 from processes import metrics, run, tiny_run, untimed_metrics
 
+from seed_matrace.files import CHECKSUMS
+
 
 def test_same_seed_gives_the_same_metrics_and_another_seed_does_not(tmp_path):
     for name, seed in (("a", 7), ("b", 7), ("c", 8)):
@@ -118,6 +120,7 @@ def test_run_of_an_older_program_resumes_with_defaults_for_newer_options(tmp_pat
     operative = tmp_path / "operative_config.gin"
     kept = [line for line in operative.read_text().splitlines() if not line.startswith("optimizer.clip_norm")]
     operative.write_text("\n".join(kept))
+    (tmp_path / CHECKSUMS).unlink()
     result = run(*args, "--gin_param=run.total_env_steps=200")
     assert result.returncode == 0, result.stderr
     assert "resumed at 100 env steps" in result.stdout

@@ -1,10 +1,16 @@
 """Checkpoints: whole or not there."""
 
+import dataclasses
+import json
+import os
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints, restore
+from seed_matrace.learner.progress import Progress, progress_from
 
 
 class Net(tf.Module):
@@ -24,8 +30,8 @@ def save(checkpoints, env_steps, value, kind="step"):
 
 def restored_value(checkpoints):
     net = Net(value=-1.0)
-    _, state, problems = checkpoints.restore_newest("step", {"net": net})
-    return float(net.weight[0]), state, problems
+    restored = checkpoints.restore_newest("step", {"net": net})
+    return float(net.weight[0]), restored.state, restored.problems
 
 
 def test_newest_checkpoint_comes_back(checkpoints):
@@ -48,6 +54,26 @@ def test_same_step_may_be_saved_again(checkpoints):
     save(checkpoints, 100, 1.0)
     save(checkpoints, 100, 3.0)
     assert restored_value(checkpoints)[0] == 3.0
+
+
+def test_checkpoint_that_replaces_another_is_there_before_that_goes(checkpoints, monkeypatch):
+    save(checkpoints, 100, 1.0)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "rename", killed)
+    with pytest.raises(KeyboardInterrupt):
+        save(checkpoints, 100, 3.0)
+    monkeypatch.undo()
+    assert restored_value(checkpoints)[0] == 1.0
+    for value in range(2, 13):  # also the tenth comes after the second
+        save(checkpoints, 100, value)
+        assert restored_value(checkpoints)[0] == value
+        assert len(checkpoints.find("step")) == 1
+    save(checkpoints, 200, 20.0)
+    save(checkpoints, 300, 30.0)
+    assert [path.name for path in checkpoints.find("step")] == ["step-000000000300", "step-000000000200"]
 
 
 def test_nothing_saved_is_none(checkpoints):
@@ -88,6 +114,91 @@ def test_nothing_but_damaged_checkpoints_is_an_error(checkpoints, how):
     tear(save(checkpoints, 100, 1.0), how)
     with pytest.raises(CheckpointError, match="no checkpoint can be used"):
         restored_value(checkpoints)
+
+
+def test_every_bit_of_every_file_counts(checkpoints):
+    save(checkpoints, 100, 1.0)
+    folder = save(checkpoints, 200, 2.0)
+    for path in sorted(folder.iterdir()):
+        intact = path.read_bytes()
+        for bit in range(0, 8 * len(intact), 3 if path.name == "state.json" else 97):
+            flipped = bytearray(intact)
+            flipped[bit // 8] ^= 1 << bit % 8
+            path.write_bytes(flipped)
+            value, state, problems = restored_value(checkpoints)
+            assert (value, state) == (1.0, {"env_steps": 100})
+            assert len(problems) == 1 and str(folder) in problems[0]
+        path.write_bytes(intact)
+    assert restored_value(checkpoints)[0] == 2.0
+
+
+@pytest.mark.parametrize(
+    "state",
+    ["", "null", "[]", "{}", "[" * 100_000, '{"env_steps": 1e999}', '{"env_steps": ' + "9" * 5000 + "}", b"\xff{}",
+     '{"env_steps": 200, "files": 3}', '{"env_steps": 200, "files": {"a": null}}', '{"env_steps": [], "files": {}}'],
+    ids=lambda state: str(state)[:30],
+)  # fmt: skip
+def test_any_other_state_is_damage(checkpoints, state):
+    save(checkpoints, 100, 1.0)
+    folder = save(checkpoints, 200, 2.0)
+    (folder / "state.json").write_bytes(state if isinstance(state, bytes) else state.encode())
+    value, _, problems = restored_value(checkpoints)
+    assert value == 1.0
+    assert len(problems) == 1 and "\n" not in problems[0]
+
+
+def test_renamed_swapped_and_mixed_folders_are_refused(checkpoints, tmp_path):
+    first, second = save(checkpoints, 100, 1.0), save(checkpoints, 200, 2.0)
+    later = second.rename(second.with_name("step-000000000900"))
+    value, _, problems = restored_value(checkpoints)
+    assert value == 1.0 and "it holds step-200" in problems[0]
+    later.rename(second)
+    (second / "extra").write_text("")
+    assert "extra is missing or was added" in restored_value(checkpoints)[2][0]
+    (second / "extra").unlink()
+    shutil.copy(first / "arrays.npz", tmp_path)
+    shutil.copytree(first, second, dirs_exist_ok=True)
+    value, _, problems = restored_value(checkpoints)
+    assert value == 1.0 and "it holds step-100" in problems[0]
+    best = save(checkpoints, 200, 5.0, kind="best")
+    shutil.rmtree(second)
+    best.rename(second)
+    assert "it holds best-200" in restored_value(checkpoints)[2][0]
+
+
+def test_checkpoint_of_another_run_is_refused(tmp_path):
+    ours, theirs = (Checkpoints(tmp_path / name, 2, name) for name in ("ours", "theirs"))
+    save(ours, 100, 1.0)
+    shutil.copytree(save(theirs, 200, 2.0), tmp_path / "ours" / "step-000000000200")
+    value, _, problems = restored_value(ours)
+    assert value == 1.0 and "of another run" in problems[0]
+    assert restored_value(Checkpoints(tmp_path / "ours", 2))[0] == 2.0  # of a copy that does not know its run
+
+
+def test_checkpoint_of_an_older_version_is_read_if_all_that_it_says_agrees(checkpoints):
+    folder = save(checkpoints, 100, 1.0)
+    state = json.loads((folder / "state.json").read_text())
+    for name in ("run", "kind", "crc32"):
+        del state[name]
+    (folder / "state.json").write_text(json.dumps(state, indent=1))
+    assert restored_value(checkpoints)[0] == 1.0
+    folder.rename(folder.with_name("step-000000000200"))
+    with pytest.raises(CheckpointError, match="it holds"):
+        restored_value(checkpoints)
+
+
+def test_state_that_the_run_cannot_use_is_passed_over(checkpoints):
+    good = dataclasses.asdict(Progress(env_steps=100, best=(0.5, 3.0), newest_outcomes=[True], means={"a": [1.0, 2]}))
+    checkpoints.save("step", 100, {}, good)
+    odd = [
+        *({"wall_s": "1"}, {"episodes": 1.5}, {"best": [1]}, {"finished": "soon"}, {"means": {"a": [1, 0]}}),
+        *({"newest_outcomes": [1]}, {"more": 1}, {"session": -1}),
+    ]
+    for state in odd:
+        checkpoints.save("step", 200, {}, {**good, **state, "env_steps": 200})
+        restored = checkpoints.restore_newest("step", {}, progress_from)
+        assert progress_from(restored.state) == Progress(**good) and len(restored.problems) == 1
+        shutil.rmtree(checkpoints.find("step")[0])
 
 
 def test_unfinished_write_is_not_a_checkpoint(checkpoints):

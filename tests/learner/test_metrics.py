@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +44,7 @@ def test_report_is_one_line_with_its_keys_in_order(tmp_path):
         writer.write(3200, 1.23456, 1, {"train/win_rate": np.float32(0.93), "IS/rho_max": 2, "eval/return": 1 / 3})
     assert (tmp_path / METRICS_FILE).read_text() == (
         '{"env_steps": 3200, "wall_s": 1.235, "learner_steps": 1, '
-        '"IS/rho_max": 2.0, "eval/return": 0.3333333333333333, "train/win_rate": 0.93}\n'
+        '"IS/rho_max": 2.0, "eval/return": 0.3333333333333333, "train/win_rate": 0.93, "perf/crc32": 345874315}\n'
     )
 
 
@@ -84,16 +86,56 @@ def test_resume_cuts_the_file_back_to_the_checkpoint(tmp_path):
     assert {report["train/win_rate"] for report in reports} == {0.5}
 
 
-@pytest.mark.parametrize("limit", [10**9, -3], ids=["beyond the end", "inside the last line"])
-def test_torn_last_line_is_cut_on_resume(tmp_path, limit):
+def test_torn_last_line_is_cut_on_resume(tmp_path):
     with MetricsWriter(tmp_path, tensorboard=False) as writer:
         write_reports(writer, range(3))
         whole = writer.position
     path = tmp_path / METRICS_FILE
     with path.open("ab") as file:
         file.write(b'{"env_steps": 300, "wal')
-    MetricsWriter(tmp_path, resume_bytes=limit if limit > 0 else path.stat().st_size + limit).close()
+    MetricsWriter(tmp_path, resume_bytes=whole).close()
     assert path.stat().st_size == whole
+
+
+@pytest.mark.parametrize("missing", [1, 10, 200, "all"])
+def test_reports_that_a_checkpoint_counts_must_be_there_on_resume(tmp_path, missing):
+    with MetricsWriter(tmp_path, tensorboard=False) as writer:
+        write_reports(writer, range(3))
+        whole = writer.position
+    path = tmp_path / METRICS_FILE
+    os.truncate(path, 0 if missing == "all" else whole - missing)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"metrics\.jsonl lacks reports .*put back a copy of it, or remove it"):
+        MetricsWriter(tmp_path, resume_bytes=whole)
+    assert path.read_bytes() == before
+    path.unlink()
+    with MetricsWriter(tmp_path, resume_bytes=whole, tensorboard=False) as writer:
+        assert writer.position == 0
+
+
+def test_no_flipped_bit_is_taken_for_another_report(tmp_path):
+    with MetricsWriter(tmp_path, tensorboard=False) as writer:
+        write_reports(writer, range(2))
+    path = tmp_path / METRICS_FILE
+    intact, reports = path.read_bytes(), read_metrics(tmp_path)
+    assert "perf/crc32" not in reports[0]
+    for bit in range(8 * len(intact)):
+        flipped = bytearray(intact)
+        flipped[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(flipped)
+        for read in (read_metrics, partial(MetricsWriter, resume_bytes=len(intact))):
+            with contextlib.suppress(ValueError):
+                read(tmp_path)
+                known = [{tag: report[tag] for tag in reports[0]} for report in read_metrics(tmp_path)]
+                assert known == reports  # the checksum's own name was another
+
+
+def test_reports_of_an_older_version_are_read_and_gone_on_with(tmp_path):
+    path = tmp_path / METRICS_FILE
+    path.write_text('{"env_steps": 0, "wall_s": 0.0, "learner_steps": 0, "losses/V": null}\n')
+    with MetricsWriter(tmp_path, resume_bytes=path.stat().st_size, tensorboard=False) as writer:
+        write_reports(writer, range(1, 2))
+    assert [report["env_steps"] for report in read_metrics(tmp_path)] == [0, 100]
 
 
 def test_new_run_starts_the_file_over(tmp_path):

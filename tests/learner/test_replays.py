@@ -68,7 +68,7 @@ def test_a_replay_that_could_not_be_written_is_not_the_best(battle, tmp_path, li
     replays = EvaluationReplays(tmp_path, evaluations=0)
     _keep(replays, battle, 0)
     limit_file_size(10)
-    with pytest.raises(OSError, match="cannot write the replay"):
+    with pytest.raises(OSError, match=r"cannot write .*0001\.npz"):
         _keep(replays, battle, 1)
     limit_file_size(None)
     replays.keep_as_best()

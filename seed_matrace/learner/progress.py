@@ -1,0 +1,60 @@
+"""How far a run is: what a checkpoint stores besides the variables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+ENDS = ("", "budget", "target")
+
+
+@dataclass
+class Progress:
+    """A run's counters."""
+
+    env_steps: int = 0
+    learner_steps: int = 0
+    acted_env_steps: int = 0
+    episodes: int = 0
+    evaluations: int = 0
+    dropped_env_steps: int = 0
+    wall_s: float = 0.0
+    session: int = 0  # how often the run was resumed
+    metrics_bytes: int = 0
+    best: tuple[float, float] = (-1.0, 0.0)  # win rate, return
+    newest_outcomes: list[bool] = field(default_factory=list)
+    means: dict[str, list[float]] = field(default_factory=dict)  # of the scalars not yet reported
+    finished: str = ""  # why the run is over, one of ENDS
+
+
+def progress_from(state: Mapping[str, Any]) -> Progress:
+    """The progress that a checkpoint's state says; ValueError where it says something else."""
+    names = {item.name for item in fields(Progress)}
+    if set(state) != names:
+        raise ValueError(f"its state has {', '.join(sorted(set(state) ^ names))} too much or too little")
+    for name, value in state.items():
+        if not _sound(name, value):
+            raise ValueError(f"{name} is {value!r:.60} in its state")
+    return Progress(**{**state, "best": tuple(state["best"])})
+
+
+def _sound(name: str, value: Any) -> bool:
+    if name == "finished":
+        return value in ENDS
+    if name == "newest_outcomes":
+        return isinstance(value, list) and all(type(won) is bool for won in value)
+    if name == "means":
+        return isinstance(value, dict) and all(_are_numbers(pair, 2) and pair[1] >= 1 for pair in value.values())
+    if name == "best":
+        return _are_numbers(value, 2)
+    return _are_numbers([value], 1) and value >= 0 and (name == "wall_s" or type(value) is int)
+
+
+def _are_numbers(values: Any, count: int) -> bool:
+    return (
+        isinstance(values, (list, tuple))
+        and len(values) == count
+        and all(type(value) in (int, float) and math.isfinite(value) for value in values)
+    )
