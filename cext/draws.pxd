@@ -8,6 +8,7 @@ from random_stream cimport draw_below, draw_unit
 cdef enum:
     MAX_BOXES = 4
     TRIES = 64  # draws of a place before the box's safe one is taken
+    TEAMS = 1000  # draws of a team of exceptions alone before its first member is made another
 
 cdef struct DrawTables:  # seed_matrace.skirmish.draws.DrawTables; sides: 0 allies, 1 enemies
     int n_types
@@ -16,6 +17,7 @@ cdef struct DrawTables:  # seed_matrace.skirmish.draws.DrawTables; sides: 0 alli
     const double* norms  # [3, n_types]: greatest health, and what shield and gauge are divided by
     const int32_t* type_number  # [2, n_types]
     const uint8_t* healer  # [n_types]
+    const uint8_t* exception  # [n_types], 1 = a team of nothing else is drawn again
     int n_starts
     const float* start_share  # [n_starts], cumulative
     const int32_t* mirrored  # [n_starts]: enemies stand opposite to allies
@@ -40,11 +42,29 @@ cdef inline int draw_share(const Battle* battle, const float* cumulative, int co
     return count - 1
 
 
+cdef inline void draw_some(
+    const Battle* battle, const DrawTables* tables, int first, int last, int* types
+) noexcept nogil:
+    """Types of slots ``first`` up to ``last``, again as long as they are exceptions alone."""
+    cdef int u, _team
+    cdef bint alone
+    for _team in range(TEAMS):
+        alone = first < last
+        for u in range(first, last):
+            types[u] = draw_share(battle, tables.type_share, tables.n_types)
+            alone = alone and tables.exception[types[u]]
+        if not alone:
+            return
+    types[first] = 0
+    while tables.exception[types[first]]:
+        types[first] += 1
+
+
 cdef inline void draw_types(const Battle* battle, const DrawTables* tables, int* types) noexcept nogil:
     """Types of all slots: allies by type, enemies alike as far as they go, the others drawn on."""
     cdef int agents = battle.n_agents, u, k, moved
-    for u in range(battle.n_units):
-        types[u] = draw_share(battle, tables.type_share, tables.n_types) if u < agents or u >= 2 * agents else 0
+    draw_some(battle, tables, 0, agents, types)
+    draw_some(battle, tables, 2 * agents, battle.n_units, types)
     for u in range(1, agents):  # insertion sort: SMAC numbers agents by type
         moved = types[u]
         k = u

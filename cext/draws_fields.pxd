@@ -13,6 +13,7 @@ cdef inline int fill_draws(DrawTables* target, object source) except -1:
     cdef const double[:, ::1] norms = source.norms
     cdef const int32_t[:, ::1] type_number = source.type_number
     cdef const uint8_t[::1] healer = source.healer
+    cdef const uint8_t[::1] exception = source.exception
     cdef const float[::1] start_share = source.start_share
     cdef const int32_t[::1] mirrored = source.mirrored
     cdef const int32_t[:, ::1] n_boxes = source.n_boxes
@@ -23,6 +24,7 @@ cdef inline int fill_draws(DrawTables* target, object source) except -1:
     target.norms = &norms[0, 0]
     target.type_number = &type_number[0, 0]
     target.healer = &healer[0]
+    target.exception = &exception[0]
     target.n_starts = start_share.shape[0]
     target.start_share = &start_share[0]
     target.mirrored = &mirrored[0]

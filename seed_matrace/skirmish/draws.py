@@ -29,8 +29,9 @@ class Draws:
     """What is drawn for an episode: unit types by weight, the same for both teams, and one of the starts."""
 
     units: tuple[UnitType, ...]
-    weights: tuple[float, ...]
+    weights: tuple[float, ...]  # some may be 0, not all
     starts: tuple[Start, ...]
+    exceptions: tuple[UnitType, ...] = ()  # a team of nothing else is drawn again
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,7 @@ class DrawTables:
     norms: np.ndarray  # float64 [3, types]: greatest health, and what SMAC divides shields and gauges by
     type_number: np.ndarray  # int32 [2, types]
     healer: np.ndarray  # uint8 [types]
+    exception: np.ndarray  # uint8 [types], 1 = a team of nothing else is drawn again
     start_share: np.ndarray  # float32 [starts], cumulative
     mirrored: np.ndarray  # int32 [starts]
     n_boxes: np.ndarray  # int32 [starts, 2]
@@ -98,6 +100,10 @@ def draw_tables(draws: Draws, walkable: np.ndarray, *, numbered: bool, hunting: 
         ),
         type_number=np.array([np.arange(len(units)) * numbered] * 2, np.int32),
         healer=np.array([unit.heals for unit in units], np.uint8),
+        exception=np.array(
+            [unit in draws.exceptions or not weight for unit, weight in zip(units, draws.weights, strict=True)],
+            np.uint8,
+        ),
         start_share=_cumulative(tuple(start.weight for start in draws.starts)),
         mirrored=np.array([start.mirrored for start in draws.starts], np.int32),
         n_boxes=np.array([[len(start.allies), len(start.enemies)] for start in draws.starts], np.int32),

@@ -13,7 +13,7 @@ import numpy as np
 
 from seed_matrace.skirmish.draws import EVERYWHERE, Draws, DrawTables, Start, draw_tables, reflect, surround
 from seed_matrace.skirmish.layout import FeatureLayout
-from seed_matrace.skirmish.paths import Paths, find_paths
+from seed_matrace.skirmish.paths import Paths, check_size, find_paths
 from seed_matrace.skirmish.placement import on_grid, pack
 from seed_matrace.skirmish.scenario import read_scenario
 from seed_matrace.skirmish.terrains import load_terrain, terrain_of_rows
@@ -185,24 +185,39 @@ def _load_builtin(name: str) -> SkirmishMap:
 def _load_scenario(path: str) -> SkirmishMap:
     scenario = _from_document(read_scenario(path))
     try:
-        if scenario.draws is None:
-            check_places(scenario)
-        else:
-            scenario.draw_tables  # noqa: B018 - boxes without walkable ground
+        _check_ground(scenario)
     except ValueError as error:
         raise ValueError(f"scenario {path}: {error}") from None
     return scenario
 
 
-def check_places(scenario: SkirmishMap) -> None:
-    """Raises ValueError if a unit starts off the ground, or if there is no room for one."""
-    width, height = scenario.walkable.shape
-    for side in ("allies", "enemies"):
-        for index, group in enumerate(getattr(scenario, side)):
-            for x, y in group.places:
-                if not (x < width and y < height and scenario.walkable[int(x), int(y)]):
-                    raise ValueError(f"{side}[{index}].places: [{x}, {y}] is not walkable")
-    scenario.spawn  # noqa: B018 - packs what has no places of its own
+def _check_ground(scenario: SkirmishMap) -> None:
+    """Raises ValueError, with the field, where units cannot stand or ways cannot be found."""
+    try:
+        check_size(scenario.walkable)
+    except ValueError as error:
+        raise ValueError(f"terrain: {error}") from None
+    if scenario.draws is None:
+        for side in ("allies", "enemies"):
+            _check_places(side, getattr(scenario, side), scenario.walkable)
+        return
+    try:
+        scenario.draw_tables  # noqa: B018 - boxes without walkable ground
+    except ValueError as error:
+        raise ValueError(f"draw.start: {error}") from None
+
+
+def _check_places(side: str, groups: tuple[UnitGroup, ...], walkable: np.ndarray) -> None:
+    for index, group in enumerate(groups):
+        named = [(f"places[{number}]", place) for number, place in enumerate(group.places)] or [("at", group.at)]
+        for field, (x, y) in named:
+            if not (x < walkable.shape[0] and y < walkable.shape[1] and walkable[int(x), int(y)]):
+                raise ValueError(f"{side}[{index}].{field} is [{x:g}, {y:g}]; a place on walkable ground expected")
+    for index in range(len(groups)):
+        try:
+            _place(groups[: index + 1], walkable)
+        except ValueError as error:
+            raise ValueError(f"{side}[{index}].at: {error}") from None
 
 
 def _from_document(document: dict[str, Any]) -> SkirmishMap:
@@ -262,4 +277,5 @@ def _draws(entry: dict[str, Any], walkable: np.ndarray) -> Draws:
         else:
             starts.append({"surround": surround, "reflect": reflect}[kind](walkable, value))
     units = tuple(load_unit_type(name) for name in entry["units"])
-    return Draws(units, tuple(entry["units"].values()), tuple(starts))
+    exceptions = tuple(load_unit_type(name) for name in entry.get("exception_unit_types", ()))
+    return Draws(units, tuple(entry["units"].values()), tuple(starts), exceptions)

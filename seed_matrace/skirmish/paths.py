@@ -10,6 +10,8 @@ from seed_matrace._cext._paths import find_sight
 
 CLEARANCE = 0.35  # cells kept from walls, about the radius of a small unit
 
+MOST_CELLS = 4096  # walkable ones beside an obstacle: the tables of their pairs take 0.7 GB while they are made
+MOST_WORK = 4e9  # corners times pairs of cells: half a minute
 WORTH_IT = 1.0  # cells that the longest way round must be longer than the straight one; less is sliding along a wall
 
 
@@ -20,6 +22,17 @@ class Paths:
     cell_of: np.ndarray  # int16 [width, height]: number of the walkable cell nearest to a cell
     corner: np.ndarray  # int16 [C, C]: cell to walk to on the way from one to another; -1 straight on
     cell_center: np.ndarray  # float32 [C, 2]
+
+
+def check_size(walkable: np.ndarray) -> None:
+    """Raises ValueError if the ways of a terrain cannot be computed in reasonable time and memory."""
+    cells = np.argwhere(walkable)
+    corners = len(_corners(walkable, cells))
+    if corners and (len(cells) > MOST_CELLS or corners * float(len(cells)) ** 2 > MOST_WORK):
+        raise ValueError(
+            f"{len(cells)} walkable cells round {corners} corners of obstacles are too many to find ways among; "
+            f"at most {MOST_CELLS} cells, and fewer of them with many corners, expected"
+        )
 
 
 def find_paths(walkable: np.ndarray) -> Paths | None:

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-import json
+import difflib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from seed_matrace.foreign_files import read_document, shown
+from seed_matrace.skirmish.scenario_draw import check_draw
+from seed_matrace.skirmish.scenario_fields import (
+    MAX_TEAM,
+    ScenarioError,
+    check_fields,
+    check_point,
+    check_unit,
+    is_whole,
+    require,
+)
+from seed_matrace.skirmish.terrains import load_terrain, terrain_names, terrain_of_rows
+from seed_matrace.skirmish.units import load_unit_type
 
-from seed_matrace.skirmish.terrains import terrain_names
-from seed_matrace.skirmish.units import UnitType, load_unit_type, unit_type_names
-
-FIELDS = {
+FIELDS = (
     "name", "source", "terrain", "playable_area", "episode_limit", "map_type", "races", "unit_type_bits",
     "ally_types", "enemy_types", "allies", "enemies", "enemy_order", "draw",
-}  # fmt: skip
+)  # fmt: skip
 ORDERS = ("attack_move", "hunt", "none")
-STARTS = ("surround", "reflect", "boxes")
-MAX_TEAM = 128
-
-
-class ScenarioError(ValueError):
-    """A scenario file says something that cannot be played."""
+RACES = {
+    "Marine": "T", "Marauder": "T", "Medivac": "T", "Stalker": "P", "Zealot": "P", "Colossus": "P",
+    "Hydralisk": "Z", "Zergling": "Z", "Baneling": "Z", "SpineCrawler": "Z",
+}  # fmt: skip
+_LONGEST_LIMIT = 100_000  # env steps
+_MOST_BITS = 32
+_WIDEST = 256  # cells
+_LONGEST_TEXT = {"name": 100, "map_type": 100, "source": 2000}  # characters
 
 
 def read_scenario(path: str) -> dict[str, Any]:
@@ -37,33 +49,117 @@ def read_scenario(path: str) -> dict[str, Any]:
       ValueError: no such file, no JSON, or a bad field, which the message names.
     """
     try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        return _complete(read_document(path), Path(path).stem)
     except OSError as error:
         raise ScenarioError(f"scenario {path}: {error.strerror or error}") from None
     except ValueError as error:
-        raise ScenarioError(f"scenario {path} is not JSON: {error}") from None
-    try:
-        return _complete(document, Path(path).stem)
-    except ScenarioError as error:
         raise ScenarioError(f"scenario {path}: {error}") from None
 
 
 def _complete(document: Any, stem: str) -> dict[str, Any]:
-    _require(isinstance(document, dict), "the file", document, "an object")
-    for field in document:
-        _require(field in FIELDS, "field", field, f"one of {', '.join(sorted(FIELDS))}")
+    require(isinstance(document, dict), "the document", document, 'an object, {"terrain": ...},')
+    check_fields("", document, FIELDS)
     full: dict[str, Any] = {"name": stem, "source": "scenario file", "map_type": "scenario"}
     full |= {"enemy_order": {"kind": "hunt"}} | document
-    _require(_is_count(full.get("episode_limit"), 100_000), "episode_limit", full.get("episode_limit"), "env steps > 0")
+    for field, longest in _LONGEST_TEXT.items():
+        _check_text(field, full[field], longest)
+    limit = full.get("episode_limit")
+    require(is_whole(limit, 1, _LONGEST_LIMIT), "episode_limit", limit, f"env steps, 1 to {_LONGEST_LIMIT:,},")
     full["terrain"] = _terrain(full.get("terrain"))
-    size = 32 if isinstance(full["terrain"], str) else len(full["terrain"])
-    full.setdefault("playable_area", [0, 0, size, size])
+    size = _size(full["terrain"])
+    full["playable_area"] = _area(full.get("playable_area", [0, 0, *size]), full["terrain"], size)
     if "draw" in document:
-        full |= _drawn_teams(document)
-    for side in ("allies", "enemies"):
-        full[side] = _groups(full.get(side), side)
-    full["enemy_order"] = _order(full["enemy_order"])
+        for side in ("allies", "enemies", "ally_types", "enemy_types"):
+            require(side not in document, side, document.get(side), "either teams or draw, not both,")
+        full |= check_draw(document["draw"], size)
+    else:
+        for side in ("allies", "enemies"):
+            full[side] = _groups(full.get(side), side, size)
+    _check_order(full["enemy_order"], size)
     return full | _shown_types(full)
+
+
+def _check_text(field: str, value: Any, longest: int) -> None:
+    fits = isinstance(value, str) and 0 < len(value) <= longest and value.isprintable()
+    require(fits, field, value, f"text of 1 to {longest} characters on one line")
+    if field == "name":  # files are called by it
+        require(not set("/\\") & set(value) and value not in (".", ".."), field, value, "a name without / and \\")
+
+
+def _terrain(value: Any) -> str | list[str]:
+    if not isinstance(value, dict):
+        near = difflib.get_close_matches(str(value), terrain_names(), 1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        known = f'one of {", ".join(terrain_names())}, or {{"rows": square rows of . # ^}},'
+        require(isinstance(value, str) and value in terrain_names(), "terrain", value, known, hint)
+        assert isinstance(value, str)
+        return value
+    check_fields("terrain.", value, ("rows",))
+    rows: Any = value.get("rows")
+    fits = isinstance(rows, list) and 0 < len(rows) <= _WIDEST
+    require(fits, "terrain.rows", rows, f"1 to {_WIDEST} rows of . # ^")
+    for index, row in enumerate(rows):
+        square = isinstance(row, str) and len(row) == len(rows) and set(row) <= set(".#^")
+        require(square, f"terrain.rows[{index}]", row, f"{len(rows)} times . # or ^, as many as there are rows,")
+    require(any("." in row for row in rows), "terrain.rows", rows, "a walkable cell (.)")
+    return list(rows)
+
+
+def _size(terrain: str | list[str]) -> tuple[int, int]:
+    ground = load_terrain(terrain) if isinstance(terrain, str) else terrain_of_rows(terrain)
+    return ground.walkable.shape[0], ground.walkable.shape[1]
+
+
+def _area(value: Any, terrain: str | list[str], size: tuple[int, int]) -> list[float]:
+    """The part of the map whose sides SMAC divides distances by; units walk wherever the terrain lets them."""
+    expected = f"[x0, y0, x1, y1], lower corner first, within the map of {size[0]} x {size[1]} cells,"
+    check_point("playable_area", value, (*size, *size), expected)
+    require(value[0] < value[2] and value[1] < value[3], "playable_area", value, expected)
+    ground = load_terrain(terrain) if isinstance(terrain, str) else terrain_of_rows(terrain)
+    xs, ys = ground.walkable.nonzero()
+    holds = value[0] <= xs.min() and value[1] <= ys.min() and value[2] > xs.max() and value[3] > ys.max()
+    walked = [int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1]
+    require(bool(holds), "playable_area", value, f"an area that holds all walkable cells, which fill {walked},")
+    return list(value)
+
+
+def _groups(entries: Any, side: str, size: tuple[int, int]) -> list[dict[str, Any]]:
+    require(isinstance(entries, list) and 0 < len(entries) <= MAX_TEAM, side, entries, f"1 to {MAX_TEAM} groups")
+    groups = [_group(entry, f"{side}[{index}]", size) for index, entry in enumerate(entries)]
+    total = sum(group["count"] for group in groups)
+    require(total <= MAX_TEAM, side, f"{total} units", f"at most {MAX_TEAM}")
+    return groups
+
+
+def _group(entry: Any, field: str, size: tuple[int, int]) -> dict[str, Any]:
+    require(isinstance(entry, dict), field, entry, 'an object as {"unit": "Marine", "count": 3, "at": [9, 16]}')
+    check_fields(f"{field}.", entry, ("unit", "count", "at", "places"))
+    check_unit(f"{field}.unit", entry.get("unit"))
+    if "places" in entry:
+        places = entry["places"]
+        fits = isinstance(places, list) and 0 < len(places) <= MAX_TEAM
+        require(fits, f"{field}.places", places, f"a list of 1 to {MAX_TEAM} places [x, y]")
+        for index, place in enumerate(places):
+            check_point(f"{field}.places[{index}]", place, size)
+        require("at" not in entry, f"{field}.at", entry.get("at"), "either places or at, not both,")
+        entry = {"count": len(places), **entry, "at": places[0]}
+        same = is_whole(entry["count"], len(places), len(places))
+        require(same, f"{field}.count", entry["count"], f"{len(places)}, as many as places,")
+    require(is_whole(entry.get("count"), 1, MAX_TEAM), f"{field}.count", entry.get("count"), f"1 to {MAX_TEAM}")
+    check_point(f"{field}.at", entry.get("at"), size)
+    return entry
+
+
+def _check_order(entry: Any, size: tuple[int, int]) -> None:
+    require(isinstance(entry, dict), "enemy_order", entry, 'an object as {"kind": "hunt"}')
+    check_fields("enemy_order.", entry, ("kind", "target", "to"))
+    kind = entry.get("kind")
+    require(isinstance(kind, str) and kind in ORDERS, "enemy_order.kind", kind, f"one of {', '.join(ORDERS)}")
+    for key in ("target", "to"):
+        if kind != "attack_move":
+            require(key not in entry, f"enemy_order.{key}", entry.get(key), f"no place for the order {kind!r}")
+        elif key in entry or key == "target":
+            check_point(f"enemy_order.{key}", entry.get(key), size)
 
 
 def _shown_types(full: dict[str, Any]) -> dict[str, Any]:
@@ -71,135 +167,35 @@ def _shown_types(full: dict[str, Any]) -> dict[str, Any]:
     types = {side: list(dict.fromkeys(group["unit"] for group in full[side])) for side in ("allies", "enemies")}
     if "draw" in full:
         types = {side: list(full["draw"]["units"]) for side in types}
-    shown = max(len(names) for names in types.values())
-    bits = full.get("unit_type_bits", shown if shown > 1 else 0)
-    _require(bits == 0 or _is_count(bits, 32), "unit_type_bits", bits, "0 to 32")
+    most = max(len(names) for names in types.values())
+    bits = full.get("unit_type_bits", most if most > 1 else 0)
+    require(is_whole(bits, 0, _MOST_BITS), "unit_type_bits", bits, f"0 to {_MOST_BITS}")
+    require(not bits or bits >= most, "unit_type_bits", bits, f"0, or at least the {most} types of a team")
     fields: dict[str, Any] = {"unit_type_bits": bits}
     for field, side in (("ally_types", "allies"), ("enemy_types", "enemies")):
-        order = full.get(field, types[side])
-        fits = isinstance(order, list) and set(types[side]) <= set(order) and (not bits or len(order) <= bits)
-        _require(fits, field, order, f"{types[side]} in some order, no more than unit_type_bits")
-        fields[field] = order
-    fields["races"] = full.get("races", [_race(names) for names in types.values()])
-    _require(isinstance(fields["races"], list) and len(fields["races"]) == 2, "races", fields["races"], "two letters")
+        fields[field] = _ordered_types(field, full.get(field, types[side]), types[side], bits)
+    fields["races"] = _races(full, types)
     return fields
 
 
-def _require(condition: bool, field: str, value: Any, expected: str) -> None:
-    if not condition:
-        raise ScenarioError(f"{field} is {value!r}; {expected} expected")
+def _ordered_types(field: str, order: Any, types: Collection[str], bits: int) -> list[str]:
+    require(isinstance(order, list), field, order, "a list of unit types")
+    for index, name in enumerate(order):
+        check_unit(f"{field}[{index}]", name)
+    fits = len(set(order)) == len(order) and set(types) <= set(order) and (not bits or len(order) <= bits)
+    most = f", and no more than unit_type_bits ({bits})" if bits else ""
+    require(fits, field, order, f"each type once, with all of {', '.join(types)}{most},")
+    return list(order)
 
 
-def _is_count(value: Any, most: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= most
-
-
-def _is_point(value: Any, length: int = 2) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) == length
-        and all(isinstance(v, int | float) and not isinstance(v, bool) and 0 <= v <= 256 for v in value)
-    )
-
-
-def _unit(name: Any, field: str) -> UnitType:
-    _require(name in unit_type_names(), field, name, f"one of {', '.join(unit_type_names())}")
-    return load_unit_type(name)
-
-
-def _terrain(value: Any) -> Any:
-    if isinstance(value, str):
-        _require(value in terrain_names(), "terrain", value, f"one of {', '.join(terrain_names())}, or rows")
-        return value
-    rows = value.get("rows") if isinstance(value, dict) else None
-    if not isinstance(rows, list):
-        rows = []
-    square = all(isinstance(row, str) and len(row) == len(rows) and set(row) <= set(".#^") for row in rows)
-    grid = square and 0 < len(rows) <= 256
-    _require(grid, "terrain", value, 'a terrain of the simulator, or {"rows": square rows of . # ^}')
-    _require(any("." in row for row in rows), "terrain", "rows", "a walkable cell")
-    return rows
-
-
-def _groups(entries: Any, side: str) -> list[dict[str, Any]]:
-    _require(isinstance(entries, list) and bool(entries), side, entries, "a list of groups")
-    for index, entry in enumerate(entries):
-        field = f"{side}[{index}]"
-        _require(isinstance(entry, dict), field, entry, "an object")
-        _unit(entry.get("unit"), f"{field}.unit")
-        for key in entry:
-            _require(key in ("unit", "count", "at", "places"), field, key, "unit, count and at, or unit and places")
-        if "places" in entry:
-            places = entry["places"]
-            _require(isinstance(places, list) and bool(places), f"{field}.places", places, "a list of [x, y]")
-            for place in places:
-                _require(_is_point(place), f"{field}.places", place, "[x, y]")
-            entry = entry | {"count": entry.get("count", len(places)), "at": places[0]}
-            _require(entry["count"] == len(places), f"{field}.count", entry["count"], f"{len(places)}")
-            entries[index] = entry
-        _require(_is_count(entry.get("count"), MAX_TEAM), f"{field}.count", entry.get("count"), f"1 to {MAX_TEAM}")
-        _require(_is_point(entry.get("at")), f"{field}.at", entry.get("at"), "[x, y]")
-    total = sum(entry["count"] for entry in entries)
-    _require(total <= MAX_TEAM, side, f"{total} units", f"at most {MAX_TEAM}")
-    return entries
-
-
-def _order(entry: Any) -> dict[str, Any]:
-    kind = entry.get("kind") if isinstance(entry, dict) else entry
-    _require(isinstance(entry, dict) and kind in ORDERS, "enemy_order.kind", kind, f"one of {', '.join(ORDERS)}")
-    for key in ("target", "to"):
-        if key in entry or (key == "target" and kind == "attack_move"):
-            _require(_is_point(entry.get(key)), f"enemy_order.{key}", entry.get(key), "[x, y]")
-    return entry
-
-
-def _drawn_teams(document: dict[str, Any]) -> dict[str, Any]:
-    """Stand-ins of the drawn teams, with checks of what they are drawn from."""
-    draw = document["draw"]
-    _require(isinstance(draw, dict), "draw", draw, "an object")
-    for key in draw:
-        _require(key in ("units", "n_allies", "n_enemies", "start"), "draw", key, "units, n_allies, n_enemies, start")
-    for side in ("allies", "enemies"):
-        _require(side not in document, side, "given", "either teams or draw, not both")
-    for key in ("n_allies", "n_enemies"):
-        _require(_is_count(draw.get(key), MAX_TEAM), f"draw.{key}", draw.get(key), f"1 to {MAX_TEAM}")
-    _weights(draw.get("units"), "draw.units")
-    for name in draw["units"]:
-        _unit(name, "draw.units")
-    start = draw.get("start")
-    _require(isinstance(start, dict) and bool(start), "draw.start", start, f"some of {', '.join(STARTS)}")
-    for kind in start:
-        _require(kind in STARTS, "draw.start", kind, f"one of {', '.join(STARTS)}")
-    _weights({kind: value for kind, value in start.items() if kind != "boxes"} or {"boxes": 1}, "draw.start")
-    if "boxes" in start:
-        _boxes(start["boxes"])
-    first = next(iter(draw["units"]))
-    return {
-        "allies": [{"unit": first, "count": draw["n_allies"], "at": [0, 0], "places": [[0, 0]] * draw["n_allies"]}],
-        "enemies": [{"unit": first, "count": draw["n_enemies"], "at": [0, 0], "places": [[0, 0]] * draw["n_enemies"]}],
-    }
-
-
-def _weights(table: Any, field: str) -> None:
-    _require(isinstance(table, dict) and bool(table), field, table, "weights by name")
-    for name, weight in table.items():
-        number = isinstance(weight, int | float) and not isinstance(weight, bool)
-        _require(number and np.isfinite(weight) and weight > 0, f"{field}.{name}", weight, "a weight above 0")
-
-
-def _boxes(entry: Any) -> None:
-    _require(isinstance(entry, dict), "draw.start.boxes", entry, "an object")
-    weight = entry.get("weight", 1.0)
-    _weights({"weight": weight}, "draw.start.boxes")
-    for side in ("allies", "enemies"):
-        boxes = entry.get(side)
-        field = f"draw.start.boxes.{side}"
-        _require(isinstance(boxes, list) and 0 < len(boxes) <= 4, field, boxes, "1 to 4 boxes [x0, y0, x1, y1]")
-        for box in boxes:
-            good = _is_point(box, 4) and box[0] <= box[2] and box[1] <= box[3]
-            _require(good, field, box, "[x0, y0, x1, y1], lower corner first")
-
-
-def _race(names: list[str]) -> str:
-    """What matters of a race is whether its units show shields."""
-    return "P" if any(load_unit_type(name).shield for name in names) else "T"
+def _races(full: dict[str, Any], types: dict[str, list[str]]) -> list[str]:
+    """Letters of the two races: P shows shields."""
+    fitting = [list(dict.fromkeys(RACES[name] for name in names)) for names in types.values()]
+    shields = [any(load_unit_type(name).shield for name in names) for names in types.values()]
+    own = ["P" if shield else letters[0] for shield, letters in zip(shields, fitting, strict=True)]
+    given = full.get("races", own)
+    require(isinstance(given, list) and len(given) == 2, "races", given, f"two letters as {shown(own)}")
+    for index, letters in enumerate(fitting):
+        fits = isinstance(given[index], str) and given[index] in letters
+        require(fits, f"races[{index}]", given[index], f"{' or '.join(letters)}, the race of that team's units,")
+    return list(given)
