@@ -14,7 +14,7 @@ from typing import Any
 
 from seed_matrace.fields import FieldError, check_fields
 from seed_matrace.fields import option as _option
-from seed_matrace.gin_bindings import Bindings, arguments_of, options_of, with_places, written
+from seed_matrace.gin_bindings import Bindings, arguments_of, options_of, with_file_beside, with_places, written
 from seed_matrace.gin_files import ConfigError
 from seed_matrace.pettingzoo_options import PettingZooOptions
 from seed_matrace.smac_options import STARCRAFT2_BUILDS, SmacOptions
@@ -55,6 +55,17 @@ class EnvConfig(_Checked, SmacOptions, PettingZooOptions):
         if self.backend == "starcraft2" and self.game_version not in (None, *STARCRAFT2_BUILDS):
             versions = " or ".join(map(repr, STARCRAFT2_BUILDS))
             raise ConfigError(f"env.game_version must be {versions}, whose results compare, not {self.game_version!r}")
+
+    @property
+    def scenario(self) -> Path | None:
+        """The scenario file that is played; None: a map that the program knows by its name."""
+        is_file = self.backend in ("skirmish", "starcraft2") and self.map_name.endswith(".json")
+        return Path(self.map_name) if is_file else None
+
+    @property
+    def title(self) -> str:
+        """What runs, results and pictures call the map: a scenario file by its stem."""
+        return self.scenario.stem if self.scenario else self.map_name
 
 
 @dataclass(frozen=True)
@@ -304,7 +315,8 @@ def load_config(
 ) -> tuple[Config, str, str]:
     """Loads base.gin, then ``gin_files`` in order, then the ``gin_params`` bindings.
 
-    Gin's global configuration is neither read nor changed.
+    Gin's global configuration is neither read nor changed. A scenario file that a gin file names lies beside that, or
+    else in the working folder.
 
     Args:
       gin_files: paths; one that does not exist is looked up among the program's own, as "maps/3m.gin".
@@ -323,6 +335,8 @@ def load_config(
     for text in gin_params:
         bindings.add_param(text, imports=imports)
     bound = bindings.resolved()
+    if "env.map_name" in bound and str(bound["env.map_name"].value).endswith(".json"):
+        bound["env.map_name"] = with_file_beside(bound["env.map_name"])
     try:
         config = Config(**{name: kind(**arguments_of(name, bound)) for name, kind in SECTIONS.items()})
     except ConfigError as error:

@@ -18,7 +18,7 @@ from typing import Any
 
 from gin import config_parser
 from seed_matrace.fields import FieldError, check_literal
-from seed_matrace.gin_files import ConfigError, find_gin_file, plain_text, read_gin_text
+from seed_matrace.gin_files import ConfigError, find_gin_file, is_file, plain_text, read_gin_text
 from seed_matrace.gin_statements import EXPECTED, Macro, Reference, found, statements
 
 PACKAGE = "seed_matrace"  # may stand before a section
@@ -30,6 +30,7 @@ class Bound:
 
     value: Any
     where: str
+    beside: Path | None = None  # the folder of the file that says so
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Bindings:
           ConfigError: a macro that is not defined, uses itself, or is used by nothing: a binding without its section.
         """
         resolved = {
-            name: Bound(self._without_macros(bound.value, bound.where), bound.where)
+            name: dataclasses.replace(bound, value=self._without_macros(bound.value, bound.where))
             for name, bound in self._values.items()
         }
         for name, bound in self._macros.items():
@@ -118,7 +119,7 @@ class Bindings:
             elif isinstance(statement, config_parser.BlockDeclaration):
                 raise ConfigError(f"{where}: blocks are not taken ({statement.selector}:); {EXPECTED}")
             else:
-                name = self._bind(statement, where)
+                name = self._bind(statement, where, source.beside)
                 if name in own:
                     raise ConfigError(f"{where}: {name} is bound already ({own[name]}); leave one of them out")
                 own[name] = where
@@ -131,7 +132,7 @@ class Bindings:
             raise ConfigError(f"{where}: {error}") from None
         return self._add_file(path, filename if source.beside is None else str(path), source.chain)
 
-    def _bind(self, statement: Any, where: str) -> str:
+    def _bind(self, statement: Any, where: str, beside: Path | None) -> str:
         name = ".".join(filter(None, (statement.selector, statement.arg_name)))
         if statement.scope:
             raise ConfigError(self._scoped(f"{statement.scope}/{name}", where))
@@ -149,7 +150,7 @@ class Bindings:
             raise ConfigError(f"{where}: unknown option {name!r}; {self._near(name)}")
         if name in self._values:
             self._note_use(self._values[name].value)
-        self._values[name] = Bound(statement.value, where)
+        self._values[name] = Bound(statement.value, where, beside)
         return name
 
     def _scoped(self, name: str, where: str) -> str:
@@ -227,6 +228,13 @@ def written(options: Mapping[str, Any]) -> str:
             lines += [*([""] if lines else []), f"# Parameters for {section}:", "# " + "=" * 78]
         lines.append(f"{name} = {options[name]!r}")
     return "\n".join([*lines, ""])
+
+
+def with_file_beside(bound: Bound) -> Bound:
+    """What names a file by a path: one beside the gin file that says so goes before one in the working folder."""
+    if bound.beside is None or not isinstance(bound.value, str) or not is_file(bound.beside / bound.value):
+        return bound
+    return dataclasses.replace(bound, value=str((bound.beside / bound.value).absolute()))
 
 
 def with_places(error: ValueError, bound: Mapping[str, Bound]) -> ConfigError:

@@ -19,7 +19,7 @@ def gin_dir() -> Path:
 
 def is_shipped(path: str | Path) -> bool:
     """Whether a gin file is taken from the program's own, which every installation has."""
-    return not _is_file(Path(path)) and _is_file(gin_dir() / path)
+    return not is_file(Path(path)) and is_file(gin_dir() / path)
 
 
 def find_gin_file(path: str | Path, beside: Path | None = None) -> Path:
@@ -30,7 +30,7 @@ def find_gin_file(path: str | Path, beside: Path | None = None) -> Path:
     """
     places = [Path(path), gin_dir() / path] if beside is None else [beside / path, Path(path), gin_dir() / path]
     for candidate in places:
-        if _is_file(candidate):
+        if is_file(candidate):
             return candidate
     if _is_folder(places[0]):
         raise ConfigError(f"{str(path)!r} is a folder; a gin file is expected, such as one in it")
@@ -78,7 +78,8 @@ def plain_text(text: str, title: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
+    """Whether there is such a file, whatever ``path`` looks like."""
     try:
         return path.is_file()
     except (OSError, ValueError):  # too long, not to be looked at

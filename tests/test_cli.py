@@ -82,8 +82,11 @@ def test_mistake_is_one_sentence_and_exit_code_2(args, said, tmp_path, monkeypat
     ("args", "said"),
     [
         (["train", "--num_actors=500"], "500 actors for 64 environments"),
-        (["train", "--run_dir=/proc/nowhere"], "cannot write to run directory /proc/nowhere"),
-        (["train", "--run_dir=RUN", "--gin_param=run.num_envs=100000000"], "lower run.num_envs"),
+        (["train", "--gin_file=maps/3m.gin", "--run_dir=/proc/nowhere"], "cannot write to run directory /proc/nowhere"),
+        (
+            ["train", "--gin_file=maps/3m.gin", "--run_dir=RUN", "--gin_param=run.num_envs=100000000"],
+            "lower run.num_envs",
+        ),
     ],
 )
 def test_mistake_found_after_tensorflow_was_set_up_is_one_sentence_too(args, said, tmp_path):

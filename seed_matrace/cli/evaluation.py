@@ -43,7 +43,7 @@ def _eval(values: flags.FlagValues, _: list[str]) -> None:
     env = replace(policy.config.env, backend=values.backend or policy.config.env.backend)
     replays = {"replays": values.save_replays, "replay_dir": Path(values.run_dir, "replays")}
     stats = play(policy, values.episodes, seed=(2 << 32) + values.seed, env=env, **replays)
-    result: dict[str, Any] = {"map": env.map_name, "backend": backend_name(env), "env_steps": policy.env_steps}
+    result: dict[str, Any] = {"map": env.title, "backend": backend_name(env), "env_steps": policy.env_steps}
     print_json({**result, **summarise(stats, won=has_winner(env))})
 
 

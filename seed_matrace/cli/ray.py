@@ -24,7 +24,7 @@ def _ray(values: flags.FlagValues, gin_files: list[str]) -> None:
         if error.name != "ray":
             raise
         raise ImportError("Ray is not installed; it is installed by: pip install 'seed_matrace[ray]'") from None
-    from seed_matrace.launch.train import TrainOptions
+    from seed_matrace.launch.start import TrainOptions
 
     use_sc2_python(values)
     options = TrainOptions(

@@ -169,7 +169,8 @@ def _security(values: flags.FlagValues) -> Security:
 def _run_learner(
     values: flags.FlagValues, *, listen_at: Sequence[Address] = (), security: Security = NO_SECURITY
 ) -> None:
-    from seed_matrace.launch.train import TrainOptions, train
+    from seed_matrace.launch.start import TrainOptions
+    from seed_matrace.launch.train import train
 
     use_sc2_python(values)
     import_tensorflow()

@@ -104,7 +104,7 @@ def _new(values: flags.FlagValues, options: VertexOptions, gin_files: list[str])
 def _job(values: flags.FlagValues, options: VertexOptions, run: Run) -> dict[str, Any]:
     from seed_matrace.vertex import job_spec, tuning
 
-    map_name = run.config.env.map_name.replace("_", "-").removesuffix(".json")
+    map_name = run.config.env.title.replace("_", "-")
     name = values.name or f"seed-matrace-{map_name}-{time.strftime('%Y%m%d-%H%M%S')}"
     output_dir = values.output_dir or f"{options.bucket.rstrip('/')}/{name}"
     labels = job_spec.parse_labels(options.labels)
@@ -154,6 +154,7 @@ def _define_host_flags(values: flags.FlagValues) -> None:
     define_gin_flags(values)
     flags.DEFINE_integer("num_actors", None, "actors on all hosts together", lower_bound=0, flag_values=values)
     flags.DEFINE_integer("seed", None, "seed of everything random (default: 0)", lower_bound=0, flag_values=values)
+    flags.DEFINE_string("scenario", None, "scenario file that is played, as NAME:CONTENTS", flag_values=values)
     flags.DEFINE_string("work_dir", "/tmp/seed_matrace", "folder on this host's own disk", flag_values=values)
     flags.DEFINE_string("gcs_mount", "/gcs", "where Cloud Storage FUSE shows buckets", flag_values=values)
     flags.DEFINE_float("sync_s", 60.0, "between two copies of the run to its bucket", 0.0, flag_values=values)
@@ -164,11 +165,15 @@ def _define_host_flags(values: flags.FlagValues) -> None:
 
 def _vertex_host(values: flags.FlagValues, parameters: list[str]) -> int:
     from seed_matrace.vertex.host import HostOptions, run_host
+    from seed_matrace.vertex.job_spec import unpack_scenario
     from seed_matrace.vertex.tuning import trial_bindings
 
+    played = []
+    if values.scenario:
+        played = [f"env.map_name = {str(unpack_scenario(values.scenario, Path(values.work_dir, 'scenario')))!r}"]
     options = HostOptions(
         gin_files=values.gin_file,
-        gin_params=[*values.gin_param, *trial_bindings(parameters)],
+        gin_params=[*values.gin_param, *played, *trial_bindings(parameters)],
         num_actors=values.num_actors,
         seed=values.seed,
         work_dir=Path(values.work_dir),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from pathlib import Path
 
 from seed_matrace.config import Config, EnvConfig, StarCraft2Config
@@ -40,6 +41,11 @@ def backend_name(env: EnvConfig) -> str:
     if env.backend == "pettingzoo":
         return f"pettingzoo-{package_version(env.map_name)}"
     return f"{env.backend}-{counting.VERSION if env.backend == 'counting' else VERSION}"
+
+
+def scenario_digest(content: bytes) -> str:
+    """What tells a scenario file from others of its name, in a few letters."""
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def plays_elsewhere(env: EnvConfig) -> bool:

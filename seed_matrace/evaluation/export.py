@@ -20,7 +20,7 @@ def export_numpy(policy: TrainedPolicy, path: str | os.PathLike[str]) -> None:
     """Writes a .npz file that plays without TensorFlow (``numpy_policy.NumpyPolicy``)."""
     env, network = policy.config.env, policy.config.network
     facts = PolicyFacts(
-        map_name=env.map_name,
+        map_name=env.title,
         backend=backend_name(env),
         env_steps=policy.env_steps,
         spec=policy.spec,

@@ -69,7 +69,7 @@ def play(
         raise ValueError(f"there are replays of battles on skirmish and starcraft2, not of backend {env.backend!r}")
     if env_spec(env) != policy.spec:
         raise ValueError(
-            f"{env.map_name} on {backend_name(env)} has {env_spec(env)}, this team was trained for {policy.spec}"
+            f"{env.title} on {backend_name(env)} has {env_spec(env)}, this team was trained for {policy.spec}"
         )
     folder = replay_dir or Path()
 
@@ -102,7 +102,7 @@ def play_absolute(run_dir: Path, seed: int) -> EpisodeStats:
     results = ResultsWriter(
         run_dir,
         backend=backend_name(env),
-        map_name=env.map_name,
+        map_name=env.title,
         seed=seed,
         resume_env_steps=sys.maxsize,
         won=has_winner(env),

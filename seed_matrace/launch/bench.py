@@ -233,4 +233,4 @@ def _batching(config: Config, plan: GroupPlan) -> Part:
 
 
 def _result(config: Config, part: str, **figures: Any) -> dict[str, Any]:
-    return {"bench": part, "map": config.env.map_name, "backend": backend_name(config.env), **figures}
+    return {"bench": part, "map": config.env.title, "backend": backend_name(config.env), **figures}

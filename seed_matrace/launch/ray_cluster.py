@@ -30,9 +30,10 @@ from seed_matrace.envs.registry import env_spec
 from seed_matrace.envs.starcraft2_process import PYTHON_VARIABLE
 from seed_matrace.inference.groups import plan_groups
 from seed_matrace.launch.local import LocalActors
-from seed_matrace.launch.topology import Topology, plan_topology
-from seed_matrace.launch.train import TrainOptions, load_options, train
-from seed_matrace.learner.run_directory import is_run_directory
+from seed_matrace.launch.start import TrainOptions, plan_start
+from seed_matrace.launch.topology import Topology
+from seed_matrace.launch.train import train
+from seed_matrace.learner.run_directory import portable_scenario
 from seed_matrace.transport.address import HostPort
 from seed_matrace.transport.certificates import make_certificate
 from seed_matrace.transport.security import TOKEN_VARIABLE, Security
@@ -53,14 +54,32 @@ class Contact:
     token: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Played:
+    """A configuration, and the scenario file that it names, for nodes that may have neither."""
+
+    config_text: str
+    scenario: tuple[str, bytes] | None  # its place beside the configuration, and its contents
+
+    def write(self, folder: Path) -> Path:
+        """Writes both; returns the gin file."""
+        gin_file = folder / "config.gin"
+        gin_file.write_text(self.config_text)
+        if self.scenario:
+            place, content = self.scenario
+            (folder / place).parent.mkdir(exist_ok=True)
+            (folder / place).write_bytes(content)
+        return gin_file
+
+
 class Learner:
     """The learner's process. Born again, maybe on another node, it goes on from the run directory."""
 
-    def __init__(self, options: TrainOptions, config_text: str, port: int) -> None:
+    def __init__(self, options: TrainOptions, played: Played, port: int) -> None:
         host = ray.util.get_node_ip_address()
         self._folder = tempfile.TemporaryDirectory(prefix="seed_matrace-")
-        gin_file, cert, key = (Path(self._folder.name) / name for name in ("config.gin", "learner.pem", "key.pem"))
-        gin_file.write_text(config_text)
+        gin_file = played.write(Path(self._folder.name))
+        cert, key = (Path(self._folder.name) / name for name in ("learner.pem", "key.pem"))
         make_certificate(host, cert, key)
         self._contact = Contact(HostPort(host, port or _free_port(host)), cert.read_bytes(), secrets.token_hex(32))
         self._options = dataclasses.replace(
@@ -87,8 +106,8 @@ class Learner:
 class ActorHost:
     """Keeps some actors running, which end with it."""
 
-    def __init__(self, task_ids: range, config_text: str, logs: Path) -> None:
-        self._task_ids, self._config_text, self._logs = task_ids, config_text, logs
+    def __init__(self, task_ids: range, played: Played, logs: Path) -> None:
+        self._task_ids, self._played, self._logs = task_ids, played, logs
         self._stop = threading.Event()
 
     def run(self) -> None:
@@ -97,7 +116,7 @@ class ActorHost:
         while not self._stop.is_set():
             contact = _contact_of(learner)
             os.environ[TOKEN_VARIABLE] = contact.token
-            with _actor_flags(contact, self._config_text) as flags, self._actors(flags):
+            with _actor_flags(contact, self._played) as flags, self._actors(flags):
                 while not self._stop.wait(_POLL_S) and _contact_of(learner) == contact:
                     pass
 
@@ -119,12 +138,13 @@ def train_on_ray(options: TrainOptions, cluster: str, stop: threading.Event) -> 
       ValueError: what makes the run impossible.
       RuntimeError: there is no such cluster, or the learner died for good.
     """
-    resuming = options.run_dir is not None and is_run_directory(Path(options.run_dir))
-    config, text, operative = load_options(options, resuming)
+    start = plan_start(options)
+    config, topology = start.config, start.topology
     env_spec(config.env)
-    topology = plan_topology(config, options.num_actors)
+    if not topology.num_actors:
+        raise ValueError(f"{start.path} is a run of one process; say how many actors play for it, as --num_actors=2")
     plan_groups(config.run.num_envs, topology.num_actors, config.actor.groups_per_actor)
-    run_dir = Path(options.run_dir or f"runs/{config.env.map_name}-{time.strftime('%Y%m%d-%H%M%S')}").absolute()
+    run_dir = start.path.absolute()
     init_from = options.init_from and str(Path(options.init_from).absolute())
     of_learner = dataclasses.replace(options, run_dir=str(run_dir), init_from=init_from, num_actors=topology.num_actors)
     if cluster.startswith("ray://"):
@@ -133,8 +153,9 @@ def train_on_ray(options: TrainOptions, cluster: str, stop: threading.Event) -> 
         if group is None:
             return
         named = {"name": LEARNER_NAME, "max_restarts": _LEARNER_RESTARTS}
-        config_text = operative if resuming else text
-        learner = _remote(Learner, group, 0, **named).remote(of_learner, config_text, topology.learner_port)
+        given, operative = (Played(text, portable_scenario(config.env)) for text in start.texts)
+        played = operative if start.resuming else given
+        learner = _remote(Learner, group, 0, **named).remote(of_learner, played, topology.learner_port)
         done = learner.train.remote()
         hosts = [
             _remote(ActorHost, group, bundle).remote(task_ids, operative, run_dir / "logs")
@@ -235,11 +256,10 @@ def _contact_of(learner: Any) -> Contact:
 
 
 @contextlib.contextmanager
-def _actor_flags(contact: Contact, config_text: str) -> Iterator[list[str]]:
+def _actor_flags(contact: Contact, played: Played) -> Iterator[list[str]]:
     """What actors of this node are started with, and the files that it names."""
     with tempfile.TemporaryDirectory(prefix="seed_matrace-") as folder:
-        gin_file, ca = Path(folder) / "config.gin", Path(folder) / "learner.pem"
-        gin_file.write_text(config_text)
+        gin_file, ca = played.write(Path(folder)), Path(folder) / "learner.pem"
         ca.write_bytes(contact.certificate)
         yield [f"--server_address={contact.address}", f"--gin_file={gin_file}", f"--tls_ca={ca}"]
 

@@ -8,29 +8,23 @@ import shutil
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from logging import FileHandler, StreamHandler
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from absl import logging
 
-from seed_matrace.config import Config, load_config
+from seed_matrace.config import Config
 from seed_matrace.config_effects import warnings_of
 from seed_matrace.envs.registry import backend_name, env_spec, has_winner, plays_elsewhere
 from seed_matrace.inference.groups import GroupPlan, plan_groups
 from seed_matrace.launch.display import Display, duration
 from seed_matrace.launch.local import LocalActors, default_num_actors, local_groups
-from seed_matrace.launch.topology import Topology, plan_topology
-from seed_matrace.learner.metrics import read_run_info, write_finished, write_run_info
-from seed_matrace.learner.run_directory import (
-    OPERATIVE_CONFIG,
-    RunDirectory,
-    is_run_directory,
-    load_run_config,
-)
+from seed_matrace.launch.start import TrainOptions, plan_start
+from seed_matrace.launch.topology import Topology
+from seed_matrace.learner.metrics import write_finished, write_run_info
+from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, RunDirectory, scenario_info
 from seed_matrace.transport.address import Address
 from seed_matrace.transport.security import NO_SECURITY, Security
 from seed_matrace.transport.shared_memory import check_socket
@@ -42,20 +36,6 @@ if TYPE_CHECKING:
     from seed_matrace.learner.strategy import Devices
 
 _PACKAGE = Path(__file__).parents[1]
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """The flags of ``train`` and ``learner``."""
-
-    gin_files: Sequence[str] = ()
-    gin_params: Sequence[str] = ()
-    run_dir: str | None = None
-    seed: int | None = None
-    init_from: str | None = None
-    num_actors: int | None = None  # 0: none, environments step in this process; None: topology.num_actors
-    listen_at: Sequence[Address] = ()  # for actors that others start; none: they are started here
-    security: Security = NO_SECURITY  # of those that are ports
 
 
 def train(options: TrainOptions, stop: threading.Event) -> str:
@@ -70,10 +50,9 @@ def train(options: TrainOptions, stop: threading.Event) -> str:
     from seed_matrace.learner.hosts import Hosts  # TensorFlow takes seconds
     from seed_matrace.learner.strategy import set_up_tensorflow
 
-    resuming = options.run_dir is not None and is_run_directory(Path(options.run_dir))
-    config, *texts = load_options(options, resuming)
+    start = plan_start(options, default_actors=1 if options.listen_at else default_num_actors())
+    config, path, resuming, topology = start.config, start.path, start.resuming, start.topology
     env_spec(config.env)  # an unknown map is said before a directory is made
-    topology = plan_topology(config, options.num_actors, default=1 if options.listen_at else default_num_actors())
     if topology.num_actors == 0 and plays_elsewhere(config.env):
         raise ValueError(
             f"env.backend = {config.env.backend!r} needs --num_actors of at least 1: one process repeats a run "
@@ -87,7 +66,6 @@ def train(options: TrainOptions, stop: threading.Event) -> str:
         plan = local_groups(of_host, local_actors, hosts.place)
     else:
         plan = plan_groups(of_host.run.num_envs, topology.num_actors, of_host.actor.groups_per_actor, hosts.place)
-    path = Path(options.run_dir or f"runs/{config.env.map_name}-{time.strftime('%Y%m%d-%H%M%S')}")
     if not hosts.chief:
         path, resuming = path / f"host_{hosts.place.number:03d}", False  # for what its actors need, and their logs
     with contextlib.closing(RunDirectory(path)) as directory, _log_file(path / "logs" / "learner.log"):
@@ -95,22 +73,25 @@ def train(options: TrainOptions, stop: threading.Event) -> str:
             directory.check_same_run(config)
         for text in warnings_of(config) if hosts.chief else ():
             logging.warning("warning: %s", text)
-        seed = hosts.from_chief(_seed(options, path, resuming))
-        init_from = _init_from(options, path, resuming)
-        hosts.check_alike(str(config))
-        directory.write_config(*texts)
+        seed = hosts.from_chief(start.seed)
+        scenario = scenario_info(config)
+        hosts.check_alike(f"{start.texts[1]} {scenario}")
+        config = directory.keep_scenario(config)
+        directory.write_config(*start.texts)
         if hosts.chief:
             write_run_info(
                 path,
                 backend=backend_name(config.env),
-                map_name=config.env.map_name,
+                map_name=config.env.title,
                 seed=seed,
                 argv=sys.argv,
                 devices=devices.description,
-                init_from=init_from,
+                init_from=start.init_from,
+                num_actors=topology.num_actors,
+                scenario=scenario,
             )
-        print(_introduction(config, path, seed, topology.num_actors, devices), flush=True)
-        options = dataclasses.replace(options, init_from=init_from)
+        print(_introduction(config, path, seed, topology.num_actors, devices), *start.notes, sep="\n", flush=True)
+        options = dataclasses.replace(options, init_from=start.init_from)
         progress = _run(config, directory, seed, plan, topology, options, devices, stop)
         if hosts.chief and progress.finished:
             _play_absolute(config, path, seed)
@@ -140,44 +121,6 @@ def _log_file(path: Path) -> Iterator[None]:
             handler.close()
 
 
-def load_options(options: TrainOptions, resuming: bool) -> tuple[Config, str, str]:
-    """What ``options`` ask for, as ``load_config`` returns it; of a resumed run its own unless they name gin files."""
-    if resuming and not options.gin_files:
-        return load_run_config(Path(options.run_dir or ""), options.gin_params)
-    return load_config(options.gin_files or ["maps/3m.gin"], options.gin_params)
-
-
-def _seed(options: TrainOptions, path: Path, resuming: bool) -> int:
-    if not resuming:
-        return options.seed or 0
-    begun_with = int(_run_info(path)["seed"])
-    if options.seed not in (None, begun_with):
-        raise ValueError(f"{path} holds a run of seed {begun_with}, not {options.seed}; choose another --run_dir")
-    return begun_with
-
-
-def _init_from(options: TrainOptions, path: Path, resuming: bool) -> str | None:
-    """From whose weights the run begins, also if it was killed before it had a checkpoint."""
-    given = options.init_from and str(Path(options.init_from).absolute())
-    if not resuming:
-        return given
-    info = _run_info(path)
-    begun_from = info.get("init_from")
-    if given and given != begun_from and "init_from" in info:  # older versions did not write it down
-        raise ValueError(
-            f"{path} holds a run that began from {begun_from or 'fresh weights'}, not from {given}; leave out "
-            "--init_from, or choose another --run_dir"
-        )
-    return begun_from or given
-
-
-def _run_info(path: Path) -> dict[str, Any]:
-    try:
-        return read_run_info(path)
-    except FileNotFoundError:
-        raise ValueError(f"{path} holds a run but no run.json; put back a copy of it") from None
-
-
 def _run(
     config: Config,
     directory: RunDirectory,
@@ -192,7 +135,7 @@ def _run(
     from seed_matrace.learner.sources import check_memory
 
     check_memory(config, plan)
-    title = f"{config.env.map_name} · {backend_name(config.env)} · seed {seed}"
+    title = f"{config.env.title} · {backend_name(config.env)} · seed {seed}"
     with (
         Display(config.run.total_env_steps, title=title, num_actors=topology.num_actors) as display,
         contextlib.ExitStack() as stack,
@@ -281,7 +224,7 @@ def _private_socket(run_dir: Path) -> Iterator[Path]:
 def _introduction(config: Config, path: Path, seed: int, num_actors: int, devices: Devices) -> str:
     where = f"{num_actors} actor{'s' if num_actors > 1 else ''}" if num_actors else "one process"
     return (
-        f"training on {config.env.map_name} ({backend_name(config.env)}), {config.run.num_envs} environments, "
+        f"training on {config.env.title} ({backend_name(config.env)}), {config.run.num_envs} environments, "
         f"{where}, seed {seed}\nlearner on {devices.description}\nrun directory {path}; Ctrl-C stops cleanly"
     )
 

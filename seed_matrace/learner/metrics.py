@@ -233,6 +233,8 @@ def write_run_info(
     argv: Sequence[str],
     devices: str = "",
     init_from: str | None = None,
+    num_actors: int | None = None,
+    scenario: Mapping[str, str] | None = None,
 ) -> None:
     """Writes run.json: what was started, when, where, with which versions; a resumed run adds itself under ``resumed``.
 
@@ -241,11 +243,13 @@ def write_run_info(
     Args:
       run_dir: the run directory, made if missing.
       backend: what plays the battles, with its version, e.g. "skirmish-1".
-      map_name: SMAC map.
+      map_name: SMAC map, or the stem of a scenario file.
       seed: the run's seed.
       argv: the command line.
       devices: what the learner runs on.
       init_from: the run directory from whose weights it starts.
+      num_actors: processes that step environments; what the run has unless a command says otherwise.
+      scenario: of a scenario file name and digest, as ``run_directory.scenario_info`` has them.
     """
     path = Path(run_dir) / RUN_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -264,6 +268,10 @@ def write_run_info(
     else:
         about = {"map": map_name, "backend": backend, "seed": int(seed)}
         info = {"id": secrets.token_hex(8), **about, "init_from": init_from, **start}
+    if num_actors is not None:
+        info["num_actors"] = num_actors
+    if scenario is not None:
+        info.setdefault("scenario", dict(scenario))
     _write_run_file(path, info)
 
 

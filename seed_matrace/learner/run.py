@@ -72,7 +72,7 @@ class TrainingRun:
             self._results = ResultsWriter(
                 run_dir,
                 backend=backend_name(config.env),
-                map_name=config.env.map_name,
+                map_name=config.env.title,
                 seed=seed,
                 resume_env_steps=self.progress.env_steps if self.resumed else None,
                 won=has_winner(config.env),

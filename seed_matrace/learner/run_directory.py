@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
 import fcntl
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
-from seed_matrace.config import Config, ConfigError, decides_learning, load_config, options
+from seed_matrace.config import Config, ConfigError, EnvConfig, decides_learning, load_config, options
+from seed_matrace.envs.registry import scenario_digest
 from seed_matrace.files import read_checked, write_checked
+from seed_matrace.learner.metrics import RUN_FILE, read_run_info
 
 OPERATIVE_CONFIG = "operative_config.gin"
 CHECKPOINTS_DIR = "checkpoints"
+SCENARIO_DIR = "maps"  # of a run on a scenario file: the run's own copy of it
 CHECKPOINT_STATE = "state.json"  # of a checkpoint, written last
-_OF_A_RUN = ("run.json", "metrics.jsonl", "eval/results.json")
+_OF_A_RUN = (RUN_FILE, "metrics.jsonl", "eval/results.json")
 _ADVICE = "put back a copy of it; options of a run are changed by --gin_param"
 
 
@@ -44,6 +49,19 @@ class RunDirectory:
             write_checked(self.path / "config.gin", config_text)
         write_checked(self.path / OPERATIVE_CONFIG, operative_text)
 
+    def keep_scenario(self, config: Config) -> Config:
+        """Copies the scenario file that is played, unless the run has it; returns ``config`` with the copy's path."""
+        source = config.env.scenario
+        if source is None:
+            return config
+        copy = kept_scenario(self.path)
+        if copy is None:
+            copy = self.path / SCENARIO_DIR / source.name
+            content = source.read_bytes()
+            copy.parent.mkdir(exist_ok=True)
+            write_checked(copy, content)
+        return _playing(config, copy)
+
     def check_same_run(self, given: Config) -> None:
         """Raises ConfigError if the run here was begun with another configuration that matters."""
         differing = differences(self.path, given)
@@ -66,10 +84,10 @@ def is_run_directory(path: Path) -> bool:
 
 
 def load_run_config(run_dir: Path, gin_params: Iterable[str] = ()) -> tuple[Config, str, str]:
-    """The configuration a run was begun with, as ``load_config`` returns it.
+    """The configuration a run was begun with, as ``load_config`` returns it, with the path of its own scenario file.
 
     Raises:
-      ValueError: no run was begun there, or its configuration is missing or not what was written.
+      ValueError: no run was begun there, or its configuration or its scenario file is missing or not what was written.
     """
     path = run_dir / OPERATIVE_CONFIG
     try:
@@ -77,17 +95,85 @@ def load_run_config(run_dir: Path, gin_params: Iterable[str] = ()) -> tuple[Conf
     except FileNotFoundError:
         if is_run_directory(run_dir):
             raise ValueError(f"{run_dir} holds a run but no {OPERATIVE_CONFIG}; put back a copy of it") from None
-        raise ValueError(f"{run_dir} is not a run directory: it has no {OPERATIVE_CONFIG}") from None
+        raise ValueError(
+            f"{run_dir} is not a run directory: it has no {OPERATIVE_CONFIG}{near_runs(run_dir)}"
+        ) from None
+    kept_scenario(run_dir)
     return load_config([path], list(gin_params))
+
+
+def kept_scenario(run_dir: Path) -> Path | None:
+    """A run's own copy of the scenario file that it plays; None: it plays none, or is of an older version.
+
+    Raises:
+      ValueError: the copy is missing or is not what the run was begun with.
+    """
+    try:
+        known = read_run_info(run_dir).get("scenario")
+    except FileNotFoundError:  # a run that has not begun; a copy of its configuration
+        return None
+    if known is None:
+        return None
+    copy = run_dir / SCENARIO_DIR / str(known["file"])
+    advice = f"the run was begun with {known['file']} of SHA-256 {known['sha256']}...; put that file back"
+    try:
+        content = read_checked(copy, advice)
+    except FileNotFoundError:
+        raise ValueError(f"{copy} is missing; {advice}") from None
+    if scenario_digest(content) != known["sha256"]:
+        raise ValueError(f"{copy} is another scenario; {advice}")
+    return copy
+
+
+def scenario_info(config: Config) -> dict[str, str] | None:
+    """What run.json says of the scenario file that is played: its name, and what tells it from others of that name."""
+    path = config.env.scenario
+    return None if path is None else {"file": path.name, "sha256": scenario_digest(path.read_bytes())}
+
+
+def kept_env(run_dir: Path, config: Config) -> Config:
+    """``config`` for a run that goes on: of a scenario file that is gone the run has its own copy."""
+    copy, named = kept_scenario(run_dir), config.env.scenario
+    if copy is None or named is None or named.is_file() or named.name != copy.name:
+        return config
+    return _playing(config, copy)
+
+
+def portable_scenario(env: EnvConfig) -> tuple[str, bytes] | None:
+    """The scenario file that is played: its place beside a run's configuration, and its contents."""
+    path = env.scenario
+    return None if path is None else (f"{SCENARIO_DIR}/{path.name}", path.read_bytes())
+
+
+def _playing(config: Config, scenario: Path) -> Config:
+    return dataclasses.replace(config, env=dataclasses.replace(config.env, map_name=str(scenario)))
+
+
+def near_runs(path: Path) -> str:
+    """Run directories that ``path`` may have meant, as the end of a sentence; or nothing."""
+    folders = [parent for parent in path.parents if parent.is_dir()] or [Path()]
+    around = [file.parent for depth in ("*", "*/*") for file in folders[0].glob(f"{depth}/{RUN_FILE}")]
+    runs = [str(run) for run in around if run != path]
+    near = [str(folder) for folder in folders[:3] if is_run_directory(folder)]
+    near += difflib.get_close_matches(str(path), runs, n=3, cutoff=0.6) or sorted(runs)[-3:]
+    return f"; near: {', '.join(near[:3])}" if near else ""
 
 
 def differences(run_dir: Path, given: Config) -> list[str]:
     """How the run begun in ``run_dir`` differs from ``given`` in what decides what is learnt; [] if it may go on.
 
-    Options that are newer than the run count as left at their defaults.
+    Options that are newer than the run count as left at their defaults. Scenario files are the same if their contents
+    are, wherever they lie.
     """
-    before, now = options(load_run_config(run_dir)[0]), options(given)
-    return [
+    started = load_run_config(run_dir)[0]
+    before, now = options(started), options(given)
+    old, new = started.env.scenario, given.env.scenario
+    differing = []
+    if old and new and old.is_file():
+        if old.read_bytes() != new.read_bytes():
+            differing = [f"{new} has changed since; --run_dir alone goes on with the run's own copy, {old}"]
+        now["env.map_name"] = before["env.map_name"]
+    return differing + [
         f"{name} was {before[name]!r}, now {now[name]!r}"
         for name in sorted(now)
         if before[name] != now[name] and decides_learning(name)

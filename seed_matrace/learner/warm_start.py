@@ -37,7 +37,7 @@ def start_from(learner: Learner, run_dir: Path) -> str:
             ours.assign(value)
         copied[name], totals[name] = len(fitting), len(pairs)
     if not any(copied.values()):
-        raise ValueError(f"no weights of {run_dir} ({config.env.map_name}) have the shapes this run needs")
+        raise ValueError(f"no weights of {run_dir} ({config.env.title}) have the shapes this run needs")
     learner.publish()
     if learner.policy_lag:
         learner.policy_lag.restart()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seed_matrace.config import Config
-from seed_matrace.envs.registry import backend_name, training_spec
+from seed_matrace.envs.registry import backend_name, scenario_digest, training_spec
 from seed_matrace.specs import EnvSpec, env_output_spec, policy_output_spec
 from seed_matrace.types import FIELD_NAMES, flatten
 
@@ -36,7 +36,10 @@ def make_schema(config: Config) -> Schema:
     asked = {f"env.{name}": value for name, value in dataclasses.asdict(config.env).items()}
     options = json.loads(json.dumps(asked))  # as the other side reads them: lists for tuples
     del options["env.backend"], options["env.map_name"]
-    return Schema(backend_name(config.env), config.env.map_name, training_spec(config), options)
+    scenario = config.env.scenario
+    if scenario is not None:  # each side has a file of its own
+        options[f"contents of {scenario.name} (SHA-256)"] = scenario_digest(scenario.read_bytes())
+    return Schema(backend_name(config.env), config.env.title, training_spec(config), options)
 
 
 def schema_mismatch(ours: Schema, theirs: Schema) -> str | None:

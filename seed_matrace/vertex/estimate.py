@@ -71,7 +71,7 @@ def service_times(spec: EnvSpec) -> ServiceTimes:
 
 def describe(config: Config, topology: Topology, result: Estimate, learner_machine: str) -> str:
     """The estimate in words, and what it rests on."""
-    map_name, enough = config.env.map_name, max(round(result.enough_actors), 1)
+    map_name, enough = config.env.title, max(round(result.enough_actors), 1)
     verdict = "the learner is at its limit" if topology.num_actors >= enough else "the learner has time to spare"
     return "\n".join(
         [

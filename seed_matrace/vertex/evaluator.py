@@ -11,7 +11,7 @@ from pathlib import Path
 
 from absl import logging
 
-from seed_matrace.learner.run_directory import CHECKPOINT_STATE, CHECKPOINTS_DIR, OPERATIVE_CONFIG
+from seed_matrace.learner.run_directory import CHECKPOINT_STATE, CHECKPOINTS_DIR, OPERATIVE_CONFIG, SCENARIO_DIR
 from seed_matrace.vertex.cluster import JobFolders
 
 RESULTS_FILE = "evaluator.jsonl"
@@ -47,6 +47,8 @@ def _play(run: Path, checkpoint: str, work_dir: Path) -> str | None:
     try:
         shutil.copytree(run / CHECKPOINTS_DIR / checkpoint, here / CHECKPOINTS_DIR / checkpoint)
         shutil.copy(run / OPERATIVE_CONFIG, here)
+        if (run / SCENARIO_DIR).is_dir():
+            shutil.copytree(run / SCENARIO_DIR, here / SCENARIO_DIR)
     except (OSError, shutil.Error) as error:
         logging.info("%s cannot be copied (%s); looking again", checkpoint, error)
         return None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shlex
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from seed_matrace.config import Config, ConfigError, load_config
@@ -34,15 +37,33 @@ def plan_run(
 ) -> Run:
     """Loads the configuration and says it again in flags that need no files of this machine.
 
-    Files of the program are named; what other files and ``gin_params`` say beyond them becomes --gin_param.
+    Files of the program are named; what other files and ``gin_params`` say beyond them becomes --gin_param, and a
+    scenario file --scenario.
     """
     config = load_config(gin_files, gin_params)[0]
     shipped = [file for file in gin_files if is_shipped(file)]
     before, wanted = options_of(load_config(shipped)[0]), options_of(config)
     changed = [f"--gin_param={name}={wanted[name]!r}" for name in wanted if wanted[name] != before[name]]
+    if config.env.scenario is not None:
+        changed = [flag for flag in changed if not flag.startswith("--gin_param=env.map_name=")]
+        changed.append(f"--scenario={pack_scenario(config.env.scenario)}")
     topology = plan_topology(config, num_actors)
     flags = [f"--gin_file={file}" for file in shipped] + changed + [f"--num_actors={topology.num_actors}"]
     return Run(config, topology, flags if seed is None else [*flags, f"--seed={seed}"])
+
+
+def pack_scenario(path: Path) -> str:
+    """A scenario file as a word of a command line."""
+    return f"{path.name}:{base64.b64encode(zlib.compress(path.read_bytes(), 9)).decode()}"
+
+
+def unpack_scenario(word: str, folder: Path) -> Path:
+    """Writes what ``pack_scenario`` took; returns the file."""
+    name, _, content = word.rpartition(":")
+    path = folder / Path(name).name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(zlib.decompress(base64.b64decode(content)))
+    return path
 
 
 def custom_job_spec(options: VertexOptions, run: Run, output_dir: str, arguments: Sequence[str] = ()) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 
 import pytest
 from ends import PLAN, SCHEMA, connect, fill, free_port, make_server, meanwhile, poll_until
@@ -92,6 +93,21 @@ def test_environments_with_other_options_do_not_fit():
     from seed_matrace.transport.schema import schema_mismatch
 
     assert "(env.reward_win: learner 200.0, actor 100.0)" in schema_mismatch(learner, actor)
+
+
+def test_scenario_files_of_one_name_fit_if_their_contents_do(tmp_path):
+    from seed_matrace.transport.schema import schema_mismatch
+
+    side = [{"unit": "Marine", "count": 2, "at": [16, 16]}]
+    schemas = []
+    for number, limit in enumerate((10, 10, 20)):
+        path = tmp_path / str(number) / "mine.json"
+        path.parent.mkdir()
+        path.write_text(json.dumps({"terrain": "octagon", "episode_limit": limit, "allies": side, "enemies": side}))
+        schemas.append(make_schema(load_config([], [f"env.map_name = {str(path)!r}"])[0]))
+    learner, same, other = schemas
+    assert schema_mismatch(learner, same) is None
+    assert "contents of mine.json" in str(schema_mismatch(learner, other))
 
 
 def test_second_actor_of_the_same_number_is_refused(server, address):

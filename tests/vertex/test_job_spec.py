@@ -1,6 +1,7 @@
 """The job that options and configuration come to."""
 
 import dataclasses
+import json
 
 import pytest
 import yaml
@@ -8,7 +9,7 @@ import yaml
 from seed_matrace.cli import main
 from seed_matrace.config import ConfigError, load_config
 from seed_matrace.gin_files import gin_dir
-from seed_matrace.vertex.job_spec import custom_job_spec, parse_labels, plan_run, to_yaml
+from seed_matrace.vertex.job_spec import custom_job_spec, parse_labels, plan_run, to_yaml, unpack_scenario
 from seed_matrace.vertex.machines import cores, has_accelerator, machine_with
 from seed_matrace.vertex.options import VertexOptions, load_options
 
@@ -48,6 +49,17 @@ def test_own_gin_files_travel_as_bindings(tmp_path):
         values[name].append(value)
     assert load_config(values["gin_file"], values["gin_param"])[0] == run.config
     assert values["num_actors"] == ["2"]
+
+
+def test_a_scenario_file_travels_with_its_contents(tmp_path):
+    mine = tmp_path / "mine.json"
+    side = [{"unit": "Marine", "count": 2, "at": [16, 16]}]
+    mine.write_text(json.dumps({"terrain": "octagon", "episode_limit": 9, "allies": side, "enemies": side}))
+    flags = plan_run(["maps/3m.gin"], [f"env.map_name = {str(mine)!r}"], num_actors=1).flags
+    assert not [flag for flag in flags if str(tmp_path) in flag]
+    [word] = [flag.removeprefix("--scenario=") for flag in flags if flag.startswith("--scenario=")]
+    there = unpack_scenario(word, tmp_path / "container")
+    assert (there.name, there.read_bytes()) == ("mine.json", mine.read_bytes())
 
 
 @pytest.mark.parametrize("path", sorted((gin_dir() / "maps").glob("*.gin")), ids=lambda path: path.stem)
