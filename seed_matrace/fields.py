@@ -10,6 +10,7 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
+_YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _SMALLEST, _LARGEST = 1.2e-38, 3.4e38  # of float32, in which the learner computes
 
 
@@ -108,8 +109,10 @@ def _instead(value: Any, hint: Any) -> str:
     wanted = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     if typing.get_origin(hint) is tuple and type(value) is int:
         return f"; write ({value},)"
-    if bool in wanted and str(value).lower() in ("true", "false", "0", "1"):
-        return f"; write {str(value).lower() in ('true', '1')}"
+    if typing.get_origin(hint) is tuple and isinstance(value, str):
+        return "; write numbers in brackets, as (64, 64)"
+    if bool in wanted and str(value).lower() in (*_YES, *_NO):
+        return f"; write {str(value).lower() in _YES}"
     if int in wanted and isinstance(value, float) and value.is_integer():
         return f"; write {int(value)}"
     if (int in wanted or float in wanted) and isinstance(value, str):

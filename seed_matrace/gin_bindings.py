@@ -205,11 +205,13 @@ def near_options(name: str, options: Mapping[str, str]) -> list[str]:
 
 def _import(statement: Any, where: str, source: _Source) -> None:
     said = statement.format()
-    if source.beside or not source.imports:
+    if source.beside:
         raise ConfigError(
             f"{where}: {said!r}: configuration is data and imports nothing; take it out, and if a module is needed say "
             "--gin_param='import MODULE'"
         )
+    if not source.imports:
+        raise ConfigError(f"{where}: other processes are given this configuration, and it imports nothing; take it out")
     if statement.is_from or statement.alias:
         raise ConfigError(f"{where}: {said!r}: only 'import MODULE' is taken")
     try:

@@ -66,30 +66,33 @@ def _advice(error: Exception, line: str) -> str:
         return f"{error.msg} in {shown}"
     if isinstance(error, (RecursionError, MemoryError)):
         return f"too deeply nested, or too much: {shown}"
-    if isinstance(error, tokenize.TokenError):
-        return "a bracket or a quotation mark is opened and never closed"
     odd = next((char for char in unquoted if not char.isascii()), None)
     if odd and not odd.isalnum():
         return f"{odd!r} (U+{ord(odd):04X}) in {shown} is not what Python writes there; type it anew"
-    binding = re.fullmatch(r"([\w./]+)\s*=\s*(.*?)\s*(?:#.*)?", line)
+    binding = re.fullmatch(r"([A-Za-z_]\w*(?:[./]\w+)*)\s*=\s*(.*?)\s*(?:#.*)?", line)
+    name, value = binding.groups() if binding else ("", "")
+    if value[:1] in ("'", '"') and value.count(value[0]) % 2:
+        return f"the text in {shown} does not end; {value[0]} is missing"
+    if isinstance(error, tokenize.TokenError):
+        return "a bracket or a quotation mark is opened and never closed"
     if binding is None:
-        return f"cannot read {shown}; {EXPECTED}"
-    name, value = binding.groups()
+        return f"cannot read {shown}; " + ("write include 'FILE'" if line.startswith("include ") else EXPECTED)
     if not value:
         return f"{name} is given no value; {EXPECTED}"
     if value.lower() in ("true", "false", "none"):
         return f"{value} is no value; write {name} = {value.capitalize()}"
-    if re.fullmatch(r"[-+]?(nan|inf|infinity|float\(.*\))", value, re.IGNORECASE):
+    if re.search(r"(?<![\w.])(nan|inf|infinity|float\(.*\))(?![\w.])", value, re.IGNORECASE):
         return f"{value} is no value; a finite number is expected, as in {name} = 1e9"
-    if re.fullmatch(r"[-+]?[\d._]*", value) or value[:1] == "+":
-        return f"{value} is not one number; write it as in {name} = 0.5"
+    if re.fullmatch(r"[-+\d._]*", value) or value[0] == "+":
+        return f"{value} is not one number; write it as 64 or 0.5"
     if re.fullmatch(r"[\w./:-]+", value):
-        return f"{value} is no value; text stands in quotes: write {name} = '{value}'"
-    if value[0] in "'\"" and value.count(value[0]) % 2:
-        return f"the text in {shown} does not end; {value[0]} is missing"
+        number = "no number, and " * value[0].isdigit()
+        return f"{value} is {number}no value; text stands in quotes: write {name} = '{value}'"
     token = re.search(r"Failed to parse token '([A-Za-z]\w*)'", str(error))
     if token:
         return f"{token[1]} in {shown} is no value; text stands in quotes, as '{token[1]}'"
+    if "," in unquoted:
+        return f"cannot read the value in {shown}; several stand in brackets, (64, 64), and a decimal has a point, 0.5"
     return f"cannot read the value in {shown}; {EXPECTED}"
 
 

@@ -40,7 +40,7 @@ def plan_run(
     Files of the program are named; what other files and ``gin_params`` say beyond them becomes --gin_param, and a
     scenario file --scenario.
     """
-    config = load_config(gin_files, gin_params)[0]
+    config = load_config(gin_files, gin_params, imports=False)[0]
     shipped = [file for file in gin_files if is_shipped(file)]
     before, wanted = options_of(load_config(shipped)[0]), options_of(config)
     changed = [f"--gin_param={name}={wanted[name]!r}" for name in wanted if wanted[name] != before[name]]
