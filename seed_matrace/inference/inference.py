@@ -13,6 +13,7 @@ import numpy as np
 from seed_matrace._cext._batching import copy_rows, sum_episodes
 from seed_matrace.inference.groups import GroupPlan
 from seed_matrace.inference.unrolls import Unrolls
+from seed_matrace.learner.divergence import LARGEST, check_reward
 from seed_matrace.specs import ArraySpec, EnvSpec, empty_env_output
 from seed_matrace.transport.slots import Slot
 from seed_matrace.types import EnvOutput, Memory, PolicyOutput, flatten
@@ -92,12 +93,25 @@ class ActingStatistics:
 
 
 class Inference:
-    """Answers groups with the newest policy; ``seed`` decides the sampling of actions."""
+    """Answers groups with the newest policy; ``seed`` decides the sampling of actions.
 
-    def __init__(self, policy: VersionedPolicy, unrolls: Unrolls, spec: EnvSpec, plan: GroupPlan, *, seed: int) -> None:
+    A reward beyond ``largest_reward`` is a DivergedError before it is in an unroll.
+    """
+
+    def __init__(
+        self,
+        policy: VersionedPolicy,
+        unrolls: Unrolls,
+        spec: EnvSpec,
+        plan: GroupPlan,
+        *,
+        seed: int,
+        largest_reward: float = LARGEST,
+    ) -> None:
         self.statistics = ActingStatistics()
         self._policy = policy
         self._unrolls = unrolls
+        self._largest_reward = largest_reward
         self._group_size = plan.group_size
         self._batch_groups = _batch_sizes(plan.num_groups)
         self._staging = empty_env_output(spec, plan.num_groups * plan.group_size)
@@ -117,6 +131,7 @@ class Inference:
         for index, slot in enumerate(slots):
             copy_rows(self._fields, index * size, flatten(slot.env), 0, size)
         rows = len(groups) * size
+        check_reward(self._staging.reward[:rows], self._largest_reward)
         padded = next(count for count in self._batch_groups if count >= len(groups)) * size
         if padded > rows:
             self._pad(rows, padded)

@@ -1,21 +1,90 @@
-"""Training that has gone wrong: noticed at once, its batch kept, and a sentence that says what to look at."""
+"""Training that has gone wrong: noticed at once, its batch kept, and a sentence that says what to look at.
+
+What has gone wrong is in no checkpoint: rewards are looked at as they arrive, all that is saved before it is.
+"""
 
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seed_matrace.files import write_file
-from seed_matrace.types import Unroll
+from seed_matrace.types import EpisodeStats, Unroll
+
+if TYPE_CHECKING:
+    from seed_matrace.config import Config
 
 FAILED_BATCH = "failed_batch.npz"
 
 
+LARGEST = 1e18  # numbers whose squares float32 does not hold are no observations and no rewards
+
+
 class DivergedError(FloatingPointError):
-    """The loss is not finite, or larger than any sound one."""
+    """The loss, or what it is made of, is not finite, or larger than any sound one."""
+
+
+def largest_reward(config: Config) -> float:
+    """The largest sound reward: by itself it makes a loss of ``run.stop_loss`` in a batch that is 0 elsewhere.
+
+    Where rewards or values are brought to a size of their own, LARGEST.
+    """
+    loss, learner = config.loss, config.learner
+    if loss.max_abs_reward or config.network.normalise_values or not loss.baseline_cost:
+        return LARGEST
+    steps = learner.batch_size * learner.unroll_length
+    return min(math.sqrt(2 * config.run.stop_loss * steps / loss.baseline_cost), LARGEST)
+
+
+def check_reward(reward: np.ndarray, largest: float) -> None:
+    """Raises DivergedError unless all rewards are sound; it is quick, for every batch that acts comes by."""
+    if not np.abs(reward).max(initial=0.0) <= largest:
+        worst = reward[~(np.abs(reward) <= largest)][0]
+        raise DivergedError(
+            f"an environment sent a reward of {worst:.6g}; {largest:.4g} is the largest that counts as sound (from "
+            "run.stop_loss). Look at the environment; no checkpoint holds it"
+        )
+
+
+def check_evaluated(stats: EpisodeStats, largest: float) -> None:
+    """Raises DivergedError unless evaluated episodes can be told from one another: see ``check_reward``."""
+    sound = np.abs(stats.episode_return) <= largest * np.maximum(stats.length, 1)
+    if not sound.all():
+        raise DivergedError(
+            f"an evaluated episode has the return {stats.episode_return[~sound][0]:.6g}, which no sound rewards add up "
+            "to. Look at the environment; no checkpoint holds it"
+        )
+
+
+def check_saved(arrays: Mapping[str, np.ndarray], variables: Mapping[str, np.ndarray], largest: float) -> None:
+    """Raises DivergedError if a checkpoint of them would hold what training stops at.
+
+    Args:
+      arrays: unfinished unrolls and environments' steps, named as by ``Unroll`` behind the last "/".
+      variables: weights and statistics.
+      largest: see ``largest_reward``.
+    """
+    found = [name for name, array in variables.items() if not _sound(array, math.inf)]
+    found += [
+        name for name, array in arrays.items() if not _sound(array, largest if name.endswith("/reward") else LARGEST)
+    ]
+    if found:
+        raise DivergedError(
+            f"no checkpoint was written: it would hold numbers that no training goes on from ({', '.join(found[:3])}). "
+            "Where an environment sent them, look at the environment; the newest checkpoint is from before"
+        )
+
+
+def _sound(array: np.ndarray, largest: float) -> bool:
+    if array.dtype.kind != "f" or not array.size:
+        return True
+    size = max(abs(float(array.max())), abs(float(array.min())))  # NaN if one of them is
+    return size <= largest and math.isfinite(size)
 
 
 def check_loss(

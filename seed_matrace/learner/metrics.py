@@ -206,14 +206,16 @@ class ScalarMeans:
                 self._totals[tag] += number
             self._counts[tag] = self._counts.get(tag, 0) + 1
 
-    def state(self) -> dict[str, list[float]]:
-        """(total, count) of each tag, for a checkpoint."""
-        return {tag: [total, self._counts[tag]] for tag, total in self._totals.items()}
+    def state(self) -> dict[str, list[float | None]]:
+        """(total, count) of each tag, for a checkpoint; None for a total that is not finite."""
+        return {
+            tag: [total if math.isfinite(total) else None, self._counts[tag]] for tag, total in self._totals.items()
+        }
 
-    def set_state(self, state: Mapping[str, Sequence[float]]) -> None:
+    def set_state(self, state: Mapping[str, Sequence[float | None]]) -> None:
         """Puts back what ``state`` returned."""
-        self._totals = {tag: total for tag, (total, _) in state.items()}
-        self._counts = {tag: int(count) for tag, (_, count) in state.items()}
+        self._totals = {tag: math.nan if total is None else total for tag, (total, _) in state.items()}
+        self._counts = {tag: int(count or 0) for tag, (_, count) in state.items()}
 
     def pop(self) -> dict[str, float]:
         """The mean (or largest) value of each tag since the last call; starts anew."""

@@ -25,7 +25,7 @@ class Progress:
     metrics_bytes: int = 0
     best: tuple[float, float] = (-1.0, 0.0)  # win rate, return
     newest_outcomes: list[bool] = field(default_factory=list)
-    means: dict[str, list[float]] = field(default_factory=dict)  # of the scalars not yet reported
+    means: dict[str, list[float | None]] = field(default_factory=dict)  # of the scalars not yet reported
     finished: str = ""  # why the run is over, one of ENDS
 
 
@@ -46,10 +46,15 @@ def _sound(name: str, value: Any) -> bool:
     if name == "newest_outcomes":
         return isinstance(value, list) and all(type(won) is bool for won in value)
     if name == "means":
-        return isinstance(value, dict) and all(_are_numbers(pair, 2) and pair[1] >= 1 for pair in value.values())
+        return isinstance(value, dict) and all(map(_is_mean, value.values()))
     if name == "best":
         return _are_numbers(value, 2)
     return _are_numbers([value], 1) and value >= 0 and (name == "wall_s" or type(value) is int)
+
+
+def _is_mean(value: Any) -> bool:
+    """A total, None if it was not finite, and of how many."""
+    return isinstance(value, list) and len(value) == 2 and _are_numbers([value[0] or 0, value[1]], 2) and value[1] >= 1
 
 
 def _are_numbers(values: Any, count: int) -> bool:

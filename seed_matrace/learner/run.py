@@ -23,7 +23,7 @@ from seed_matrace.evaluation.episodes import summarise
 from seed_matrace.evaluation.recording import Recorder, can_record
 from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.learner.checkpoints import Checkpoints
-from seed_matrace.learner.divergence import check_loss
+from seed_matrace.learner.divergence import check_evaluated, check_loss, check_saved, largest_reward
 from seed_matrace.learner.greedy import GreedyTeam
 from seed_matrace.learner.hosts import Hosts
 from seed_matrace.learner.learner import Learner
@@ -201,6 +201,7 @@ class TrainingRun:
             recorder=self._recorder(self._replays) if self._replays else None,
             game_replay=self._game_replay(),
         )
+        check_evaluated(stats, largest_reward(self.config))
         self.progress.evaluations += 1
         self._unless_disk_full(lambda: self._results.append(self.progress.env_steps, self.progress.wall_s, stats))
         won = has_winner(self.config.env)
@@ -258,6 +259,11 @@ class TrainingRun:
     def _save(self, kind: str, source: BatchSource | None = None) -> None:
         if not self._hosts.chief:
             return
+        arrays = source.state() if source else {}
+        weights = {
+            f"{variable.name} {index}": variable.numpy() for index, variable in enumerate(self.learner.variables)
+        }
+        check_saved(arrays, weights, largest_reward(self.config))
         self._writer.flush()
         self._results.flush()
         self.progress.metrics_bytes = self._writer.position
@@ -268,7 +274,7 @@ class TrainingRun:
             self.progress.env_steps,
             self.learner.trackables,
             {**dataclasses.asdict(self.progress), "dropped_env_steps": self._dropped_if_resumed(source)},
-            source.state() if source else None,
+            arrays,
         )
         if source:
             self._saved_learner_steps = self.progress.learner_steps

@@ -25,6 +25,7 @@ from seed_matrace.inference.inference import (
 from seed_matrace.inference.server import InferenceServer, Note
 from seed_matrace.inference.unrolls import Unrolls, UnrollSizes
 from seed_matrace.learner.batcher import Batcher, BatcherThread
+from seed_matrace.learner.divergence import check_reward, largest_reward
 from seed_matrace.transport.address import Address
 from seed_matrace.transport.carriers import listen
 from seed_matrace.transport.schema import make_schema
@@ -117,11 +118,9 @@ class Acting:
         unrolls = Unrolls(spec, sizes)
         batcher = Batcher(unrolls, spec, self.config.learner.batch_size, sizes)
         policy = VersionedPolicy(self.policy_step, self.policy_version, self.share)
-        return (
-            unrolls,
-            batcher,
-            Inference(policy, unrolls, spec, plan, seed=self.seed + self.session + self.host * _SEEDS_OF_A_HOST),
-        )
+        largest = largest_reward(self.config)
+        seed = self.seed + self.session + self.host * _SEEDS_OF_A_HOST
+        return unrolls, batcher, Inference(policy, unrolls, spec, plan, seed=seed, largest_reward=largest)
 
 
 class LockstepSource:
@@ -135,6 +134,7 @@ class LockstepSource:
     def __init__(self, acting: Acting, plan: GroupPlan) -> None:
         self._unrolls, self._batcher, self._inference = acting.make_parts(plan)
         self._batch = self._batcher.new_batch()
+        self._largest_reward = largest_reward(acting.config)
         self._session = int(acting.resume.get("session", acting.session))
         _, welcome = GroupTable(plan, seed=acting.seed, session=self._session).assign(0)
         self._envs: list[VectorEnv] = [
@@ -170,6 +170,7 @@ class LockstepSource:
         for index, (env, slot) in enumerate(zip(self._envs, self._slots, strict=True)):
             arrays[f"env/{index}"] = np.frombuffer(env.get_state_bytes(), np.uint8)
             arrays |= {f"slot/{index}/{number}": array for number, array in enumerate(flatten(slot.env))}
+            check_reward(slot.env.reward, self._largest_reward)  # inference would see it next
         return arrays
 
     def _set_state(self, arrays: Mapping[str, np.ndarray]) -> None:
