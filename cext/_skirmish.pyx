@@ -44,6 +44,7 @@ cdef class Skirmish:
 
     cdef readonly int num_envs
     cdef int stride
+    cdef dict arguments  # what it was made with, for copies
     cdef bint heuristic_ai, heuristic_rest, autoreset
     cdef FeatureLayout layout
     cdef FeatureLayout* layouts  # of every battle: teams may be drawn
@@ -54,7 +55,7 @@ cdef class Skirmish:
     cdef DrawnTeam* drawn  # of every battle, where teams are drawn
     cdef Battle* battles
     cdef BattleLog log
-    cdef object kept, teams
+    cdef object teams, recorded_by
     cdef const UnitStats[::1] stats
     cdef const float[:, ::1] spawn
     cdef float[:, :, ::1] floats  # [E, field, unit]
@@ -71,10 +72,13 @@ cdef class Skirmish:
     cdef double[::1] returns
 
     def __cinit__(
-        self, int num_envs, *, layout, const UnitStats[::1] stats, const float[:, ::1] spawn, rules, draws, teams,
+        self, int num_envs, *, layout, stats, spawn, rules, draws, teams,
         double reward_divisor, bint autoreset, uint64_t seed, uint64_t first_env,
     ):
-        self.kept = [layout, rules, draws]
+        self.arguments = dict(
+            layout=layout, stats=stats, spawn=spawn, rules=rules, draws=draws, teams=teams,
+            reward_divisor=reward_divisor, autoreset=autoreset, seed=seed, first_env=first_env,
+        )
         self.teams = teams
         fill_layout(&self.layout, layout)
         if self.layout.n_units > MAX_UNITS:
@@ -309,6 +313,19 @@ cdef class Skirmish:
             self.teams.norms, self.teams.type_number, self.teams.healer,
         ]
 
+    def __reduce__(self):
+        """For copies and pickles, which go on bit for bit; what never changes is shared with a copy."""
+        changing = [*self.memory(), self.rewards.base, self.orders.base]
+        counts = self.log.loops, self.log.count
+        return restored, (self.num_envs, self.arguments, changing, self.recorded_by, counts)
+
+    cdef restore(self, changing, log, counts):
+        for array, stood in zip([*self.memory(), self.rewards.base, self.orders.base], changing, strict=True):
+            array[...] = stood
+        if log is not None:
+            self.record(log)
+            self.log.loops, self.log.count = counts
+
     def last_step(self):
         """Copies of the last step's rewards, float64 [E], and of the actions it played, int32 [E, N]."""
         return np.array(self.rewards), np.array(self.orders)
@@ -318,7 +335,7 @@ cdef class Skirmish:
         if log.units.shape[1:] != (5, self.layout.n_units) or log.intents.shape != (2, self.layout.n_units):
             raise ValueError(f"a log of {log.intents.shape[1]} units for a battle of {self.layout.n_units}")
         fill_log(&self.log, log)
-        self.kept.append(log)
+        self.recorded_by = log
         self.battles[0].log = &self.log
 
     def recorded(self):
@@ -332,3 +349,10 @@ cdef class Skirmish:
     def units(self):
         """Copies of x, y, health, shield, gauge: float32 [E, 5, U], for viewers and tests."""
         return np.asarray(self.floats)[:, :5, : self.layout.n_units].copy()
+
+
+def restored(int num_envs, arguments, changing, log, counts):
+    """Battles as ``Skirmish.__reduce__`` described them."""
+    cdef Skirmish battles = Skirmish(num_envs, **arguments)
+    battles.restore(changing, log, counts)
+    return battles

@@ -11,26 +11,42 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seed_matrace.envs.base import VectorEnv
     from seed_matrace.evaluation.team import Team
-    from seed_matrace.skirmish.smac_env import SmacEnv
+    from seed_matrace.skirmish.smac_env import StarCraft2Env
 
 __version__ = "0.1.0"
-__all__ = ["load_policy", "make_env", "make_vector_env"]
+__all__ = ["StarCraft2Env", "load_policy", "make_env", "make_vector_env"]
 
 
-def make_env(map_name: str = "8m", seed: int | None = None, **smac_options: Any) -> SmacEnv:
-    """One battle with the methods of ``smac.env.StarCraft2Env``, for code written for SMAC (docs/smac_interface.md).
+def __getattr__(name: str) -> Any:
+    if name == "StarCraft2Env":  # the compiled simulator comes with it
+        from seed_matrace.skirmish.smac_env import StarCraft2Env
+
+        return StarCraft2Env
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def make_env(map_name: str = "8m", *more: Any, seed: int | None = None, **smac_options: Any) -> StarCraft2Env:
+    """One battle as a ``StarCraft2Env``, for code written for SMAC (docs/smac_interface.md).
 
     Args:
+      more: nothing; what follows the map is given by name.
       seed: at least 0; drawn if None.
       smac_options: SMAC's options by name, as ``obs_last_action=True``.
 
     Raises:
-      TypeError: unknown option; the message names the near ones.
+      TypeError: a second argument by position; an unknown option, where the message names the near ones.
       ValueError: unknown map, likewise; a value of the wrong type or out of range.
     """
-    from seed_matrace.skirmish.smac_env import SmacEnv
+    from seed_matrace.skirmish.smac_env import StarCraft2Env
+    from seed_matrace.smac_options import check_option_names
 
-    return SmacEnv(map_name, seed, **smac_options)
+    if more:
+        raise TypeError(
+            f"make_env takes the map by position and the rest by name: is {more[0]!r} the seed (seed={more[0]!r}) or "
+            f"SMAC's second argument (step_mul={more[0]!r})? StarCraft2Env takes SMAC's order"
+        )
+    check_option_names(smac_options)
+    return StarCraft2Env(map_name, seed=seed, **smac_options)
 
 
 def make_vector_env(map_name: str, num_envs: int, seed: int = 0, **smac_options: Any) -> VectorEnv:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,10 +78,7 @@ class SmacOptions:
           TypeError: an unknown name; the message gives the near ones.
           ValueError: as the class does.
         """
-        known = [item.name for item in dataclasses.fields(SmacOptions)]
-        for name in options:
-            if name not in known:
-                raise TypeError(f"unknown option {name!r}; near: {near_names(name, known)}")
+        check_option_names(options)
         return cls(**options)
 
     def changed(self) -> dict[str, Any]:
@@ -100,3 +97,11 @@ class SmacOptions:
     @property
     def own_health_shown(self) -> bool:
         return self.obs_all_health or self.obs_own_health
+
+
+def check_option_names(names: Iterable[str]) -> None:
+    """Raises TypeError, which gives the near ones, for a name that is no option's."""
+    known = [item.name for item in dataclasses.fields(SmacOptions)]
+    for name in names:
+        if name not in known:
+            raise TypeError(f"unknown option {name!r}; near: {near_names(name, known)}")

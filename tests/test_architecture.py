@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "seed_matrace"
 LAYERS = [
     {"cli", "__main__", "launch", "vertex"},
     {"actor", "inference", "learner", "evaluation", "viewer", "sc2_standin"},
-    {"algo", "envs", "skirmish", "transport", "_cext"},
+    {"algo", "envs", "skirmish", "smac", "transport", "_cext"},
     {
         "types",
         "specs",
@@ -29,7 +29,7 @@ LAYERS = [
         "smac_options",
     },
 ]
-WITHOUT_TENSORFLOW = {"actor", "envs", "skirmish", "transport", "sc2_standin", "_cext", *LAYERS[-1]}
+WITHOUT_TENSORFLOW = {"actor", "envs", "skirmish", "smac", "transport", "sc2_standin", "_cext", *LAYERS[-1]}
 
 
 def _part(path: Path) -> str:

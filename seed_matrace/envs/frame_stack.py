@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -134,6 +134,10 @@ class FrameStackVectorEnv:
         for array in memory:
             array[...] = np.frombuffer(state, array.dtype, array.size, start).reshape(array.shape)
             start += array.nbytes
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: views of the stack are made anew."""
+        return {**self.__dict__, "_out": None, "_inner": []}
 
     def battle(self, index: int) -> PlayedBattle | None:
         """See ``GamesVectorEnv``; observations are not stacked."""

@@ -9,12 +9,11 @@ import numpy as np
 
 from seed_matrace.skirmish.episode_record import EpisodeRecord
 from seed_matrace.skirmish.maps import SkirmishMap
-from seed_matrace.skirmish.units import Order, UnitType
+from seed_matrace.skirmish.smac_units import TAG_SHIFT, unit_tag, unit_type_id
+from seed_matrace.skirmish.units import Order
 from seed_matrace.skirmish.vector_env import BACKEND, build_battles
 from seed_matrace.specs import empty_env_output
 
-OWN_TYPE_ID = 1970  # of the first own unit type: those that a map brings along come behind the game's
-TAG_SHIFT = 18  # a tag is the number of a place for units, and below it how often the place was used
 MAX_RECORDED_STEPS = 10_000  # of one battle
 HEALTH_ROW = 2  # of Skirmish.memory()[0]
 
@@ -94,17 +93,12 @@ class Battle:
         return self._battles.intents(0)
 
     def unit_type_id(self, slot: int) -> int:
-        """Own types are numbered in SMAC's order, behind the game's; enemies are the game's own."""
-        unit = self.map.units[slot]
-        return self.own_type_id(unit) if slot < self.map.n_agents else unit.stock_type_id
-
-    def own_type_id(self, unit: UnitType) -> int:
-        """The number of an own unit type."""
-        return OWN_TYPE_ID + self.map.type_order[0].index(unit.name)
+        """See ``smac_units.unit_type_id``."""
+        return unit_type_id(self.map, self.map.units[slot], own=slot < self.map.n_agents)
 
     def tag(self, slot: int) -> int:
         """Name of the unit in a slot; nobody else ever has it."""
-        return (slot + 1) << TAG_SHIFT | int(self._uses[slot])
+        return unit_tag(slot, int(self._uses[slot]))
 
     def slot_of(self, tag: int) -> int | None:
         """The slot of a living unit."""

@@ -49,6 +49,9 @@ class DrawTables:
     n_boxes: np.ndarray  # int32 [starts, 2]
     boxes: np.ndarray  # float32 [starts, 2, MAX_BOXES, 6]: x0, y0, x1, y1 and a walkable point
 
+    def __deepcopy__(self, memo: object) -> DrawTables:
+        return self  # nothing in it changes
+
 
 @dataclass(frozen=True, eq=False)
 class DrawnTeams:

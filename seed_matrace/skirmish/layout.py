@@ -41,6 +41,9 @@ class FeatureLayout:
     episode_limit: int = 1  # env steps; only the timestep options look at it
     height: np.ndarray | None = None  # float64 [map_x, map_y] in 0..1, as the game has it; None: from ``pathing``
 
+    def __deepcopy__(self, memo: object) -> FeatureLayout:
+        return self  # nothing in it changes
+
     @property
     def n_actions(self) -> int:
         return ACTIONS_WITHOUT_TARGET + self.n_enemies

@@ -60,6 +60,9 @@ class SkirmishMap:
     height: np.ndarray | None = None  # float64 [width, height] in 0..1, what the game reports; None: flat
     draws: Draws | None = None  # then ``units`` and ``spawn`` only stand for what every episode draws
 
+    def __deepcopy__(self, memo: object) -> SkirmishMap:
+        return self  # nothing in it changes
+
     @property
     def n_agents(self) -> int:
         return sum(group.count for group in self.allies)

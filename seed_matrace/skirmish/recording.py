@@ -51,7 +51,7 @@ class Recording:
     ) -> None:
         self.log = empty_log(len(battle_map.units), loops_per_step)
         self._map, self._loops_per_step = battle_map, loops_per_step
-        self._types = list(battle_map.units) if drawn is None else [_nearest(battle_map, row) for row in drawn]
+        self._types = list(battle_map.units) if drawn is None else drawn_units(battle_map, drawn)
         self._frames = [units]
         self._events: list[np.ndarray] = []
         self._intents: list[np.ndarray] = []
@@ -111,6 +111,11 @@ class Seen:
     avail_actions: np.ndarray  # uint8 [T, N, A]
     probabilities: np.ndarray  # float [T, N, A]; A = 0: not known
     values: np.ndarray  # float [T, V]; V = 0: not known
+
+
+def drawn_units(battle_map: SkirmishMap, drawn: np.ndarray) -> list[UnitType]:
+    """The types of units that were drawn, UNIT_STATS_DTYPE [U]."""
+    return [_nearest(battle_map, row) for row in drawn]
 
 
 def _nearest(battle_map: SkirmishMap, row: np.void) -> UnitType:

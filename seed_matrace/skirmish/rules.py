@@ -36,6 +36,9 @@ class BattleRules:
     ground: np.ndarray  # uint8 [mover, width, height]
     paths: Paths | None
 
+    def __deepcopy__(self, memo: object) -> BattleRules:
+        return self  # nothing in it changes
+
 
 def battle_rules(battle_map: SkirmishMap) -> BattleRules:
     """The rules of battles on ``battle_map``."""

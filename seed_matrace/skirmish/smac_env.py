@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import operator
 import secrets
@@ -11,41 +12,96 @@ from typing import Any
 
 import numpy as np
 
-from seed_matrace._cext._skirmish import Skirmish
 from seed_matrace.skirmish.episode_record import EpisodeRecord
 from seed_matrace.skirmish.maps import load_map
-from seed_matrace.skirmish.smac_info import SmacInfo
-from seed_matrace.skirmish.vector_env import BACKEND, build_battles, full_vitality
+from seed_matrace.skirmish.picture import draw_battle
+from seed_matrace.skirmish.recording import drawn_units
+from seed_matrace.skirmish.smac_battle import SmacBattle
+from seed_matrace.skirmish.smac_left_out import LEFT_OUT, refuse_left_out
+from seed_matrace.skirmish.smac_units import OWN_TYPE_ID, Roster
+from seed_matrace.skirmish.vector_env import BACKEND, build_battles
 from seed_matrace.smac_options import SmacOptions
-from seed_matrace.specs import empty_env_output
 
-HEALTH_ROW = 2  # of Skirmish.units()
+_TARGETS = 4  # of Skirmish.memory(): whom the scripted team attacks
 
 
-class SmacEnv(SmacInfo):
+class StarCraft2Env(SmacBattle):
     """One battle at a time with the methods and semantics of SMAC 1.0.0 (docs/smac_interface.md).
 
-    Plays the battles of environment 0 of ``SkirmishVectorEnv(map_name, 1, seed)``, without resetting itself.
+    Plays the battles of environment 0 of ``SkirmishVectorEnv(map_name, 1, seed)``, without resetting itself. Subclasses
+    may override what they may of SMAC's; copies and pickles go on bit for bit.
 
     Args:
-      map_name: one of ``maps.map_names()``.
+      map_name: one of ``maps.map_names()``, or the path of a scenario file (``.json``).
       seed: at least 0; drawn if None.
-      smac_options: fields of ``SmacOptions``.
+      others: fields of ``SmacOptions``, in SMAC's order.
 
     Raises:
-      TypeError: unknown option; the message names near ones.
-      ValueError: unknown map, likewise; a value of the wrong type or out of range.
+      ValueError: unknown map (the message names near ones); a value of the wrong type or out of range.
     """
 
-    def __init__(self, map_name: str = "8m", seed: int | None = None, **smac_options: Any) -> None:
-        super().__init__(load_map(map_name), SmacOptions.from_dict(smac_options))
+    def __init__(
+        self,
+        map_name: str = "8m",
+        step_mul: int | None = 8,
+        move_amount: float = 2,
+        difficulty: str = "7",
+        game_version: str | None = None,
+        seed: int | None = None,
+        continuing_episode: bool = False,
+        obs_all_health: bool = True,
+        obs_own_health: bool = True,
+        obs_last_action: bool = False,
+        obs_pathing_grid: bool = False,
+        obs_terrain_height: bool = False,
+        obs_instead_of_state: bool = False,
+        obs_timestep_number: bool = False,
+        state_last_action: bool = True,
+        state_timestep_number: bool = False,
+        reward_sparse: bool = False,
+        reward_only_positive: bool = True,
+        reward_death_value: float = 10,
+        reward_win: float = 200,
+        reward_defeat: float = 0,
+        reward_negative_scale: float = 0.5,
+        reward_scale: bool = True,
+        reward_scale_rate: float = 20,
+        replay_dir: str = "",
+        replay_prefix: str = "",
+        window_size_x: int = 1920,
+        window_size_y: int = 1200,
+        heuristic_ai: bool = False,
+        heuristic_rest: bool = False,
+        debug: bool = False,
+    ) -> None:
+        given = locals()
+        options = SmacOptions(**{item.name: given[item.name] for item in dataclasses.fields(SmacOptions)})
+        super().__init__(load_map(map_name), options)
         self.battles_won = self.battles_game = self.timeouts = self.force_restarts = 0
-        self.reward = 0.0
-        self.max_reward = self.n_enemies * self.options.reward_death_value + self.options.reward_win
+        self.reward: float = 0
+        self.last_stats = self.renderer = None
+        self.max_reward = self.n_enemies * options.reward_death_value + options.reward_win
         self._episode_count = self._episode_steps = self._total_steps = 0
-        self._shown = empty_env_output(self.layout.spec(self.episode_limit), 1)
+        self._min_unit_type = 0
+        self._unit_types: list[int] | None = None
+        self.marine_id = self.marauder_id = self.medivac_id = 0
+        self.stalker_id = self.zealot_id = self.colossus_id = 0
+        self.hydralisk_id = self.zergling_id = self.baneling_id = 0
+        # SMAC's rewards for the end and their scale are added here: they may be changed, and the scale grows.
+        bare = dataclasses.replace(options, reward_sparse=False, reward_win=0.0, reward_defeat=0.0, reward_scale=False)
+        self._battle_layout = dataclasses.replace(self.layout, options=bare)
+        self._one_hots = np.eye(self.n_actions)
         self._forget_episode()
         self.seed(secrets.randbits(31) if seed is None else seed)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        refuse_left_out(cls, StarCraft2Env)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in LEFT_OUT:
+            raise AttributeError(f"{name} of SMAC's class is not here: {LEFT_OUT[name]} (docs/smac_interface.md)")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def seed(self, seed: int | None = None) -> int:
         """The seed that the battles are played with; a given one counts from the next ``reset``."""
@@ -54,9 +110,9 @@ class SmacEnv(SmacInfo):
             if not 0 <= self._seed < 2**63:
                 raise ValueError(f"seed is {seed}; at least 0 and less than 2**63 expected")
             self._playing = self._closed = False
-            # Rewards are scaled here: SMAC's maximum can grow, see reset.
-            self._battles: Skirmish = build_battles(
-                self.battle_map, self.layout, 1, self._seed, 0, reward_divisor=1.0, autoreset=False
+            self._waves = 0
+            self._battles = build_battles(
+                self.battle_map, self._battle_layout, 1, self._seed, 0, reward_divisor=1.0, autoreset=False
             )
             about = {"backend": BACKEND, "seed": self._seed, "options": self.options.changed()}
             self._record = EpisodeRecord(self.battle_map, about)
@@ -72,13 +128,44 @@ class SmacEnv(SmacInfo):
           ``get_obs()`` and ``get_state()``.
         """
         self._check_open()
-        if self._episode_count == 0:
-            self.max_reward += full_vitality(self.battle_map)
+        self._look_for_overrides()
         self._forget_episode()
         self._battles.reset(*self._shown[:3])
-        self._record.start(self._battles.units()[0])
+        self._look_at(self._battles.units()[0])
+        self._record.start(self._units)
+        self._waves += 1
         self._playing = self._started = True
+        self.init_units()
         return self.get_obs(), self.get_state()
+
+    def full_restart(self) -> None:
+        """Begins again with the seed's first battle, as SMAC does when it launches the game anew; ``reset`` follows."""
+        self._check_open()
+        self.seed(self._seed)
+        self._started = False
+        self.force_restarts += 1
+
+    def init_units(self) -> None:
+        """Looks at the units of a new battle; ``reset`` calls it."""
+        self._check_started()
+        drawn = self._battles.drawn_types()
+        kinds = drawn_units(self.battle_map, drawn[0]) if len(drawn) else self.battle_map.units
+        roster = Roster(self.battle_map, kinds, self._waves)
+        self._show_units(roster, self._units)
+        vitality = sum(kind.health + kind.shield for kind in kinds[self.n_agents :])
+        if len(drawn):  # every battle is worth what its own enemies are
+            self.max_reward = self.n_enemies * self.options.reward_death_value + self.reward_win + vitality
+        elif self._episode_count == 0:
+            self.max_reward += vitality
+        if self._unit_types is None:
+            self._min_unit_type = OWN_TYPE_ID
+            for type_id, kind in self._own_kinds.items():
+                setattr(self, f"{kind.name.lower()}_id", type_id)
+        self._unit_types = list(roster.unit_types)
+
+    def get_unit_types(self) -> list[int] | None:
+        """Numbers of the types of all units, agents first; None before the first ``reset``."""
+        return self._unit_types
 
     def step(self, actions: Sequence[int]) -> tuple[float, bool, dict[str, Any]]:
         """Plays one env step; it neither returns observations nor resets.
@@ -97,68 +184,38 @@ class SmacEnv(SmacInfo):
         self._check_open()
         if not self._playing:
             raise RuntimeError("step() outside an episode; call reset() to start one")
-        given = self._checked(actions)
-        reward, won, ended = self._play(given)
-        played = self._battles.last_step()[1][0].tolist()
-        if self.options.heuristic_ai and hasattr(actions, "__setitem__"):
-            for agent, action in enumerate(played):
+        orders = self._take_actions(actions)
+        self._play(orders)
+        if self.heuristic_ai and hasattr(actions, "__setitem__"):
+            for agent, action in enumerate(self._played):
                 actions[agent] = action
-        units = self._battles.units()[0]
-        dead = units[HEALTH_ROW] <= 0
-        self.death_tracker_ally = dead[: self.n_agents].astype(np.float64)
-        self.death_tracker_enemy = dead[self.n_agents :].astype(np.float64)
-        info: dict[str, Any] = {
-            "battle_won": won,
-            "dead_allies": int(dead[: self.n_agents].sum()),
-            "dead_enemies": int(dead[self.n_agents :].sum()),
-        }
-        timeout = ended and bool(self._shown.truncated[0])
-        if timeout and self.options.continuing_episode:
+        self._total_steps += 1
+        self._episode_steps += 1
+        code = self.update_units()
+        reward = self.reward_battle()
+        info = {"battle_won": False, "dead_allies": self._fallen[0], "dead_enemies": self._fallen[1]}
+        if code is not None:
+            reward = self._end_battle(code, reward, info)
+        timeout = code is None and self._episode_steps >= self.episode_limit
+        if timeout and self.continuing_episode:
             info["episode_limit"] = True
-        self._count(won, ended, timeout)
-        self._record.add(units, played, reward)
-        self.reward = reward
-        return reward, ended, info
+        ended = code is not None or timeout
+        self._playing = not ended
+        self._episode_count += ended
+        self.battles_game += ended
+        self.timeouts += timeout
+        if self.reward_scale:
+            reward /= self.max_reward / self.reward_scale_rate
+        self.reward = float(reward)
+        self._record.add(self._units, self._played, self.reward)
+        return self.reward, ended, info
 
-    def get_obs(self) -> list[np.ndarray]:
-        """One observation per agent; zeros of the dead."""
-        return [self.get_obs_agent(agent) for agent in range(self.n_agents)]
-
-    def get_obs_agent(self, agent_id: int) -> np.ndarray:
-        """Observation of one agent: float32 [get_obs_size()].
-
-        With obs_timestep_number float64 and one longer, as in SMAC.
-        """
-        self._check_started()
-        row = self._shown.obs[0, agent_id]
-        if self.options.obs_timestep_number:
-            return np.append(row[:-1], self._episode_steps / self.episode_limit)
-        return row.copy()
-
-    def get_state(self) -> np.ndarray:
-        """Global state: float32 [get_state_size()], or wider with obs_instead_of_state and obs_timestep_number."""
-        self._check_started()
-        return self._shown.state[0].copy()
-
-    def get_avail_actions(self) -> list[list[int]]:
-        """For every agent a list with 1 for each action that may be chosen, 0 for the others."""
-        self._check_started()
-        return self._shown.avail_actions[0].tolist()
-
-    def get_avail_agent_actions(self, agent_id: int) -> list[int]:
-        """The same of one agent."""
-        self._check_started()
-        return self._shown.avail_actions[0, agent_id].tolist()
-
-    def get_visibility_matrix(self) -> np.ndarray:
-        """Bool [N, N + M]: which of the N agents and M enemies each agent sees; nobody sees themself."""
-        self._check_started()
-        x, y, health = self._battles.units()[0, :3].astype(np.float64)
-        n = self.n_agents
-        seen = np.hypot(x[:n, None] - x, y[:n, None] - y) < self.unit_sight_range(0)
-        seen &= (health[:n, None] > 0) & (health > 0)
-        seen[:, :n] &= ~np.eye(n, dtype=bool)
-        return seen
+    @property
+    def heuristic_targets(self) -> list[int | None]:
+        """With heuristic_ai, the number of each agent's target: an enemy, of a medivac an agent."""
+        if not self.heuristic_ai:
+            raise AttributeError("heuristic_targets")
+        return [target if target >= 0 else None for target in self._battles.memory()[_TARGETS][0].tolist()]
 
     def get_stats(self) -> dict[str, float]:
         """Counts of battles and the win rate (0 before the first end); SMAC calls timeouts draws, too."""
@@ -178,68 +235,38 @@ class SmacEnv(SmacInfo):
           Its path: <replay_dir>/<replay_prefix or map_name>_<UTC time>.json.
         """
         self._check_started()
-        path = self._record.write(Path(self.options.replay_dir), self.options.replay_prefix or self.map_name)
+        path = self._record.write(Path(self.replay_dir), self.replay_prefix or self.map_name)
         logging.getLogger(__name__).info("Replay saved at: %s", path)
         return path
 
-    def render(self, mode: str = "human") -> None:
-        """There is no window.
+    def render(self, mode: str = "human") -> np.ndarray:
+        """The battle from above.
+
+        Args:
+          mode: "rgb_array"; there is no window.
+
+        Returns:
+          uint8 [height, width, 3].
 
         Raises:
-          NotImplementedError: always; ``save_replay`` has the numbers.
+          NotImplementedError: another mode.
         """
-        raise NotImplementedError("the embedded simulator has no window; save_replay() writes every unit of an episode")
+        if mode != "rgb_array":
+            raise NotImplementedError(
+                f"render(mode={mode!r}): the embedded simulator has no window; render(mode='rgb_array') is a picture, "
+                "save_replay() writes every unit of an episode"
+            )
+        self._check_started()
+        return draw_battle(self.battle_map, self._units)
 
     def close(self) -> None:
         """Ends the battles; safe to call twice."""
         self._playing, self._closed = False, True
 
     def _forget_episode(self) -> None:
-        self._started = False
+        self._started = self.win_counted = self.defeat_counted = False
         self._episode_steps = 0
-        self.last_action = np.zeros((self.n_agents, self.n_actions))
+        self._begin_actions(np.zeros((self.n_agents, self.n_actions)))
         self.death_tracker_ally = np.zeros(self.n_agents)
         self.death_tracker_enemy = np.zeros(self.n_enemies)
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise RuntimeError("the environment is closed")
-
-    def _check_started(self) -> None:
-        self._check_open()
-        if not self._started:
-            raise RuntimeError("nothing to see before the first reset()")
-
-    def _checked(self, actions: Sequence[int]) -> list[int]:
-        given = [int(action) for action in actions]
-        if len(given) != self.n_agents:
-            raise ValueError(f"{len(given)} actions given; one for each of {self.n_agents} agents expected")
-        avail = self._shown.avail_actions[0]
-        for agent, action in enumerate(given):
-            exists = 0 <= action < self.n_actions
-            if not exists or not (self.options.heuristic_ai or avail[agent, action]):
-                choices = np.flatnonzero(avail[agent]).tolist()
-                raise AssertionError(f"Agent {agent} cannot perform action {action}; available: {choices}")
-        return given
-
-    def _play(self, given: list[int]) -> tuple[float, bool, bool]:
-        """Returns the scaled reward, whether the battle was won, and whether the episode is over."""
-        out = self._shown
-        ends = out.terminated.view(np.uint8), out.truncated.view(np.uint8)
-        won = out.episode.battle_won.view(np.uint8)
-        statistics = out.episode.episode_return, out.episode.length, won, *out.episode[3:]
-        self._battles.step(np.array([given], np.int32), *out[:4], *ends, *statistics, out.final_obs, out.final_state)
-        self.last_action = np.eye(self.n_actions)[given]
-        reward = float(self._battles.last_step()[0][0])
-        if self.options.reward_scale:
-            reward /= self.max_reward / self.options.reward_scale_rate
-        return reward, bool(won[0]), bool(out.terminated[0] or out.truncated[0])
-
-    def _count(self, won: bool, ended: bool, timeout: bool) -> None:
-        self._total_steps += 1
-        self._episode_steps += 1
-        self._playing = not ended
-        self._episode_count += ended
-        self.battles_game += ended
-        self.battles_won += won
-        self.timeouts += timeout
+        self._show_units(None, None)

@@ -2,64 +2,135 @@
 
 from __future__ import annotations
 
-import dataclasses
+from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 from seed_matrace.skirmish.layout import ACTIONS_WITHOUT_TARGET, HEIGHT_FEATURES, MOVE_FEATURES, PATHING_FEATURES
+from seed_matrace.skirmish.map_params import registered_limit
 from seed_matrace.skirmish.maps import SkirmishMap
+from seed_matrace.skirmish.multi_agent_env import MultiAgentEnv
 from seed_matrace.smac_options import SmacOptions
 
+# What the compiled battle was told once and for all. Other options count as they are when they are looked at.
+FIXED = (
+    "map_name", "map_type", "n_agents", "n_enemies", "n_actions", "n_actions_no_attack", "n_actions_move",
+    "n_obs_pathing", "n_obs_height", "unit_type_bits", "shield_bits_ally", "shield_bits_enemy", "map_x", "map_y",
+    "max_distance_x", "max_distance_y", "pathing_grid", "terrain_height", "obs_all_health", "obs_own_health",
+    "obs_last_action", "obs_pathing_grid", "obs_terrain_height", "obs_instead_of_state", "obs_timestep_number",
+    "state_last_action", "state_timestep_number", "reward_only_positive", "reward_death_value",
+    "reward_negative_scale", "heuristic_ai", "heuristic_rest", "_move_amount", "_step_mul",
+)  # fmt: skip
+_FREE = (
+    "difficulty", "game_version", "continuing_episode", "debug", "replay_dir", "replay_prefix", "reward_sparse",
+    "reward_win", "reward_defeat", "reward_scale", "reward_scale_rate",
+)  # fmt: skip
 
-class SmacInfo:
-    """Sizes, names and options as attributes and methods of ``smac.env.StarCraft2Env``.
 
-    Every option of ``SmacOptions`` is an attribute too, as in SMAC: ``env.reward_win``.
-    """
+def _fixed(name: str) -> property:
+    """An attribute that can be read."""
+
+    def refuse(instance: Any, value: Any) -> None:
+        raise AttributeError(
+            f"{name} is fixed when the environment is made; it cannot become {value!r}. Where it is an option, give it "
+            "to the constructor"
+        )
+
+    return property(attrgetter(f"_fixed.{name}"), refuse)
+
+
+class SmacInfo(MultiAgentEnv):
+    """Sizes, names and options as attributes and methods of ``smac.env.StarCraft2Env``."""
+
+    # Types of what the constructor sets by name.
+    map_name: str
+    map_type: str
+    n_enemies: int
+    n_actions: int
+    n_actions_no_attack: int
+    unit_type_bits: int
+    shield_bits_ally: int
+    shield_bits_enemy: int
+    map_x: int
+    map_y: int
+    max_distance_x: float
+    max_distance_y: float
+    pathing_grid: np.ndarray  # bool [map_x, map_y]
+    terrain_height: np.ndarray  # float64 [map_x, map_y] in 0..1
+    obs_all_health: bool
+    obs_own_health: bool
+    obs_last_action: bool
+    obs_pathing_grid: bool
+    obs_terrain_height: bool
+    obs_instead_of_state: bool
+    obs_timestep_number: bool
+    state_last_action: bool
+    state_timestep_number: bool
+    heuristic_ai: bool
+    continuing_episode: bool
+    replay_dir: str
+    replay_prefix: str
+    reward_sparse: bool
+    reward_win: float
+    reward_defeat: float
+    reward_scale: bool
+    reward_scale_rate: float
+    _move_amount: float
+    _step_mul: int | None
 
     def __init__(self, battle_map: SkirmishMap, options: SmacOptions) -> None:
         self.options = options
-        for item in dataclasses.fields(SmacOptions):
-            setattr(self, item.name, getattr(options, item.name))
-        self.obs_own_health = options.own_health_shown
         self.battle_map = battle_map
-        self.layout = battle_map.layout.with_options(options, battle_map.episode_limit)
-        self.map_name = battle_map.name
-        self.map_type = battle_map.map_type
-        self.n_agents: int = battle_map.n_agents
-        self.n_enemies: int = battle_map.n_enemies
-        self.n_actions: int = self.layout.n_actions
-        self.n_actions_no_attack = ACTIONS_WITHOUT_TARGET
-        self.n_actions_move = MOVE_FEATURES
-        self.n_obs_pathing = PATHING_FEATURES
-        self.n_obs_height = HEIGHT_FEATURES
-        self.episode_limit: int = battle_map.episode_limit
-        self.unit_type_bits = battle_map.unit_type_bits
-        self.shield_bits_ally = int(self.layout.ally_shields)
-        self.shield_bits_enemy = int(self.layout.enemy_shields)
-        self.map_x, self.map_y = battle_map.walkable.shape
-        self.max_distance_x, self.max_distance_y = self.layout.max_distance
-        self.pathing_grid = battle_map.walkable.astype(bool)
-        self.terrain_height = self.layout.smac_height
-        types = [f"type_{bit}" for bit in range(self.unit_type_bits)]
-        shield = [["shield"] * bits for bits in (self.shield_bits_ally, self.shield_bits_enemy)]
+        self.layout = battle_map.layout.with_options(options, registered_limit(battle_map))
+        fixed: dict[str, Any] = {name: getattr(options, name) for name in FIXED if hasattr(options, name)}
+        fixed |= {
+            "obs_own_health": options.own_health_shown,
+            "map_name": battle_map.name,
+            "map_type": battle_map.map_type,
+            "n_agents": battle_map.n_agents,
+            "n_enemies": battle_map.n_enemies,
+            "n_actions": self.layout.n_actions,
+            "n_actions_no_attack": ACTIONS_WITHOUT_TARGET,
+            "n_actions_move": MOVE_FEATURES,
+            "n_obs_pathing": PATHING_FEATURES,
+            "n_obs_height": HEIGHT_FEATURES,
+            "unit_type_bits": battle_map.unit_type_bits,
+            "shield_bits_ally": int(self.layout.ally_shields),
+            "shield_bits_enemy": int(self.layout.enemy_shields),
+            "map_x": battle_map.walkable.shape[0],
+            "map_y": battle_map.walkable.shape[1],
+            "max_distance_x": self.layout.max_distance[0],
+            "max_distance_y": self.layout.max_distance[1],
+            "pathing_grid": battle_map.walkable.astype(bool),
+            "terrain_height": self.layout.smac_height.copy(),
+            "_move_amount": int(options.move_amount) if options.move_amount.is_integer() else options.move_amount,
+            "_step_mul": options.step_mul,
+        }
+        fixed["pathing_grid"].setflags(write=False)
+        fixed["terrain_height"].setflags(write=False)
+        self._fixed = SimpleNamespace(**fixed)
+        for name in _FREE:
+            setattr(self, name, getattr(options, name))
+        self.window_size = options.window_size_x, options.window_size_y
+        self.episode_limit = self.layout.episode_limit
+        self._agent_race, self._bot_race = battle_map.races
+        types = [f"type_{bit}" for bit in range(battle_map.unit_type_bits)]
+        shield = [["shield"] * bits for bits in (fixed["shield_bits_ally"], fixed["shield_bits_enemy"])]
         self.ally_state_attr_names = ["health", "energy/cooldown", "rel_x", "rel_y", *shield[0], *types]
         self.enemy_state_attr_names = ["health", "rel_x", "rel_y", *shield[1], *types]
 
     def get_env_info(self) -> dict[str, Any]:
         """state_shape, obs_shape, n_actions, n_agents, episode_limit, agent_features and enemy_features."""
-        return {
-            "state_shape": self.get_state_size(),
-            "obs_shape": self.get_obs_size(),
-            "n_actions": self.get_total_actions(),
-            "n_agents": self.n_agents,
-            "episode_limit": self.episode_limit,
-            "agent_features": self.ally_state_attr_names,
-            "enemy_features": self.enemy_state_attr_names,
-        }
+        features = {"agent_features": self.ally_state_attr_names, "enemy_features": self.enemy_state_attr_names}
+        return super().get_env_info() | features
 
     def get_obs_size(self) -> int:
         """Declared width of an observation; with obs_timestep_number the real one is wider by one, as in SMAC."""
-        return self.layout.declared_obs_dim
+        enemies, allies = self.get_obs_enemy_feats_size(), self.get_obs_ally_feats_size()
+        ends = self.get_obs_move_feats_size() + self.get_obs_own_feats_size()
+        return ends + enemies[0] * enemies[1] + allies[0] * allies[1]
 
     def get_state_size(self) -> int:
         """Declared width of the state."""
@@ -95,10 +166,14 @@ class SmacInfo:
         """Numbers that the state has of each enemy."""
         return len(self.enemy_state_attr_names)
 
-    def unit_shoot_range(self, agent_id: int) -> int:
+    def unit_shoot_range(self, agent_id: int) -> float:
         """Cells within which availability lets an agent attack."""
         return 6
 
-    def unit_sight_range(self, agent_id: int) -> int:
+    def unit_sight_range(self, agent_id: int) -> float:
         """Cells within which an agent sees."""
         return 9
+
+
+for _name in FIXED:
+    setattr(SmacInfo, _name, _fixed(_name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -201,6 +202,10 @@ class SkirmishVectorEnv:
 
     def _state_header(self) -> bytes:
         return f"{BACKEND} {self.map.name} {self.num_envs} environments, streams {self._streams}\n".encode()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: they go on bit for bit, with outputs of their own."""
+        return {**self.__dict__, "_known_outs": {}}
 
     def close(self) -> None:
         """Frees the battles; safe to call twice."""

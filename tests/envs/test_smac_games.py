@@ -19,7 +19,7 @@ from seed_matrace.envs.starcraft2_worker import FOLDER_PREFIX, Game
 from seed_matrace.evaluation.recording import record_battle
 from seed_matrace.sc2_standin.installation import install
 from seed_matrace.skirmish.maps import map_names
-from seed_matrace.skirmish.smac_env import SmacEnv
+from seed_matrace.skirmish.smac_env import StarCraft2Env
 from seed_matrace.smac_options import SmacOptions
 from seed_matrace.transport.slots import empty_slot
 
@@ -93,7 +93,7 @@ def test_game_is_what_smac_plays(standin, tmp_path, map_name, options):
     order = order_of(map_name, chosen, spec)
     game = Game(order, slot, tmp_path)
     try:
-        simulator = SmacEnv(map_name, seed=7, **OPTIONS[options])
+        simulator = StarCraft2Env(map_name, seed=7, **OPTIONS[options])
         print(f"{map_name}, {options}: {play_beside(game, slot, simulator, np.random.default_rng(3))} steps")
     finally:
         game.close()

@@ -13,7 +13,7 @@ from s2clientprotocol import common_pb2, debug_pb2, sc2api_pb2
 
 from seed_matrace.sc2_standin.battle import Ability
 from seed_matrace.skirmish.maps import map_names
-from seed_matrace.skirmish.smac_env import SmacEnv
+from seed_matrace.skirmish.smac_env import StarCraft2Env
 
 MOVES = {2: (0, 2), 3: (0, -2), 4: (2, 0), 5: (-2, 0)}
 
@@ -27,7 +27,7 @@ def table(units: list[Any], healers: set[int]) -> np.ndarray:
     return np.array(rows, np.float32).T
 
 
-def commands(env: SmacEnv, units: list[Any], actions: list[int]) -> list[Any]:
+def commands(env: StarCraft2Env, units: list[Any], actions: list[int]) -> list[Any]:
     """What SMAC sends for the actions of a team."""
     sent = []
     for agent, action in enumerate(actions):
@@ -60,7 +60,7 @@ def eager(avail: list[list[int]], rng: np.random.Generator) -> list[int]:
 
 @pytest.mark.parametrize("map_name", map_names())
 def test_battles_are_those_of_the_simulator(controller: RemoteController, map_name: str) -> None:
-    env, rng = SmacEnv(map_name, seed=5), np.random.default_rng(1)
+    env, rng = StarCraft2Env(map_name, seed=5), np.random.default_rng(1)
     healers = {slot for slot, unit in enumerate(env.battle_map.units) if unit.heals}
     observation, length = begin(controller, map_name, seed=5), 40
     for _ in range(2):
@@ -104,7 +104,7 @@ def test_units_are_what_smac_expects(controller: RemoteController) -> None:
 
 def test_ground_is_the_maps(controller: RemoteController) -> None:
     begin(controller, "2c_vs_64zg")
-    env, start = SmacEnv("2c_vs_64zg", seed=0), controller.game_info().start_raw
+    env, start = StarCraft2Env("2c_vs_64zg", seed=0), controller.game_info().start_raw
     assert (start.map_size.x, start.map_size.y, start.pathing_grid.bits_per_pixel) == (32, 32, 1)
     bits = np.unpackbits(np.frombuffer(start.pathing_grid.data, np.uint8)).reshape(32, 32)
     np.testing.assert_array_equal(bits.T, env.pathing_grid)

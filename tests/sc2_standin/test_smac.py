@@ -11,7 +11,7 @@ import pytest
 
 from seed_matrace.sc2_standin.installation import install
 from seed_matrace.skirmish.maps import map_names
-from seed_matrace.skirmish.smac_env import SmacEnv
+from seed_matrace.skirmish.smac_env import StarCraft2Env
 
 pytestmark = pytest.mark.smac
 EPISODES = 4
@@ -46,7 +46,7 @@ def smac_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
         env.close()
 
 
-def assert_same_look(real: Any, ours: SmacEnv) -> None:
+def assert_same_look(real: Any, ours: StarCraft2Env) -> None:
     for seen, expected in ((real.get_obs(), ours.get_obs()), (real.get_state(), ours.get_state())):
         seen, expected = np.array(seen), np.array(expected)
         assert seen.dtype == expected.dtype
@@ -65,7 +65,7 @@ def some_actions(avail: list[list[int]], eager: bool, rng: np.random.Generator) 
     return actions
 
 
-def play(real: Any, ours: SmacEnv, rng: np.random.Generator, episodes: int) -> int:
+def play(real: Any, ours: StarCraft2Env, rng: np.random.Generator, episodes: int) -> int:
     """Both play the same actions and must look the same; returns the number of steps."""
     steps = 0
     for episode in range(episodes):
@@ -87,7 +87,7 @@ def play(real: Any, ours: SmacEnv, rng: np.random.Generator, episodes: int) -> i
 @pytest.mark.parametrize("map_name", map_names())
 def test_episodes_are_those_of_the_simulator(smac_env: Callable[..., Any], map_name: str, options: str) -> None:
     real = smac_env(map_name, seed=7, **OPTIONS[options])
-    ours = SmacEnv(map_name, seed=7, **OPTIONS[options])
+    ours = StarCraft2Env(map_name, seed=7, **OPTIONS[options])
     assert real.get_env_info() == ours.get_env_info()
     rng = np.random.default_rng(3)
     print(f"{map_name}, {options}: {play(real, ours, rng, EPISODES)} steps, {ours.get_stats()}")

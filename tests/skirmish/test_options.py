@@ -13,7 +13,7 @@ from seed_matrace._cext.reference_outcome import ScriptedTeam, end_code, reward
 from seed_matrace.config import EnvConfig
 from seed_matrace.envs import registry
 from seed_matrace.skirmish.maps import load_map, map_names
-from seed_matrace.skirmish.smac_env import SmacEnv
+from seed_matrace.skirmish.smac_env import StarCraft2Env
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv, build_battles, reward_divisor
 from seed_matrace.smac_options import SmacOptions
 from seed_matrace.specs import empty_env_output
@@ -171,8 +171,8 @@ def test_scripted_team_takes_any_existing_action() -> None:
 
 def test_step_mul_and_move_amount() -> None:
     """A long step of a long move goes as far as the short ones together."""
-    far = SmacEnv("3m", 0, step_mul=16, move_amount=4)
-    near = SmacEnv("3m", 0)
+    far = StarCraft2Env("3m", seed=0, step_mul=16, move_amount=4)
+    near = StarCraft2Env("3m", seed=0)
     far.reset(), near.reset()
     far.step([4] * 3), near.step([4] * 3), near.step([4] * 3)
     np.testing.assert_array_equal(far.get_state()[:12], near.get_state()[:12])

@@ -11,7 +11,7 @@ import pytest
 
 from seed_matrace import make_env
 from seed_matrace.skirmish.maps import map_names
-from seed_matrace.skirmish.smac_env import SmacEnv
+from seed_matrace.skirmish.smac_env import StarCraft2Env
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 from seed_matrace.smac_options import SmacOptions
 
@@ -19,11 +19,11 @@ PUBLISHED = json.loads((Path(__file__).parents[1] / "cext" / "smac_maps.json").r
 MAPS = [name for name in map_names() if name in PUBLISHED]
 
 
-def some_actions(env: SmacEnv, rng: np.random.Generator) -> list[int]:
+def some_actions(env: StarCraft2Env, rng: np.random.Generator) -> list[int]:
     return [int(rng.choice(np.flatnonzero(row))) for row in env.get_avail_actions()]
 
 
-def play_episode(env: SmacEnv, rng: np.random.Generator) -> tuple[int, float, dict[str, Any]]:
+def play_episode(env: StarCraft2Env, rng: np.random.Generator) -> tuple[int, float, dict[str, Any]]:
     """Length, return and last info of a random episode."""
     env.reset()
     steps, total, ended, info = 0, 0.0, False, {}

@@ -1,0 +1,150 @@
+"""How a battle goes on in SMAC's terms: orders, ends and rewards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from seed_matrace._cext._skirmish import Skirmish
+from seed_matrace.skirmish.smac_shown import SmacShown
+
+HEALTH_ROW = 2  # of Skirmish.units()
+
+
+class SmacBattle(SmacShown):
+    """What ``step`` of SMAC's class is made of; a subclass may override each part."""
+
+    battles_won: int
+    win_counted: bool
+    defeat_counted: bool
+    _battles: Skirmish
+    _one_hots: np.ndarray  # float64 [A, A]
+
+    def get_agent_action(self, a_id: int, action: int) -> int | None:
+        """Turns an action into an order; ``step`` calls it for each agent, unless the scripted team plays.
+
+        Returns:
+          The order by its action's number, None for no order. (SMAC has a message to the game here.)
+
+        Raises:
+          AssertionError: the action is not available.
+        """
+        avail = self.get_avail_agent_actions(a_id)
+        if not (0 <= action < self.n_actions and avail[action]):
+            choices = [choice for choice, free in enumerate(avail) if free]
+            raise AssertionError(f"Agent {a_id} cannot perform action {action}; available: {choices}")
+        if action == 0 and self.get_unit_by_id(a_id).health > 0:
+            raise AssertionError(f"Agent {a_id} cannot perform action 0: no-op is for the dead")
+        return action or None
+
+    def update_units(self) -> int | None:
+        """Looks where the units are after a step.
+
+        Returns:
+          SMAC's end code: 1 won, -1 lost, 0 nobody is left, None the battle goes on.
+        """
+        self._check_started()
+        table, dead = self._units, self._dead
+        if dead.any() and self._table is not None:  # of the dead SMAC shows what it saw last
+            table = np.where(dead, self._table, table)
+            table[HEALTH_ROW, dead] = 0
+        self._move_units(table)
+        allies, enemies = self.n_agents - self._fallen[0], self.n_enemies - self._fallen[1]
+        if (not allies and enemies) or self.only_medivac_left(True):
+            return -1
+        if (allies and not enemies) or self.only_medivac_left(False):
+            return 1
+        return None if allies else 0
+
+    def only_medivac_left(self, ally: bool) -> bool:
+        """Where there are medivacs: whether no other agent lives; of the enemy, whether one medivac is all there is."""
+        if self._table is None or self._roster is None or not self._roster.has_healers:
+            return False
+        n, kinds, health = self.n_agents, self._roster.kinds, self._table[HEALTH_ROW].tolist()
+        if ally:
+            return all(kind.heals for kind, points in zip(kinds[:n], health[:n], strict=True) if points > 0)
+        living = [kind for kind, points in zip(kinds[n:], health[n:], strict=True) if points > 0]
+        return len(living) == 1 and living[0].heals
+
+    def reward_battle(self) -> float:
+        """What the last step was worth, without victory, defeat and scale; marks the dead in the death trackers.
+
+        Returns:
+          Damage done and ``reward_death_value`` for each enemy killed; without reward_only_positive less one's own
+          losses. 0 with reward_sparse.
+        """
+        if self.reward_sparse:
+            return 0
+        self._check_started()
+        dead = self._dead.astype(np.float64)
+        self.death_tracker_ally, self.death_tracker_enemy = dead[: self.n_agents], dead[self.n_agents :]
+        return self._damage
+
+    def _end_battle(self, code: int, reward: float, info: dict[str, Any]) -> float:
+        """Counts the battle and returns its last reward."""
+        if code == 1 and not self.win_counted:
+            self.win_counted = info["battle_won"] = True
+            self.battles_won += 1
+            return 1 if self.reward_sparse else reward + self.reward_win
+        if code == -1 and not self.defeat_counted:
+            self.defeat_counted = True
+            return -1 if self.reward_sparse else reward + self.reward_defeat
+        return reward
+
+    def _take_actions(self, actions: Sequence[int]) -> list[int]:
+        """What is to be played; the actions become the last ones. Raises AssertionError, and nothing has changed."""
+        given = [int(action) for action in actions]
+        if len(given) != self.n_agents:
+            raise ValueError(f"{len(given)} actions given; one for each of {self.n_agents} agents expected")
+        for agent, action in enumerate(given):
+            if not 0 <= action < self.n_actions:
+                SmacBattle.get_agent_action(self, agent, action)
+        before = self.last_action, self._last_of_kernel
+        plain = not self._changed and type(self).get_agent_action is SmacBattle.get_agent_action
+        self._begin_actions(self._one_hots[given])
+        if self.heuristic_ai:
+            return given
+        try:
+            if plain and "get_agent_action" not in self.__dict__:
+                self._check_available(given)
+                return given
+            orders = [self.get_agent_action(agent, action) for agent, action in enumerate(given)]
+        except BaseException:
+            self.last_action, self._last_of_kernel = before
+            raise
+        taken = [self._possible(agent, order or 0) for agent, order in enumerate(orders)]
+        self._begin_actions(self.last_action, kernel_knows=taken == given)
+        return taken
+
+    def _check_available(self, given: Sequence[int]) -> None:
+        avail = self._shown.avail_actions[0]
+        for agent, action in enumerate(given):
+            if not avail[agent, action]:
+                SmacBattle.get_agent_action(self, agent, action)
+
+    def _possible(self, agent: int, order: int) -> int:
+        """The order, or none where a subclass allows what the game would not take: then the unit goes on as it was."""
+        target = order - self.n_actions_no_attack
+        if target < 0 or self._shown.avail_actions[0, agent, order]:
+            return order
+        unit = self.agents[agent]
+        mark = self._targets(unit).get(target)
+        return order if mark is not None and mark.health > 0 else 0
+
+    def _play(self, orders: Sequence[int]) -> None:
+        out = self._shown
+        ends = out.terminated.view(np.uint8), out.truncated.view(np.uint8)
+        won = out.episode.battle_won.view(np.uint8)
+        statistics = out.episode.episode_return, out.episode.length, won, *out.episode[3:]
+        self._battles.step(np.array([orders], np.int32), *out[:4], *ends, *statistics, out.final_obs, out.final_state)
+        rewards, played = self._battles.last_step()
+        self._damage, self._played = float(rewards[0]), played[0].tolist()
+        self._look_at(self._battles.units()[0])
+
+    def _look_at(self, units: np.ndarray) -> None:
+        self._units = units
+        self._dead = units[HEALTH_ROW] <= 0
+        allies = int(np.count_nonzero(self._dead[: self.n_agents]))
+        self._fallen = allies, int(np.count_nonzero(self._dead)) - allies
