@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from seed_matrace._cext._skirmish import Skirmish
+from seed_matrace.skirmish.smac_look import HEALTH_ROW
 from seed_matrace.skirmish.smac_shown import SmacShown
-
-HEALTH_ROW = 2  # of Skirmish.units()
 
 
 class SmacBattle(SmacShown):
@@ -46,11 +45,7 @@ class SmacBattle(SmacShown):
           SMAC's end code: 1 won, -1 lost, 0 nobody is left, None the battle goes on.
         """
         self._check_started()
-        table, dead = self._units, self._dead
-        if dead.any() and self._table is not None:  # of the dead SMAC shows what it saw last
-            table = np.where(dead, self._table, table)
-            table[HEALTH_ROW, dead] = 0
-        self._move_units(table)
+        self._move_units(self._units)
         allies, enemies = self.n_agents - self._fallen[0], self.n_enemies - self._fallen[1]
         if (not allies and enemies) or self.only_medivac_left(True):
             return -1
@@ -60,13 +55,12 @@ class SmacBattle(SmacShown):
 
     def only_medivac_left(self, ally: bool) -> bool:
         """Where there are medivacs: whether no other agent lives; of the enemy, whether one medivac is all there is."""
-        if self._table is None or self._roster is None or not self._roster.has_healers:
+        if self._roster is None or not self._roster.has_healers:
             return False
-        n, kinds, health = self.n_agents, self._roster.kinds, self._table[HEALTH_ROW].tolist()
-        if ally:
-            return all(kind.heals for kind, points in zip(kinds[:n], health[:n], strict=True) if points > 0)
-        living = [kind for kind, points in zip(kinds[n:], health[n:], strict=True) if points > 0]
-        return len(living) == 1 and living[0].heals
+        team = slice(self.n_agents) if ally else slice(self.n_agents, None)
+        dead = self._dead[team].tolist()
+        living = [kind.heals for kind, gone in zip(self._roster.kinds[team], dead, strict=True) if not gone]
+        return all(living) if ally else living == [True]
 
     def reward_battle(self) -> float:
         """What the last step was worth, without victory, defeat and scale; marks the dead in the death trackers.

@@ -19,6 +19,7 @@ from seed_matrace.skirmish.smac_units import OWN_TYPE_ID, Roster, Unit, type_ord
 from seed_matrace.skirmish.units import UnitType, load_unit_type
 from seed_matrace.smac_options import SmacOptions
 
+HEALTH_ROW = 2  # of a table of units
 UNKNOWN_COOLDOWN = 15  # what SMAC divides by for enemies
 
 
@@ -50,25 +51,38 @@ class SmacLook(SmacInfo):
 
     def _show_units(self, roster: Roster | None, table: np.ndarray | None) -> None:
         """Begins with new units; ``table`` is float32 [5, U]."""
-        self._roster, self._table = roster, table
+        self._roster = roster
+        self._table: Any = table
         self._table_before: np.ndarray | None = None
+        self._unseen: list[np.ndarray] = []  # newer tables, which nobody has asked for yet
         self._teams: tuple[dict[int, Unit], dict[int, Unit]] | None = None
 
     def _move_units(self, table: np.ndarray) -> None:
         """The same units a step later."""
-        self._table_before, self._table = self._table, table
+        self._unseen.append(table)
         if self._teams is not None and self._roster is not None:  # somebody may have kept these
+            newest = self._newest()
             for team, own in zip(self._teams, (True, False), strict=True):
-                team.update(self._roster.team(table, own=own))
+                team.update(self._roster.team(newest, own=own))
+
+    def _newest(self) -> Any:
+        """The units now; of the dead, as SMAC has it, what was seen of them last."""
+        for table in self._unseen:
+            dead = table[HEALTH_ROW] <= 0
+            self._table_before, self._table = self._table, np.where(dead, self._table, table)
+            self._table[HEALTH_ROW, dead] = 0
+        self._unseen = []
+        return self._table
 
     def _team(self, *, own: bool) -> dict[int, Unit]:
-        if self._roster is None or self._table is None:
+        if self._roster is None or self._newest() is None:
             return {}
         if self._teams is None:
-            self._teams = self._roster.team(self._table, own=True), self._roster.team(self._table, own=False)
+            self._teams = self._roster.team(self._newest(), own=True), self._roster.team(self._newest(), own=False)
         return self._teams[0 if own else 1]
 
     def _team_before(self, *, own: bool) -> dict[int, Unit] | None:
+        self._newest()
         if self._roster is None or self._table_before is None:
             return None
         return self._roster.team(self._table_before, own=own)

@@ -13,6 +13,7 @@ from seed_matrace.smac_options import SmacOptions
 from seed_matrace.specs import empty_env_output
 
 _OF_ACTIONS = ("get_unit_by_id", "unit_shoot_range", "distance", "check_bounds", "can_move")
+STATE_PARTS = ("allies", "enemies", "last_action", "timestep")
 # What observations and states are made of.
 INGREDIENTS = (
     *_OF_ACTIONS, "get_avail_agent_actions", "get_unit_type_id", "unit_max_cooldown", "unit_max_shield",
@@ -76,7 +77,8 @@ class SmacShown(SmacLook):
         if self.obs_instead_of_state and (changed or self.obs_timestep_number):
             return self._joined(self.get_obs())
         if not self.obs_instead_of_state and not changed.isdisjoint(("get_state_dict", *INGREDIENTS)):
-            return self._joined([np.ravel(part) for part in self.get_state_dict().values()])
+            parts = self.get_state_dict()
+            return self._joined([np.ravel(parts[name]) for name in STATE_PARTS if name in parts])
         state = self._shown.state[0].copy()
         if self.state_timestep_number and not self.obs_instead_of_state:
             state[-1] = self._episode_steps / self.episode_limit
