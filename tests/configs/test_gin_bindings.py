@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from seed_matrace import cli
 from seed_matrace.config import ConfigError, load_config
+from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, differences, load_run_config
 
 
 def refusal(gin_files=(), gin_params=()):
@@ -280,3 +281,17 @@ def test_threads_load_side_by_side():
     for thread in threads:
         thread.join()
     assert all(values == {discount} for discount, values in found.items())
+
+
+def test_a_run_directory_of_someone_else_is_data(tmp_path):
+    written(tmp_path, "import antigravity\nloss.discount = 0.9\n", OPERATIVE_CONFIG)
+    with pytest.raises(ConfigError, match=r"operative_config\.gin:1: 'import antigravity'"):
+        load_run_config(tmp_path)
+
+
+def test_a_run_goes_on_with_other_options_of_its_machine(tmp_path):
+    written(tmp_path, load_config()[2], OPERATIVE_CONFIG)
+    same = ["starcraft2.step_timeout_s = 30", "run.total_env_steps = 5", "learner.inter_op_threads = 1"]
+    assert differences(tmp_path, load_config([], same)[0]) == []
+    (difference,) = differences(tmp_path, load_config([], ["loss.discount = 0.5"])[0])
+    assert difference == "loss.discount was 0.99, now 0.5"
