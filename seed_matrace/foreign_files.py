@@ -73,8 +73,13 @@ def shown(value: Any) -> str:
         text = repr(value)
     except Exception as error:  # values of foreign classes
         return f"a {type(value).__name__} that cannot be shown ({type(error).__name__})"
-    text = "".join(char if char.isprintable() else " " for char in text)
+    text = " ".join(printable(text).split("\n"))
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
+def printable(text: str) -> str:
+    """``text`` without what would change a terminal: control characters as Python writes them, but for line feeds."""
+    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
 
 
 class _Object(dict):

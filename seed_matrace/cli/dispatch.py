@@ -18,6 +18,7 @@ from seed_matrace.cli.sc2_standin import SC2_STANDIN
 from seed_matrace.cli.sweeps import REPORT, SWEEP
 from seed_matrace.cli.training import ACTOR, LEARNER, TRAIN
 from seed_matrace.cli.vertex import VERTEX, VERTEX_HOST
+from seed_matrace.foreign_files import printable
 
 COMMANDS = {
     "train": TRAIN,
@@ -81,7 +82,7 @@ def _explained(error: Exception) -> str:
 
 
 def _fail(message: str) -> int:
-    print(f"seed-matrace: {message}", file=sys.stderr)
+    print(f"seed-matrace: {printable(message)}", file=sys.stderr)
     return 2
 
 

@@ -9,6 +9,7 @@ import time
 from absl import flags
 
 from seed_matrace.cli.command import Command, define_game_version_flag, define_sc2_flags, sc2_python, use_sc2_python
+from seed_matrace.foreign_files import printable
 
 _PLAY_STEPS = 50
 
@@ -31,9 +32,9 @@ def _doctor(values: flags.FlagValues, _: list[str]) -> int:
     healthy = True
     for finding in json.loads(looked.stdout):
         healthy &= finding["good"]
-        print(f"{'ok  ' if finding['good'] else 'BAD '} {finding['subject']}: {finding['found']}")
+        print(printable(f"{'ok  ' if finding['good'] else 'BAD '} {finding['subject']}: {finding['found']}"))
         if not finding["good"]:
-            print(f"     {finding['todo']}")
+            print(printable(f"     {finding['todo']}"))
     if healthy and values.play:
         print(f"ok   {_play(values.play, values.game_version)}")
     return 0 if healthy else 1

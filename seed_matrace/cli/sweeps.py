@@ -8,6 +8,7 @@ from absl import flags
 
 from seed_matrace.cli.command import Command, define_gin_flags, required
 from seed_matrace.cli.process import stop_on_signals
+from seed_matrace.foreign_files import printable
 
 
 def _define_sweep_flags(values: flags.FlagValues) -> None:
@@ -52,7 +53,7 @@ def _sweep(values: flags.FlagValues, _: list[str]) -> int:
         parallel=values.parallel,
     )
     outcome = sweep(options, stop_on_signals())
-    print(outcome)
+    print(printable(str(outcome)))
     return outcome.exit_code
 
 

@@ -12,6 +12,7 @@ from absl import flags, logging
 
 from seed_matrace.cli.command import Command, define_gin_flags, define_sc2_flags, required, use_sc2_python
 from seed_matrace.cli.process import import_tensorflow, stop_on_signals
+from seed_matrace.foreign_files import printable
 from seed_matrace.transport.security import NO_SECURITY, Security, read_token
 
 if TYPE_CHECKING:
@@ -186,4 +187,4 @@ def _run_learner(
     )
     conclusion = train(options, stop_on_signals())
     if conclusion:
-        print(conclusion, flush=True)
+        print(printable(conclusion), flush=True)

@@ -15,6 +15,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from seed_matrace.foreign_files import printable
+
 REFRESH_S = 0.25
 PLAIN_LINE_S = 5.0
 RATE_WINDOW_S = 30.0
@@ -75,7 +77,7 @@ class Display:
 
     def note(self, text: str) -> None:
         """Prints a message, above the panel where there is one."""
-        self._console.print(Text(text), soft_wrap=True)
+        self._console.print(Text(printable(text)), soft_wrap=True)
 
     def _draw(self) -> None:
         self._drawn_at = self._clock()
@@ -88,7 +90,7 @@ class Display:
     def _panel(self) -> Panel:
         width = min(self._console.width - 2, 100)  # a terminal echoes ^C behind the last line, which must not wrap
         body = self._status.panel_body(width - 4, plain_ascii=self._console.options.ascii_only)
-        title = Text(self._title, style="bold", overflow="ellipsis", no_wrap=True)
+        title = Text(printable(self._title), style="bold", overflow="ellipsis", no_wrap=True)
         return Panel(body, title=title, title_align="left", width=width, border_style="dim")
 
 

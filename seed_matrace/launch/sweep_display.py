@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seed_matrace.evaluation.sweep_record import SweepRun
+from seed_matrace.foreign_files import printable
 from seed_matrace.launch.display import NOTHING, duration
 from seed_matrace.launch.sweep_status import RunStatus, State, time_left_s
 
@@ -74,7 +75,7 @@ class SweepDisplay:
 
     def note(self, text: str) -> None:
         """Prints a message, above the table where there is one."""
-        self._console.print(Text(text), soft_wrap=True)
+        self._console.print(Text(printable(text)), soft_wrap=True)
 
     def summary(self) -> str:
         """All of it in one line: ``2/10 runs finished, 2 running, 34%, 1h05m left``."""
@@ -107,7 +108,7 @@ class SweepDisplay:
             shown = list(rows.items())
         room = max(self._console.height - 5, 1)
         for (map_name, variant), statuses in shown[:room]:
-            table.add_row(map_name, variant, *self._cells(statuses))
+            table.add_row(Text(printable(map_name)), Text(printable(variant)), *self._cells(statuses))
         hidden = len(rows) - len(shown[:room])
         bar = ProgressBar(total=1.0, completed=self._progress(), width=max(width - 48, 10))
         line = Table.grid(padding=(0, 1, 0, 0))

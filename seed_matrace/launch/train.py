@@ -18,6 +18,7 @@ from absl import logging
 from seed_matrace.config import Config
 from seed_matrace.config_effects import warnings_of
 from seed_matrace.envs.registry import backend_name, env_spec, has_winner, plays_elsewhere
+from seed_matrace.foreign_files import printable
 from seed_matrace.inference.groups import GroupPlan, plan_groups
 from seed_matrace.launch.display import Display, duration
 from seed_matrace.launch.local import LocalActors, default_num_actors, local_groups
@@ -90,7 +91,8 @@ def train(options: TrainOptions, stop: threading.Event) -> str:
                 num_actors=topology.num_actors,
                 scenario=scenario,
             )
-        print(_introduction(config, path, seed, topology.num_actors, devices), *start.notes, sep="\n", flush=True)
+        introduction = _introduction(config, path, seed, topology.num_actors, devices)
+        print(printable("\n".join([introduction, *start.notes])), flush=True)
         options = dataclasses.replace(options, init_from=start.init_from)
         progress = _run(config, directory, seed, plan, topology, options, devices, stop)
         if hosts.chief and progress.finished:

@@ -7,6 +7,10 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
+
+from seed_matrace.foreign_files import printable
+from seed_matrace.viewer.content_policy import content_policy
 
 _CSS = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #202020; max-width: 1150px; margin: 2em auto; padding: 0 1em; }
@@ -56,20 +60,31 @@ def to_html(blocks: Sequence[Block], title: str) -> str:
     """The page in one file that needs no other."""
     body = "\n".join(map(_html, blocks))
     return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{content_policy(style=_CSS)}">\n'
+        f"<title>{html.escape(title)}</title>\n"
         f"<style>{_CSS}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
 
 
 def _markdown(block: Block, folder: Path) -> str:
     if isinstance(block, Heading):
-        return f"{'#' * block.level} {block.text}"
+        return f"{'#' * block.level} {_plain(block.text)}"
     if isinstance(block, Paragraph):
-        return block.text
+        return _plain(block.text)
     if isinstance(block, Picture):
-        return f"![{block.caption}]({block.path.relative_to(folder).as_posix()})"
-    rows = [block.header, ["---"] * len(block.header), *block.rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
+        return f"![{_plain(block.caption)}]({quote(block.path.relative_to(folder).as_posix())})"
+    rows = [[_plain(cell).replace("|", r"\|") for cell in row] for row in (block.header, *block.rows)]
+    rows.insert(1, ["---"] * len(block.header))
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown takes for nothing else: no HTML, no links, no second line; names hold such things."""
+    text = " ".join(printable(text).split())
+    for mark, written in (("&", "&amp;"), ("<", "&lt;"), ("`", r"\`"), ("](", r"]\("), ("][", r"]\[")):
+        text = text.replace(mark, written)
+    return text
 
 
 def _html(block: Block) -> str:

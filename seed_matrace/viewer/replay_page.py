@@ -15,17 +15,20 @@ from typing import Any
 import numpy as np
 
 from seed_matrace.envs.replay import STEPS, Replay
+from seed_matrace.viewer.content_policy import content_policy
 
-_SCRIPTS = ("replay.js", "board.js", "charts.js", "details.js", "player.js")
+_SCRIPTS = ("elements.js", "replay.js", "board.js", "charts.js", "details.js", "player.js")
 
 
 def replay_page(replays: Sequence[Replay], title: str) -> str:
     """The page that plays ``replays`` side by side."""
-    data = json.dumps({"replays": [_packed(replay) for replay in replays], "shapes": load_shapes()})
+    data = json.dumps({"replays": [_packed(replay) for replay in replays], "shapes": load_shapes()}, allow_nan=False)
+    style, script = web_text("style.css"), "\n".join(["'use strict';", *map(web_text, _SCRIPTS)])
     parts = {
         "TITLE": html.escape(title),
-        "STYLE": web_text("style.css"),
-        "SCRIPT": "\n".join(["'use strict';", *map(web_text, _SCRIPTS)]),
+        "POLICY": content_policy(style=style, script=script),
+        "STYLE": style,
+        "SCRIPT": script,
         "DATA": data.replace("<", "\\u003c"),  # nothing in it can end the script element
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda mark: parts[mark[1]], web_text("page.html"))

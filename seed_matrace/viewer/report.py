@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,7 +193,8 @@ def _pictures(sweep: _Sweep, folder: Path) -> Iterator[Block]:
     for name in maps if len(maps) <= 3 else ():
         on_map = [run for runs in variants.values() for run in runs if run.map_name == name]
         figure = learning_curve_figure(on_map, statistic="iqm")
-        yield from _picture(figure, folder, f"curves_{name}", f"{name}: win rate, return, throughput and policy lag.")
+        file = f"curves_{re.sub(r'[^A-Za-z0-9_.-]+', '_', name)}"  # a map may be a path
+        yield from _picture(figure, folder, file, f"{name}: win rate, return, throughput and policy lag.")
 
 
 def _picture(figure: Any, folder: Path, name: str, caption: str) -> Iterator[Block]:

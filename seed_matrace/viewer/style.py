@@ -34,7 +34,10 @@ def new_figure(width: float, height: float) -> Any:
 def save_figure(figure: Any, output: str | Path) -> Path:
     """Saves a picture; its suffix decides the format (.png, .svg, .pdf). The same picture gives the same bytes."""
     from matplotlib import rc_context
+    from matplotlib.text import Text
 
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # a dollar in a name is a dollar
     path = Path(output)
     path.parent.mkdir(parents=True, exist_ok=True)
     with rc_context({"svg.hashsalt": "seed_matrace"}):

@@ -77,6 +77,17 @@ def test_win_rates_are_median_and_range():
     assert [win_rates(rates) for rates in ([], [0.5], [1.0, 0.25, 0.75])] == ["-", "0.50", "0.75 (0.25 to 1.00)"]
 
 
+def test_names_are_neither_markup_nor_control_characters(tmp_path):
+    console = Console(file=io.StringIO(), force_terminal=True, width=100, height=30, color_system=None)
+    named = SweepRun("[red]map[/red]", "a\x1b]0;title\x07b", 0, (), ())
+    with SweepDisplay({named: status(tmp_path)}, 1, console) as display:
+        display.note("\x1b[2Jgone")
+    shown = console.file.getvalue()
+    for said in ("[red]map[/red]", r"a\x1b]0;title\x07b", r"\x1b[2Jgone"):
+        assert said in shown
+    assert "\x1b]0" not in shown and "\x1b[2J" not in shown
+
+
 def test_terminal_shows_a_row_for_each_combination(tmp_path):
     console = Console(file=io.StringIO(), force_terminal=True, width=100, height=30, color_system=None)
     with SweepDisplay(sweep_of(tmp_path), 2, console):

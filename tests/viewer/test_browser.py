@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from browser import CHROMIUM, NO_BROWSER, chromium
 
@@ -130,6 +132,63 @@ def test_nothing_sticks_out_on_a_phone_or_a_desk(show, width, dark):
     assert page.evaluate(small) == 0
     page.key("t")
     assert page.evaluate("document.documentElement.classList.contains('dark')") is not dark
+
+
+HOSTILE = (
+    '<img src=x onerror="window.bad=1"></script><script>window.bad=1</script><!-- ${window.bad=1} {{SCRIPT}} \u2028'
+)
+
+
+@pytest.fixture
+def hostile(make_replay):
+    """A battle whose names are markup."""
+    replay = make_replay("MMM2")
+    kinds = {name: f"{name} {HOSTILE}"[:200] for name in replay.about["types"]}
+    about = replay.about | {
+        "map": HOSTILE, "backend": HOSTILE, "units": [kinds[name] for name in replay.about["units"]],
+        "types": {kinds[name]: kind for name, kind in replay.about["types"].items()},
+    }  # fmt: skip
+    return dataclasses.replace(replay, about=about)
+
+
+def test_names_that_are_markup_are_shown_as_text(page, hostile, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(replay_page([hostile], HOSTILE), encoding="utf-8")
+    page.problems.clear()
+    page.open(path, 1280, 900)
+    page.evaluate("player.setTime(64); player.select(0, 1); player.select(0, 15); player.select(0, 1); null")
+    assert page.evaluate("document.title").startswith("<img src=x onerror")
+    assert page.evaluate("document.querySelector('h2').innerText").startswith("<img src=x onerror")
+    for place in ("#legend", "#details"):
+        assert "<img src=x onerror" in page.evaluate(f"document.querySelector('{place}').innerText")
+    assert page.evaluate("document.querySelectorAll('img, script:not([type]) ~ script').length") == 0
+    assert page.evaluate("typeof window.bad") == "undefined"
+    assert page.problems == []
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "document.body.innerHTML = '<b>x</b>'",
+        "document.write('<b>x</b>')",
+        "document.body.append(Object.assign(document.createElement('script'), {text: 'window.bad = 1'}))",
+        "document.body.setAttribute('onclick', 'window.bad = 1'); document.body.click()",
+        "fetch('data:,x').then(() => { window.bad = 1; })",
+        "document.body.append(Object.assign(document.createElement('iframe'), {src: 'data:text/html,x'}))",
+    ],
+)
+def test_the_page_may_do_nothing_but_what_is_in_it(page, hostile, tmp_path, attempt):
+    """Even if something got in: no markup of text, no other script, nothing loaded or sent."""
+    path = tmp_path / "page.html"
+    path.write_text(replay_page([hostile], "a page"), encoding="utf-8")
+    page.open(path, 1280, 900)
+    page.problems.clear()
+    refused = page.evaluate(
+        "new Promise(done => { document.addEventListener('securitypolicyviolation', e => done(e.effectiveDirective));"
+        f" Promise.resolve().then(() => {{ {attempt} }}).catch(() => null); setTimeout(done, 2000, 'nothing'); }})"
+    )
+    assert refused != "nothing"
+    assert page.evaluate("typeof window.bad") == "undefined"
 
 
 def test_two_replays_play_side_by_side(show):

@@ -11,6 +11,7 @@ from processes import loaded
 from seed_matrace.evaluation.sweep_record import read_sweep, write_sweep
 from seed_matrace.viewer.page import Heading, Paragraph, Picture, Table, to_html, to_markdown
 from seed_matrace.viewer.report import write_report
+from seed_matrace.viewer.style import new_figure, save_figure
 
 GRID = ["loss.entropy_cost=[0.1, 1.0]"]
 
@@ -59,7 +60,7 @@ def test_html_holds_its_pictures_and_needs_no_other_file(make_sweep):
     sources = re.findall(r'src="([^"]{20})', text)
     assert len(sources) == 3
     assert all(source.startswith("data:image/png;base6") for source in sources)
-    assert "http" not in re.sub(r"base64,[^\"]*", "", text)
+    assert not re.search(r"https?:", re.sub(r"base64,[^\"]*", "", text))
     for name in ("win_rates", "curves_3m", "profile"):
         assert {(page.parent / f"{name}.{kind}").is_file() for kind in ("png", "svg")} == {True}
 
@@ -85,10 +86,28 @@ def test_nothing_to_report_is_said(make_sweep, tmp_path):
 def test_page_escapes_what_html_and_markdown_read_otherwise(tmp_path):
     (tmp_path / "a.png").write_bytes(b"picture")
     blocks = [Heading("a < b"), Paragraph("x & y"), Table(["a|b"], [["<c>"]]), Picture(tmp_path / "a.png", 'say "so"')]
-    assert to_markdown(blocks, tmp_path) == '## a < b\n\nx & y\n\n| a\\|b |\n| --- |\n| <c> |\n\n![say "so"](a.png)\n'
+    markdown = '## a &lt; b\n\nx &amp; y\n\n| a\\|b |\n| --- |\n| &lt;c> |\n\n![say "so"](a.png)\n'
+    assert to_markdown(blocks, tmp_path) == markdown
     page = to_html(blocks, "a < b")
     for part in ("<title>a &lt; b</title>", "x &amp; y", "<td>&lt;c&gt;</td>", 'alt="say &quot;so&quot;"'):
         assert part in page
+
+
+def test_names_are_text_in_markdown_and_pages(tmp_path):
+    name = "x](javascript:alert(1)) <script>`a`\n# big \x1b[31m"
+    blocks = [Heading(name), Table([name], [[name]])]
+    lines = to_markdown(blocks, tmp_path).splitlines()
+    assert lines[0] == r"## x]\(javascript:alert(1)) &lt;script>\`a\` # big \x1b[31m"
+    assert len(lines) == 5 and not any("<" in line or "](" in line for line in lines)
+    page = to_html(blocks, name)
+    assert "<script" not in page
+    assert "default-src 'none'; script-src 'none'; style-src 'sha256-" in page
+
+
+def test_dollars_in_names_are_no_formula(tmp_path):
+    figure = new_figure(2, 2)
+    figure.suptitle(r"a$\frac$b")
+    assert save_figure(figure, tmp_path / "a.png").stat().st_size
 
 
 def test_plots_and_reports_do_not_load_tensorflow():

@@ -42,9 +42,9 @@ function sightings(replay, frame, step, agent, first, last) {
 }
 
 function list(title, items) {
-  const most = 12, shown = items.slice(0, most).map((item) => `<li>${item}</li>`).join("");
-  const more = items.length > most ? `<li>and ${items.length - most} more</li>` : "";
-  return `<p>${title}</p>${items.length ? `<ul>${shown}${more}</ul>` : ""}`;
+  const most = 12, shown = items.slice(0, most).map((item) => make("li", {}, item));
+  if (items.length > most) shown.push(make("li", {}, `and ${items.length - most} more`));
+  return [make("p", {}, title), ...(items.length ? [make("ul", {}, ...shown)] : [])];
 }
 
 function thoughts(replay, step, agent) {
@@ -61,27 +61,31 @@ function thoughts(replay, step, agent) {
   }
   const whose = replay.arrays.values.shape[1] > 1 ? "its" : "the team's";
   const value = replay.hasValues ? ` Value, ${whose}: ${replay.value(step, agent).toFixed(2)}.` : "";
-  return `<p><b>Does: ${replay.actionName(agent, replay.action(step, agent))}.</b>${value}</p>` +
-    `<p>Could: ${open.map(said).join(", ")}.</p>`;
+  const does = make("b", {}, `Does: ${replay.actionName(agent, replay.action(step, agent))}.`);
+  return [make("p", {}, does, value), make("p", {}, `Could: ${open.map(said).join(", ")}.`)];
 }
 
 function describeUnit(replay, frame, unit) {
   const whole = Math.floor(frame), step = replay.stepAt(whole), seenAt = step * replay.perStep;
   const agent = unit < replay.nAgents;
-  const title = `<h2>${replay.name(unit)} <span class="more">${agent ? "agent" : "enemy"}</span></h2>`;
-  if (!replay.alive(whole, unit)) return `${title}<p>Dead since env step ${Math.ceil(replay.deaths[unit] / replay.perStep)}.</p>`;
-  const now = `<p>${condition(replay, whole, unit)}, ${weapon(replay, whole, unit)}.</p>`;
+  const title = make("h2", {}, `${replay.name(unit)} `, make("span", { class: "more" }, agent ? "agent" : "enemy"));
+  if (!replay.alive(whole, unit)) {
+    return [title, make("p", {}, `Dead since env step ${Math.ceil(replay.deaths[unit] / replay.perStep)}.`)];
+  }
+  const now = make("p", {}, `${condition(replay, whole, unit)}, ${weapon(replay, whole, unit)}.`);
   if (!agent) {
     const order = replay.arrays.intents.values, base = step * 2 * replay.nUnits;
     const target = order[base + replay.nUnits + unit];
     const doing = ["stands", "walks", "attacks", "attacks whatever comes"][order[base + unit]];
-    return `${title}${now}<p>It ${doing}${target >= 0 ? `, at ${replay.name(target)}` : ""}.</p>`;
+    return [title, now, make("p", {}, `It ${doing}${target >= 0 ? `, at ${replay.name(target)}` : ""}.`)];
   }
   const enemies = sightings(replay, seenAt, step, unit, replay.nAgents, replay.nUnits);
   const allies = sightings(replay, seenAt, step, unit, 0, replay.nAgents);
   const before = step ? `Last action: ${replay.actionName(unit, replay.action(step - 1, unit))}.` : "First step.";
-  return `${title}${now}${thoughts(replay, step, unit)}` +
-    `<p class="quiet">Observed at env step ${step}. ${before}</p>` +
-    list(`Sees ${enemies.length} of ${replay.nUnits - replay.nAgents} enemies`, enemies) +
-    list(`and ${allies.length} of ${replay.nAgents - 1} other agents`, allies);
+  return [
+    title, now, ...thoughts(replay, step, unit),
+    make("p", { class: "quiet" }, `Observed at env step ${step}. ${before}`),
+    ...list(`Sees ${enemies.length} of ${replay.nUnits - replay.nAgents} enemies`, enemies),
+    ...list(`and ${allies.length} of ${replay.nAgents - 1} other agents`, allies),
+  ];
 }

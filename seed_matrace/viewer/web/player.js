@@ -25,12 +25,12 @@ class Player {
   }
 
   #addBoard(replay) {
-    const { map, env_steps: steps, battle_won: won, backend, battle } = replay.about, section = document.createElement("section");
+    const { map, env_steps: steps, battle_won: won, backend, battle } = replay.about;
     const trained = steps === undefined ? "" : `after ${steps.toLocaleString("en")} env steps, `;
-    section.innerHTML = `<h2>${map} <span class="${won ? "won" : "lost"}">${won ? "won" : "not won"}</span> ` +
-      `<span class="more">${trained}${backend}, battle ${battle}</span></h2><canvas class="field"></canvas><canvas class="chart"></canvas>`;
-    element("boards").append(section);
-    const [field, chart] = section.querySelectorAll("canvas");
+    const outcome = make("span", { class: won ? "won" : "lost" }, won ? "won" : "not won");
+    const more = make("span", { class: "more" }, `${trained}${backend}${battle === undefined ? "" : `, battle ${battle}`}`);
+    const field = make("canvas", { class: "field" }), chart = make("canvas", { class: "chart" });
+    element("boards").append(make("section", {}, make("h2", {}, `${map} `, outcome, " ", more), field, chart));
     const board = new Board(replay, field, this.shapes, this.colours), index = element("boards").childElementCount - 1;
     field.addEventListener("click", (event) => this.select(index, board.unitAt(event.clientX, event.clientY)));
     this.#scrubOn(chart, (share) => this.setTime(share * (replay.frames - 1) * replay.about.loops_per_frame));
@@ -114,12 +114,14 @@ class Player {
   select(board, unit) {
     this.selected = unit >= 0 ? { board, unit } : { board: -1, unit: -1 };
     element("details").hidden = unit < 0;
-    element("details").innerHTML = unit < 0 ? "" : '<div class="words"></div><div class="odds"></div>';
+    const words = make("div", { class: "words" }), odds = make("div", { class: "odds" });
+    element("details").replaceChildren(...(unit < 0 ? [] : [words, odds]));
     if (unit >= 0 && unit < this.replays[board].nAgents) {
-      element("details").lastChild.innerHTML =
-        "<p>Its actions over the battle: the bluer, the likelier; the dot is what it did; grey was not available.</p><canvas></canvas>";
+      odds.append(
+        make("p", {}, "Its actions over the battle: the bluer, the likelier; the dot is what it did; grey was not available."),
+        make("canvas", {}),
+      );
     }
-    this.shownDetails = "";
     this.draw();
   }
 
@@ -164,20 +166,18 @@ class Player {
   }
 
   #drawDetails(replay, frame) {
-    const { unit } = this.selected, words = describeUnit(replay, frame, unit);
-    if (words !== this.shownDetails) element("details").firstChild.innerHTML = this.shownDetails = words;
+    const { unit } = this.selected, words = make("div", { class: "words" }, ...describeUnit(replay, frame, unit));
+    const shown = element("details").firstChild;
+    if (!words.isEqualNode(shown)) shown.replaceWith(words);
     const canvas = element("details").querySelector("canvas");
     if (canvas) drawProbabilities(canvas, replay, frame, unit, this.colours);
   }
 
   #drawLegend() {
     const names = new Set(this.replays.flatMap((replay) => replay.about.units));
-    const svg = (name) => {
-      const points = (this.shapes[name] ?? this.shapes.other).map(([x, y]) => `${10 + 8 * x},${10 - 8 * y}`).join(" ");
-      return `<svg viewBox="0 0 20 20"><polygon points="${points}" fill="currentColor"/></svg>`;
-    };
-    const sides = '<span style="color:var(--ally)">&#9632; the team</span><span style="color:var(--enemy)">&#9632; the enemy</span>';
-    element("legend").innerHTML = sides + [...names].map((name) => `<span>${svg(name)}${name}</span>`).join("");
+    const entries = [...names].map((name) => make("span", {}, drawing(this.shapes[name] ?? this.shapes.other), name));
+    const sides = [["ally", "the team"], ["enemy", "the enemy"]].map(([side, name]) => make("span", { class: side }, `\u25a0 ${name}`));
+    element("legend").replaceChildren(...sides, ...entries);
   }
 }
 
