@@ -51,4 +51,9 @@ if [[ $# -gt 0 && $1 != -* ]]; then
 fi
 
 "$root/scripts/setup_venv.sh" learner
-exec "$root/.venv/bin/python" -m seed_matrace train "${args[@]}" "$@"
+# Modules of your own are found in the working folder, after all others: python -m would look there first.
+exec "$root/.venv/bin/python" -c 'import os, sys
+sys.path[:1] = []
+sys.path.append(os.getcwd())
+from seed_matrace.cli import main
+sys.exit(main())' train "${args[@]}" "$@"

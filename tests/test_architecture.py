@@ -16,6 +16,7 @@ LAYERS = [
     {
         "types",
         "specs",
+        "interpreter",
         "config",
         "config_effects",
         "fields",

@@ -10,6 +10,7 @@ from absl import flags
 
 from seed_matrace.cli.command import Command, define_game_version_flag, define_sc2_flags, sc2_python, use_sc2_python
 from seed_matrace.foreign_files import printable
+from seed_matrace.interpreter import start
 
 _PLAY_STEPS = 50
 
@@ -26,7 +27,8 @@ def _doctor(values: flags.FlagValues, _: list[str]) -> int:
     use_sc2_python(values)
     maps = [values.play] if values.play else map_names()
     module = "seed_matrace.envs.starcraft2_installation"
-    looked = subprocess.run([sc2_python(), "-m", module, values.game_version, *maps], capture_output=True, text=True)
+    command = [*start(module, sc2_python()), values.game_version, *maps]
+    looked = subprocess.run(command, capture_output=True, text=True)
     if looked.returncode:
         raise RuntimeError(f"{sc2_python()} cannot look: {looked.stderr.strip().splitlines()[-1]}")
     healthy = True

@@ -9,7 +9,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from seed_matrace.envs.process_group import end_group, members
 from seed_matrace.envs.starcraft2_installation import InstallationError
 from seed_matrace.envs.starcraft2_recording import PlayedBattle, read_battle
 from seed_matrace.envs.starcraft2_worker import FOLDER_PREFIX, MAX_MESSAGE_BYTES, GameLostError
+from seed_matrace.interpreter import start
 from seed_matrace.specs import EnvSpec
 from seed_matrace.transport.slots import map_slots, slot_type
 
@@ -54,10 +54,9 @@ class GameProcess:
             os.ftruncate(memory_fd, slot_type(spec, 1).itemsize)
             self.slot = map_slots(memoryview(mmap.mmap(memory_fd, 0)), spec, 1, 1)[0]
             fds = (theirs.fileno(), memory_fd, lifeline)
-            python = os.environ.get(PYTHON_VARIABLE) or sys.executable
             with _turn_to_launch(limits.launch_interval_s), self._output.open("wb") as output:
                 self._process = subprocess.Popen(
-                    [python, "-m", _WORKER, *map(str, fds), str(self._folder)],
+                    [*start(_WORKER, os.environ.get(PYTHON_VARIABLE)), *map(str, fds), str(self._folder)],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,

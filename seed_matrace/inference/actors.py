@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
+class ActorsLostError(RuntimeError):
+    """Actors cannot be kept running; the message says why."""
+
+
 class ActorFigures(NamedTuple):
     """One actor so far; counts only grow."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -14,12 +13,18 @@ from typing import IO
 
 from seed_matrace.config import Config
 from seed_matrace.envs.registry import plays_elsewhere
+from seed_matrace.inference.actors import ActorsLostError
 from seed_matrace.inference.groups import ALONE, GroupPlan, Place, plan_groups
+from seed_matrace.interpreter import start
 
 _POLL_S = 0.2
 _FIRST_BACKOFF_S = 0.5
 _LAST_BACKOFF_S = 30.0
 _HEALTHY_S = 60.0  # an actor that lived this long starts over with the shortest backoff
+_AT_ONCE_S = 20.0
+_MOST_FAILURES = 5  # of one actor in a row, at once
+_MAX_WORDS = 2000
+_SENTENCE = "\nseed-matrace: "  # as the program begins what it says of a mistake
 _STOP_S = 5.0
 
 
@@ -29,6 +34,9 @@ class _Child:
     started_at: float = 0.0
     backoff_s: float = _FIRST_BACKOFF_S
     restart_at: float = 0.0
+    acted_before: int = 0  # env steps of its earlier lives
+    log_bytes: int = 0  # of its log, before this life
+    failures: int = 0  # at once, in a row
 
 
 class LocalActors:
@@ -42,9 +50,22 @@ class LocalActors:
       flags: of the program ``actor``, the same for all: where their learner is, what they play.
       logs: folder for actor_000.log, actor_001.log, ...
       note: told when an actor dies and is restarted.
+      acted: env steps of an actor so far, if that is known here.
+
+    Attributes:
+      error: set once an actor has failed at once several times in a row, with its own last words.
     """
 
-    def __init__(self, task_ids: Iterable[int], flags: Sequence[str], logs: Path, note: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        task_ids: Iterable[int],
+        flags: Sequence[str],
+        logs: Path,
+        note: Callable[[str], None],
+        acted: Callable[[int], int] = lambda _: 0,
+    ) -> None:
+        self.error: BaseException | None = None
+        self._acted = acted
         self._flags = flags
         self._logs = logs
         self._note = note
@@ -85,17 +106,11 @@ class LocalActors:
                     self._start_again(task_id, child)
 
     def _start(self, task_id: int) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "seed_matrace",
-            "actor",
-            f"--task_id={task_id}",
-            "--end_with_stdin",
-            *self._flags,
-        ]
+        command = [*start(), "actor", f"--task_id={task_id}", "--end_with_stdin", *self._flags]
         child = self._children[task_id]
+        child.acted_before = self._acted(task_id)
         with self._log_file(task_id).open("ab") as log:
+            child.log_bytes = os.fstat(log.fileno()).st_size
             child.process = _spawn(command, self._stdin, log)
         child.started_at = time.monotonic()
 
@@ -113,12 +128,36 @@ class LocalActors:
         if now - child.started_at > _HEALTHY_S:
             child.backoff_s = _FIRST_BACKOFF_S
         if child.process.returncode:  # else it ended in order, and says in its log why
+            self._count_failure(task_id, child, now - child.started_at)
             self._note(
                 f"actor {task_id} ended ({_how(child.process.returncode)}); restarting it in {child.backoff_s:g} s, "
                 f"its log is {self._log_file(task_id)}"
             )
         child.process, child.restart_at = None, now + child.backoff_s
         child.backoff_s = min(2 * child.backoff_s, _LAST_BACKOFF_S)
+
+    def _count_failure(self, task_id: int, child: _Child, lived_s: float) -> None:
+        """Gives up on an actor that can be started as often as one likes."""
+        assert child.process is not None
+        by_itself = child.process.returncode > 0
+        failed_at_once = (by_itself and lived_s < _AT_ONCE_S) or self._acted(task_id) == child.acted_before
+        child.failures = child.failures + 1 if failed_at_once else 0
+        if child.failures >= _MOST_FAILURES and self.error is None:
+            self.error = ActorsLostError(
+                f"actor {task_id} ended {child.failures} times in a row soon after its start "
+                f"({_how(child.process.returncode)}). {self._last_words(task_id, child)}"
+            )
+
+    def _last_words(self, task_id: int, child: _Child) -> str:
+        """What an actor printed last: its program's sentence, or else the last line, which is an exception's."""
+        log = self._log_file(task_id)
+        if not log.is_file():  # a container's standard output
+            return f"Its log is {log}"
+        with log.open("rb") as file:
+            file.seek(max(child.log_bytes, log.stat().st_size - _MAX_WORDS))
+            text = "\n" + file.read().decode(errors="replace").strip()
+        words = text.rpartition(_SENTENCE if _SENTENCE in text else "\n")[2]
+        return f"Its last words, in {log}: {words}" if words else f"It said nothing in {log}"
 
     def _log_file(self, task_id: int) -> Path:
         return self._logs / f"actor_{task_id:03d}.log"

@@ -22,6 +22,7 @@ from pathlib import Path
 from seed_matrace.config import Config
 from seed_matrace.config_effects import warnings_of
 from seed_matrace.evaluation.sweep_record import SWEEP_FILE, SweepRun, read_sweep, write_sweep
+from seed_matrace.interpreter import start
 from seed_matrace.launch.sweep_display import SweepDisplay
 from seed_matrace.launch.sweep_plan import PlannedRun, load_planned, plan_sweep
 from seed_matrace.launch.sweep_status import RunStatus, State
@@ -218,7 +219,7 @@ def _is_finished(run_dir: Path, given: Config) -> bool:
 
 def _start(run: SweepRun, run_dir: Path, num_actors: int) -> subprocess.Popen[bytes]:
     command = [
-        *(sys.executable, "-m", "seed_matrace", "train", f"--run_dir={run_dir}"),
+        *(*start(), "train", f"--run_dir={run_dir}"),
         *(f"--seed={run.seed}", f"--num_actors={num_actors}"),
         *(f"--gin_file={name}" for name in run.gin_files),
         *(f"--gin_param={param}" for param in run.gin_params),

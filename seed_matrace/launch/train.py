@@ -205,7 +205,8 @@ def open_source(
         path = stack.enter_context(_private_socket(run_dir))
         source = stack.enter_context(contextlib.closing(ActorSource(run.acting, plan, [path], note=note)))
         flags = [f"--server_address=unix:{path}", f"--gin_file={run_dir / OPERATIVE_CONFIG}", "--reconnect_timeout_s=0"]
-        stack.enter_context(LocalActors(task_ids, flags, run_dir / "logs", note))
+        actors = LocalActors(task_ids, flags, run_dir / "logs", note, source.acted_env_steps)
+        source.depend_on(stack.enter_context(actors))
         yield source
         source.let_actors_go()
 

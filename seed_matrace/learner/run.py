@@ -22,6 +22,7 @@ from seed_matrace.evaluation.battles import play_battles
 from seed_matrace.evaluation.episodes import summarise
 from seed_matrace.evaluation.recording import Recorder, can_record
 from seed_matrace.evaluation.results import ResultsWriter
+from seed_matrace.inference.actors import ActorsLostError
 from seed_matrace.learner.checkpoints import Checkpoints
 from seed_matrace.learner.divergence import check_evaluated, check_loss, check_saved, largest_reward
 from seed_matrace.learner.greedy import GreedyTeam
@@ -110,10 +111,14 @@ class TrainingRun:
         """Trains until the budget is used, the target is reached or ``stop`` is set; leaves a checkpoint behind."""
         if not self.progress.env_steps:
             self._evaluate()
-        while (batch := self._agreed_batch(source, stop)) is not None:
-            self._train_step(batch)
-            source.release(batch)
-            self._do_what_is_due(source)
+        try:
+            while (batch := self._agreed_batch(source, stop)) is not None:
+                self._train_step(batch)
+                source.release(batch)
+                self._do_what_is_due(source)
+        except ActorsLostError:  # there is nothing wrong with what was learnt before
+            self._unless_disk_full(lambda: self._save("step", source))
+            raise
         if self.progress.learner_steps != self._saved_learner_steps:
             self._save("step", source)
         if self._hosts.chief:

@@ -73,6 +73,12 @@ class BatchSource(Protocol):
     def close(self) -> None: ...
 
 
+class CanFail(Protocol):
+    """A part with a thread of its own."""
+
+    error: BaseException | None
+
+
 def unroll_sizes(config: Config, plan: GroupPlan) -> UnrollSizes:
     """How many unrolls of which size a run of ``config`` holds."""
     return UnrollSizes(
@@ -210,11 +216,16 @@ class ActorSource:
         transport = listen(addresses, admission, security)
         self._server = InferenceServer(transport, self._inference, self._unrolls, acting.config.inference, note)
         self._batcher = BatcherThread(batcher)
+        self._parts: list[CanFail] = [self._server, self._batcher]
         self._server.start()
         self._batcher.start()
 
+    def depend_on(self, part: CanFail) -> None:
+        """From now on ``next_batch`` raises what broke ``part``, too."""
+        self._parts.append(part)
+
     def next_batch(self) -> Unroll | None:
-        for part in (self._server, self._batcher):
+        for part in self._parts:
             if part.error is not None:
                 raise part.error
         batch = self._batcher.next_batch(_BATCH_TIMEOUT_S)
@@ -254,6 +265,11 @@ class ActorSource:
 
     def actor_figures(self) -> dict[int, ActorFigures]:
         return self._server.actor_figures()
+
+    def acted_env_steps(self, task_id: int) -> int:
+        """Of one actor, in all its lives."""
+        figures = self._server.actor_figures().get(task_id)
+        return figures.acted_env_steps if figures else 0
 
     def close(self) -> None:
         self._batcher.stop()  # first: it wakes the server

@@ -11,16 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seed_matrace.interpreter import start_apart
 from seed_matrace.sc2_standin.faults import Fault, parse_faults
 from seed_matrace.skirmish.maps import map_names
 from seed_matrace.smac_options import STARCRAFT2_BUILDS, STARCRAFT2_VERSION
 
+_ROOT = Path(__file__).parents[2]  # where this program is found, if it is not installed
 MAP_FOLDER = "SMAC_Maps"
 MARK = "# seed_matrace's stand-in for StarCraft II"
 SCRIPT = """#!/bin/sh
 {mark}
 unset PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION  # the caller's old protobuf may be slow
-exec {python} -m seed_matrace sc2-standin --game_version={version} -- "$@"
+exec {python} sc2-standin --game_version={version} -- "$@"
 """
 FAULTS_VARIABLE = "SEED_MATRACE_SC2_FAULTS"
 FAULTS_FILE, LAUNCHES_FILE = "faults.txt", "launches"
@@ -44,7 +46,8 @@ def install(folder: Path, faults: str = "", version: str = STARCRAFT2_VERSION) -
     if binary.exists() and MARK.encode() not in binary.read_bytes()[:1000]:
         raise ValueError(f"{binary} is the game itself; give the stand-in a folder of its own")
     binary.parent.mkdir(parents=True, exist_ok=True)
-    binary.write_text(SCRIPT.format(mark=MARK, python=shlex.quote(sys.executable), version=version), encoding="utf-8")
+    command = start_apart("seed_matrace", sys.executable, [str(_ROOT)])
+    binary.write_text(SCRIPT.format(mark=MARK, python=shlex.join(command), version=version), encoding="utf-8")
     binary.chmod(0o755)
     maps = folder / "Maps" / MAP_FOLDER
     maps.mkdir(parents=True, exist_ok=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
 from absl import logging
 
+from seed_matrace.interpreter import start
 from seed_matrace.learner.run_directory import CHECKPOINT_STATE, CHECKPOINTS_DIR, OPERATIVE_CONFIG, SCENARIO_DIR
 from seed_matrace.vertex.cluster import JobFolders
 
@@ -52,7 +52,7 @@ def _play(run: Path, checkpoint: str, work_dir: Path) -> str | None:
     except (OSError, shutil.Error) as error:
         logging.info("%s cannot be copied (%s); looking again", checkpoint, error)
         return None
-    command = [sys.executable, "-m", "seed_matrace", "eval", f"--run_dir={here}", f"--episodes={_EPISODES}"]
+    command = [*start(), "eval", f"--run_dir={here}", f"--episodes={_EPISODES}"]
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
         logging.warning("%s cannot be played (%s); looking again", checkpoint, result.stderr.strip())

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 from absl import logging
 
 from seed_matrace.config import Config, load_config
+from seed_matrace.interpreter import start
 from seed_matrace.launch.local import LocalActors
 from seed_matrace.launch.topology import plan_topology
 from seed_matrace.learner.metrics import RUN_FILE, read_run_info
@@ -89,7 +89,7 @@ def _learn(cluster: Cluster, folders: JobFolders, options: HostOptions, stop: th
         program = "learner"
         flags += [f"--server_address=0.0.0.0:{cluster.learner.port}"]
         flags += make_credentials(folders.credentials, cluster.learner)
-    learner = subprocess.Popen([sys.executable, "-m", "seed_matrace", program, *flags])
+    learner = subprocess.Popen([*start(), program, *flags])
     _keep_copying(learner, mirror, run_dir, options.sync_s, stop)
     for _ in range(_LAST_TRIES):
         if _copied(mirror, run_dir):

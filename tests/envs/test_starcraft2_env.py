@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import ROOT, processes_where, wait_until
+from processes import processes_where, wait_until
 
 from seed_matrace.config import EnvConfig, StarCraft2Config
 from seed_matrace.envs import starcraft2_env
@@ -46,7 +46,8 @@ def installation(tmp_path, monkeypatch):
     (tmp_path / "game" / "faults").write_text("{}")
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("SC2PATH", str(tmp_path / "game"))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (HERE / "fake_smac", HERE, ROOT))))
+    for folder in (HERE, HERE / "fake_smac"):
+        monkeypatch.syspath_prepend(folder)
     monkeypatch.delenv(PYTHON_VARIABLE, raising=False)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     monkeypatch.setattr(starcraft2_env, "FIRST_BACKOFF_S", 0.01)
@@ -239,13 +240,13 @@ def test_broken_installation_is_said_at_once(installation, spoil, said):
 def test_other_smac_is_recognised(installation, tmp_path, monkeypatch):
     (tmp_path / "other" / "smac").mkdir(parents=True)
     (tmp_path / "other" / "smac" / "__init__.py").touch()
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (tmp_path / "other", ROOT))))
+    monkeypatch.syspath_prepend(tmp_path / "other")
     with closing(make_env(num_envs=1)) as env, pytest.raises(InstallationError, match=r"tunes hyper-parameters.*pip"):
         env.reset()
 
 
 def test_missing_smac_is_said(installation, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setattr(sys, "path", [folder for folder in sys.path if folder != str(HERE / "fake_smac")])
     said = f"not installed for {sys.executable}; run: pip"
     with closing(make_env(num_envs=1)) as env, pytest.raises(InstallationError, match=said):
         env.reset()
