@@ -43,11 +43,14 @@ def largest_reward(config: Config) -> float:
 
 def check_reward(reward: np.ndarray, largest: float) -> None:
     """Raises DivergedError unless all rewards are sound; it is quick, for every batch that acts comes by."""
-    if not np.abs(reward).max(initial=0.0) <= largest:
-        worst = reward[~(np.abs(reward) <= largest)][0]
+    with np.errstate(over="ignore"):
+        if reward.dot(reward) <= largest * largest:  # all in one call; false for NaN, too
+            return
+    unsound = reward[~(np.abs(reward) <= largest)]
+    if unsound.size:
         raise DivergedError(
-            f"an environment sent a reward of {worst:.6g}; {largest:.4g} is the largest that counts as sound (from "
-            "run.stop_loss). Look at the environment; no checkpoint holds it"
+            f"an environment sent a reward of {unsound[0]:.6g}; {largest:.4g} is the largest that counts as sound "
+            "(from run.stop_loss). Look at the environment; no checkpoint holds it"
         )
 
 

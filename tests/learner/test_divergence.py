@@ -144,7 +144,7 @@ def test_rewards_that_no_sound_loss_allows_are_said_as_they_arrive(poison):
     config, _, _ = load_config([], [])
     largest = largest_reward(config)
     assert 1e6 < largest < 1e9
-    check_reward(np.array([0.0, 1e5, -1e5], np.float32), largest)
+    check_reward(np.array([0.9, 1e-9, *[-0.9] * 5], np.float32) * np.float32(largest), largest)
     check_reward(np.zeros(0, np.float32), largest)
     with pytest.raises(DivergedError, match=r"sent a reward of .*Look at the environment"):
         check_reward(np.array([0.0, poison, 1.0], np.float32), largest)
