@@ -115,7 +115,7 @@ def _plot(values: flags.FlagValues, run_dirs: list[str]) -> None:
     if not run_dirs:
         raise flags.Error("give at least one run directory, as in: seed-matrace plot runs/3m")
     options = PlotOptions(values.kind, values.statistic, published=values.published, whole_paper=values.paper)
-    print(plot(run_dirs, values.output, options))
+    print(plot(run_dirs, values.output, options, print))
 
 
 PLOT = Command(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,23 @@ def read_scores(run_dir: str | Path, variant: str) -> dict[str, Score]:
     if ABSOLUTE in run:
         scores["absolute"] = score(run[ABSOLUTE], "absolute")
     return scores
+
+
+def one_score_per_seed(scores: Iterable[Score]) -> list[Score]:
+    """Scores in which several runs of one variant, task and seed count as one: their mean, of all their episodes."""
+    groups: dict[tuple[Any, ...], list[Score]] = {}
+    for score in scores:
+        key = (score.variant, score.task, score.seed, score.backend, score.step_unit, score.kind)
+        groups.setdefault(key, []).append(score)
+    return [
+        replace(
+            same[0],
+            win_rate=float(np.mean([score.win_rate for score in same])),
+            episodes=sum(score.episodes for score in same),
+            steps=min(score.steps for score in same),
+        )
+        for same in groups.values()
+    ]
 
 
 class ScoreTable:

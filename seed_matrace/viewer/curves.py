@@ -11,7 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from seed_matrace.viewer.runs import Curve, Run, band, by_variant, read_run, seeds_text, spread_name, spreads_named
+from seed_matrace.viewer.runs import (
+    Curve,
+    Run,
+    band,
+    by_variant,
+    each_run,
+    read_run,
+    seeds_text,
+    spread_name,
+    spreads_named,
+)
 from seed_matrace.viewer.style import (
     EVAL_COLOUR,
     NEUTRAL_COLOUR,
@@ -70,7 +80,7 @@ def learning_curve_figure(
 
 def _groups(runs: Sequence[Run], *, several_kinds: bool) -> dict[str, list[Run]]:
     """Runs whose curves make one band, under what sets them apart."""
-    groups: dict[str, list[Run]] = {}
+    groups: dict[str, list[Run]] = {}  # each seed once
     variants = by_variant(runs)
     for variant, of_variant in variants.items():
         for run in of_variant:
@@ -96,7 +106,7 @@ def _draw(groups: dict[str, list[Run]], title: str, statistic: str) -> Any:
         _draw_train_and_eval(win_rate, returns, runs, statistic)
     else:
         _draw_groups(win_rate, returns, groups, statistic)
-    _draw_speed_and_lag(speed, lag, [run for runs in groups.values() for run in runs])
+    _draw_speed_and_lag(speed, lag, [run for runs in groups.values() for run in each_run(runs)])
     handles, labels = returns.get_legend_handles_labels()
     columns = max(1, min(3, 120 // (8 + max(map(len, labels), default=0))))
     figure.legend(
@@ -121,7 +131,7 @@ def _draw_train_and_eval(win_rate: Any, returns: Any, runs: Sequence[Run], stati
     for source, style in styles.items():
         _draw_tag(win_rate, runs, f"{source}/win_rate", statistic, **style)
         _draw_tag(returns, runs, f"{source}/return", statistic, **style)
-    if len(runs) == 1:
+    if len(each_run(runs)) == 1:
         low, high = (runs[0].curve(f"eval/win_rate_ci95_{end}") for end in ("low", "high"))
         win_rate.fill_between(low.env_steps, low.values, high.values, color=EVAL_COLOUR, alpha=0.2, linewidth=0)
 
@@ -151,18 +161,19 @@ def _draw_tag(
     each: bool = True,
     **style: Any,
 ) -> None:
-    """One run: its curve. Several: their middle thick, the spread shaded, and with ``each`` every one of them thin."""
-    curves = [curve for run in runs if len((curve := run.curve(tag)).values)]
-    if not curves:
+    """One run: its curve. Several: the seeds' middle thick, their spread shaded, and with ``each`` each run thin."""
+    thin = [curve for run in each_run(runs) if len((curve := run.curve(tag)).values)]
+    if not thin:
         return
+    curves = [run.curve(tag) for run in runs if any(len(part.curve(tag).values) for part in each_run([run]))]
     style |= {"markersize": 4, "markevery": max(1, max(len(curve.values) for curve in curves) // 25)}
-    if len(curves) == 1:
+    if len(thin) == 1:
         style = _visible(curves[0], style)
         axes.plot(*curves[0], label=label, color=color, **style)
         return
     if each:
-        label = f"{label}, {spread_name(len(curves), statistic)}"
-        for curve in curves:
+        label = f"{label}, {spread_name(len(curves), statistic) if len(curves) > 1 else 'mean'}"
+        for curve in thin:
             axes.plot(*curve, color=color, linewidth=0.6, alpha=0.45)
     spread = band(curves, statistic)
     axes.plot(spread.env_steps, spread.middle, label=label, color=color, **style)

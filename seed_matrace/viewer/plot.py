@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seed_matrace.evaluation.scores import ScoreTable, read_scores
+from seed_matrace.evaluation.scores import ScoreTable, one_score_per_seed, read_scores
 from seed_matrace.learner.metrics import RUN_FILE
 from seed_matrace.viewer.curves import learning_curve_figure
 from seed_matrace.viewer.profiles import profile_figure
-from seed_matrace.viewer.runs import Run, by_variant, read_run
+from seed_matrace.viewer.runs import Run, averages_said, by_variant, each_run, read_run
 from seed_matrace.viewer.style import save_figure
 from seed_matrace.viewer.task_grid import task_grid_figure
 
@@ -33,11 +33,17 @@ class PlotOptions:
     whole_paper: bool = False
 
 
-def plot(paths: Sequence[str | Path], output: str | Path | None, options: PlotOptions) -> Path:
+def plot(
+    paths: Sequence[str | Path],
+    output: str | Path | None,
+    options: PlotOptions,
+    say: Callable[[str], None] = lambda _: None,
+) -> Path:
     """Draws the runs in ``paths``, each a run directory or a directory that holds some.
 
     Args:
       output: the picture; None puts ``learning_curve.png`` (or ``maps.png``, ``profile.png``) into the first path.
+      say: told which runs are of one seed and count as one.
 
     Raises:
       ValueError: no run there, nothing to draw yet, or runs that do not compare.
@@ -47,7 +53,10 @@ def plot(paths: Sequence[str | Path], output: str | Path | None, options: PlotOp
     if kind == "auto":
         kind = "maps" if options.whole_paper or len({run.map_name for run in runs}) > 1 else "curves"
     name = {"curves": "learning_curve", "maps": "maps", "profile": "profile"}[kind]
-    return save_figure(_figure(kind, runs, options), output or Path(paths[0]) / f"{name}.png")
+    figure = _figure(kind, runs, options)
+    for sentence in averages_said(by_variant(runs)):
+        say(sentence)
+    return save_figure(figure, output or Path(paths[0]) / f"{name}.png")
 
 
 def find_runs(paths: Sequence[str | Path]) -> list[Path]:
@@ -73,5 +82,5 @@ def _figure(kind: str, runs: Sequence[Run], options: PlotOptions) -> Any:
         return task_grid_figure(
             variants, statistic=options.statistic, published=options.published, whole_paper=options.whole_paper
         )
-    scores = [read_scores(run.path, variant) for variant, of_variant in variants.items() for run in of_variant]
-    return profile_figure(ScoreTable(found["final"] for found in scores if found))
+    scores = [read_scores(run.path, name) for name, of_variant in variants.items() for run in each_run(of_variant)]
+    return profile_figure(ScoreTable(one_score_per_seed(found["final"] for found in scores if found)))

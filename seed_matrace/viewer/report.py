@@ -12,7 +12,7 @@ from typing import Any
 from seed_matrace.config import options
 from seed_matrace.evaluation import statistics
 from seed_matrace.evaluation.results import merge_results
-from seed_matrace.evaluation.scores import Score, ScoreTable, read_scores
+from seed_matrace.evaluation.scores import Score, ScoreTable, one_score_per_seed, read_scores
 from seed_matrace.evaluation.statistics import Estimate
 from seed_matrace.evaluation.sweep_record import SweepRun, read_sweep
 from seed_matrace.files import write_file
@@ -22,7 +22,7 @@ from seed_matrace.viewer.curves import learning_curve_figure
 from seed_matrace.viewer.page import Block, Heading, Paragraph, Picture, Table, to_html, to_markdown
 from seed_matrace.viewer.profiles import profile_figure
 from seed_matrace.viewer.published import in_paper_order, published_results
-from seed_matrace.viewer.runs import Run, read_run
+from seed_matrace.viewer.runs import Run, averages_said, each_run, one_per_seed, read_run
 from seed_matrace.viewer.style import save_figure
 from seed_matrace.viewer.task_grid import TAG, task_grid_figure
 
@@ -65,7 +65,10 @@ def write_report(sweep_dir: str | Path) -> Path:
 
 
 def _read(path: Path) -> _Sweep:
-    planned = read_sweep(path)
+    folders: dict[Path, SweepRun] = {}  # each once, also where there are links
+    for run in read_sweep(path):
+        folders.setdefault((path / run.name).resolve(), run)
+    planned = list(folders.values())
     begun = {run: read_run(path / run.name) for run in planned if (path / run.name / RUN_FILE).is_file()}
     over = frozenset(run for run in begun if read_run_info(path / run.name).get("finished"))
     return _Sweep(path, planned, begun, over)
@@ -90,14 +93,23 @@ def _page(sweep: _Sweep, folder: Path, title: str) -> Iterator[Block]:
 def _seeds_behind(sweep: _Sweep) -> str:
     backends = sorted({run.backend for run in sweep.begun.values()})
     combinations = len({run.combination for run in sweep.planned})
-    return f"{combinations} combinations of map and variant, backend {', '.join(backends) or 'not known yet'}."
+    known = f"{combinations} combinations of map and variant, backend {', '.join(backends) or 'not known yet'}."
+    return " ".join([known, *(f"{sentence}." for sentence in averages_said(_by_name(sweep)))])
+
+
+def _by_name(sweep: _Sweep) -> dict[str, list[Run]]:
+    """The runs that were begun, by the variants' names in the sweep, each seed once."""
+    variants: dict[str, list[Run]] = {}
+    for planned, run in sweep.begun.items():
+        variants.setdefault(planned.variant, []).append(run)
+    return {name: one_per_seed(runs) for name, runs in variants.items()}
 
 
 def _scores(sweep: _Sweep) -> list[Score]:
     """Of the finished runs: their absolute metric if each of them has it, else their last evaluation."""
     found = [read_scores(sweep.path / run.name, run.variant) for run in sweep.planned if run in sweep.finished]
     kind = "absolute" if found and all("absolute" in scores for scores in found) else "final"
-    return [scores[kind] for scores in found if kind in scores]
+    return one_score_per_seed(scores[kind] for scores in found if kind in scores)
 
 
 def _win_rates(table: ScoreTable) -> Iterator[Block]:
@@ -180,10 +192,8 @@ def _behind(estimate: Estimate) -> str:
 
 
 def _pictures(sweep: _Sweep, folder: Path) -> Iterator[Block]:
-    variants: dict[str, list[Run]] = {}
-    for planned, run in sweep.begun.items():
-        if len(run.curve(TAG).values):
-            variants.setdefault(planned.variant, []).append(run)
+    evaluated = {name: [run for run in runs if len(run.curve(TAG).values)] for name, runs in _by_name(sweep).items()}
+    variants = {name: runs for name, runs in evaluated.items() if runs}
     if not variants:
         raise ValueError(f"nothing to report yet: no run of {sweep.path} has win rates (plot draws returns too)")
     yield Heading("Learning curves")
@@ -191,7 +201,7 @@ def _pictures(sweep: _Sweep, folder: Path) -> Iterator[Block]:
     yield from _picture(task_grid_figure(variants, statistic="iqm"), folder, "win_rates", caption)
     maps = in_paper_order([run.map_name for runs in variants.values() for run in runs])
     for name in maps if len(maps) <= 3 else ():
-        on_map = [run for runs in variants.values() for run in runs if run.map_name == name]
+        on_map = [run for runs in variants.values() for run in each_run(runs) if run.map_name == name]
         figure = learning_curve_figure(on_map, statistic="iqm")
         file = f"curves_{re.sub(r'[^A-Za-z0-9_.-]+', '_', name)}"  # a map may be a path
         yield from _picture(figure, folder, file, f"{name}: win rate, return, throughput and policy lag.")

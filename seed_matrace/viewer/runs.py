@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,16 +37,19 @@ class Band(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """What a plot needs to know of a run."""
+    """A run as plots need it, or several of one configuration and seed, ``parts``, which count as one."""
 
     path: Path
     map_name: str
     backend: str
     seed: int
     reports: Sequence[dict[str, Any]]
+    parts: tuple[Run, ...] = ()
 
     def curve(self, tag: str) -> Curve:
-        """The values of ``tag`` in the order of env steps."""
+        """The values of ``tag`` in the order of env steps; of several runs their mean, as far as all have it."""
+        if self.parts:
+            return _mean([curve for part in self.parts if len((curve := part.curve(tag)).values)])
         points = [(report["env_steps"], report[tag]) for report in self.reports if report.get(tag) is not None]
         return Curve(*np.array(points, np.float64).reshape(-1, 2).T)
 
@@ -81,6 +84,30 @@ def read_run(run_dir: str | Path) -> Run:
     return Run(path, info["map"], info["backend"], info["seed"], reports)
 
 
+def each_run(runs: Iterable[Run]) -> list[Run]:
+    """The runs themselves, also those that count as one seed."""
+    return [part for run in runs for part in (run.parts or (run,))]
+
+
+def one_per_seed(runs: Iterable[Run]) -> list[Run]:
+    """Runs of one configuration such that each map, backend and seed is there once: what is there again is averaged."""
+    groups: dict[tuple[str, str, int], list[Run]] = {}
+    for run in runs:
+        groups.setdefault((run.map_name, run.backend, run.seed), []).append(run)
+    return [parts[0] if len(parts) == 1 else replace(parts[0], parts=tuple(parts)) for parts in groups.values()]
+
+
+def averages_said(variants: Mapping[str, Sequence[Run]]) -> list[str]:
+    """A sentence for each seed of which there are several runs."""
+    return [
+        f"{name}, {run.map_name}: {len(run.parts)} runs of seed {run.seed} count as one seed, their mean: "
+        f"{', '.join(str(part.path) for part in run.parts)}"
+        for name, runs in variants.items()
+        for run in runs
+        if run.parts
+    ]
+
+
 def band(curves: Sequence[Curve], statistic: str = "median") -> Band:
     """Middle and spread of several runs, interpolated at every env step that one of them reported.
 
@@ -88,16 +115,30 @@ def band(curves: Sequence[Curve], statistic: str = "median") -> Band:
     minimum and maximum (``spread_name`` says which). The band spans the env steps that every run covers: further out,
     runs that went on would stand for those that stopped.
     """
-    first, last = max(c.env_steps[0] for c in curves), min(c.env_steps[-1] for c in curves)
-    steps = np.unique(np.concatenate([c.env_steps for c in curves]))
-    steps = steps[(steps >= first) & (steps <= last)]
-    values = np.stack([np.interp(steps, c.env_steps, c.values) for c in curves])
+    steps, values = _side_by_side(curves)
     if statistic == "iqm" and len(curves) >= MIN_RUNS and len(steps):
         low, high = bootstrap_interval(iqm, [values.T])
         return Band(steps, low, iqm([values.T]), high)
     low_percent, high_percent = (25, 75) if statistic == "median" and len(curves) >= 4 else (0, 100)
     low, high = np.percentile(values, (low_percent, high_percent), axis=0)
     return Band(steps, low, iqm([values.T]) if statistic == "iqm" else np.median(values, axis=0), high)
+
+
+def _side_by_side(curves: Sequence[Curve]) -> tuple[np.ndarray, np.ndarray]:
+    """Env steps that all curves cover, at every report of one of them, and the curves there, [curves, env steps]."""
+    if not all(len(c.env_steps) for c in curves):
+        return np.empty(0), np.empty((len(curves), 0))
+    first, last = max(c.env_steps[0] for c in curves), min(c.env_steps[-1] for c in curves)
+    steps = np.unique(np.concatenate([c.env_steps for c in curves]))
+    steps = steps[(steps >= first) & (steps <= last)]
+    return steps, np.stack([np.interp(steps, c.env_steps, c.values) for c in curves])
+
+
+def _mean(curves: Sequence[Curve]) -> Curve:
+    if not curves:
+        return Curve(np.empty(0), np.empty(0))
+    steps, values = _side_by_side(curves)
+    return Curve(steps, values.mean(axis=0))
 
 
 def spread_name(num_runs: int, statistic: str = "median") -> str:
@@ -114,8 +155,12 @@ def spreads_named(groups: Iterable[Sequence[Run]], statistic: str) -> list[str]:
 
 
 def seeds_text(runs: Sequence[Run]) -> str:
-    """As ``seed 7``, ``seeds 1, 2, 6``, ``seeds 0-4`` or ``12 seeds``."""
-    seeds = sorted(run.seed for run in runs)
+    """As ``seed 7``, ``seeds 1, 2, 6``, ``seeds 0-4``, ``12 seeds`` or ``seeds 0-4 (seed 1: mean of 2 runs)``."""
+    several = [f"seed {run.seed}: mean of {len(run.parts)} runs" for run in runs if run.parts]
+    return _seeds(sorted(run.seed for run in runs)) + (f" ({', '.join(several)})" if several else "")
+
+
+def _seeds(seeds: Sequence[int]) -> str:
     if len(seeds) == 1:
         return f"seed {seeds[0]}"
     if len(seeds) > 2 and seeds == list(range(seeds[0], seeds[-1] + 1)):
@@ -124,7 +169,7 @@ def seeds_text(runs: Sequence[Run]) -> str:
 
 
 def by_variant(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """Runs of one configuration under a name that says what sets it apart from the others.
+    """Runs of one configuration, see ``one_per_seed``, under a name that says what sets it apart from the others.
 
     Only options that decide what is learnt count, and only where they differ between runs of one map: what a map's own
     gin file sets is no variant.
@@ -137,7 +182,7 @@ def by_variant(runs: Sequence[Run]) -> dict[str, list[Run]]:
     groups: dict[str, list[Run]] = {}
     for run, chosen in zip(runs, settings, strict=True):
         groups.setdefault(_label({name: chosen.get(name) for name in apart}), []).append(run)
-    return groups
+    return {name: one_per_seed(of_variant) for name, of_variant in groups.items()}
 
 
 def _settings(run: Run) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from seed_matrace.evaluation import statistics
 from seed_matrace.evaluation.results import RESULTS_FILE, ResultsWriter
-from seed_matrace.evaluation.scores import Score, ScoreTable, read_scores
+from seed_matrace.evaluation.scores import Score, ScoreTable, one_score_per_seed, read_scores
 from seed_matrace.files import write_checked
 from seed_matrace.types import EpisodeStats
 
@@ -65,6 +65,14 @@ def test_results_of_several_runs_in_one_file_are_refused(tmp_path):
 def test_what_does_not_compare_is_refused(change, said):
     with pytest.raises(ValueError, match=said):
         ScoreTable([SCORE, dataclasses.replace(SCORE, **change)])
+
+
+def test_scores_of_one_seed_are_averaged_before_they_make_a_table():
+    again = dataclasses.replace(SCORE, win_rate=SCORE.win_rate + 0.5, steps=SCORE.steps + 1)
+    other = dataclasses.replace(SCORE, seed=SCORE.seed + 1)
+    mean = dataclasses.replace(SCORE, win_rate=SCORE.win_rate + 0.25, episodes=2 * SCORE.episodes)
+    assert one_score_per_seed([SCORE, other, again]) == [mean, other]
+    ScoreTable(one_score_per_seed([SCORE, other, again]))
 
 
 def test_no_score_is_refused():

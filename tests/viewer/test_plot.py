@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from seed_matrace.evaluation.scores import ScoreTable, read_scores
+from seed_matrace.viewer.curves import learning_curve_figure
 from seed_matrace.viewer.plot import PlotOptions, find_runs, plot
 from seed_matrace.viewer.profiles import profile_figure
 from seed_matrace.viewer.published import in_paper_order, published_results
@@ -50,6 +51,34 @@ def test_variants_are_named_after_what_differs(make_sweep):
 def test_budget_and_machine_make_no_variant(make_sweep):
     grids = ["run.total_env_steps=[5000, 6000]", "inference.max_wait_ms=[0, 1]"]
     assert list(by_variant(runs_in(make_sweep(grids=grids, seeds=1)))) == ["matrace"]
+
+
+def test_runs_of_one_configuration_and_seed_count_as_one(make_sweep, tmp_path):
+    grids = ["run.total_env_steps=[5000, 6000]"]  # makes no variant
+    sweep_dir = make_sweep(grids=grids, seeds=3, won=lambda run: 8 * run.seed + 4 * ("6000" in run.variant))
+    again = tmp_path / "link"
+    again.symlink_to(sweep_dir)
+    runs = [read_run(path) for path in find_runs([sweep_dir, again, sweep_dir / "3m"])]
+    assert len(runs) == 6
+    variants = by_variant(runs)
+    assert [run.seed for run in variants["matrace"]] == [0, 1, 2]
+    assert variants["matrace"][1].curve("eval/win_rate").values[-1] == (8 + 12) / 2 / 32
+    (panel,) = panels(task_grid_figure(variants, statistic="iqm")).values()
+    assert panel.get_title(loc="right") == "3 seeds"
+    for kind in ("curves", "maps", "profile"):
+        said = []
+        plot([sweep_dir], tmp_path / "picture.svg", PlotOptions(kind=kind), said.append)
+        assert len(said) == 3
+        assert "2 runs of seed 1 count as one seed, their mean: " in said[1]
+        assert "total_env_steps=5000/seed_1" in said[1] and "total_env_steps=6000/seed_1" in said[1]
+
+
+def test_picture_says_which_seed_is_a_mean_and_shows_every_run(make_sweep):
+    runs = runs_in(make_sweep(grids=["run.total_env_steps=[5000, 6000]"], seeds=1, won=lambda run: 8 + run.seed))
+    figure = learning_curve_figure(runs)
+    (legend,) = figure.legends
+    assert legend.get_title().get_text() == "3m on skirmish-1, seed 0 (seed 0: mean of 2 runs)"
+    assert len(figure.axes[0].get_lines()) == 3
 
 
 def test_styles_of_variants_differ_without_colour_too():

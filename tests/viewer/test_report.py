@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import pytest
 from processes import loaded
@@ -44,6 +45,21 @@ def test_runs_that_are_not_finished_are_listed_and_left_out_of_the_table(make_sw
     assert "2 of 4 runs finished" in text
     assert ("3m", "0.25 (2 x 32)") in rows  # seeds 0 and 2; two have no interval
     assert rows[-2:] == [(unfinished, "4,000"), (missing, "-")]
+
+
+def test_two_runs_of_one_seed_are_one_seed_and_a_linked_one_is_not_there_twice(make_sweep):
+    sweep_dir = make_sweep(seeds=5, won=lambda run: 8 * run.seed)
+    runs = sweep_dir / "3m" / "matrace"
+    for copied, kept, how in ((3, 2, "copied"), (4, 2, "linked")):
+        shutil.rmtree(runs / f"seed_{copied}")
+        if how == "copied":
+            shutil.copytree(runs / f"seed_{kept}", runs / f"seed_{copied}")
+        else:
+            (runs / f"seed_{copied}").symlink_to(runs / f"seed_{kept}")
+    text, rows = report_of(sweep_dir)
+    assert "4 of 4 runs finished" in text
+    assert ("3m", "0.25 [0.00, 0.50] (3 x 32-64)") in rows
+    assert re.search(r"matrace, 3m: 2 runs of seed 2 count as one seed, their mean: \S+seed_2, \S+seed_3\.", text)
 
 
 def test_published_results_are_marked_as_another_backend(make_sweep):
