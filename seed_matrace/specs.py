@@ -7,8 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seed_matrace.foreign_files import shown
 from seed_matrace.types import FIELD_NAMES, EnvOutput, EpisodeStats, Memory, PolicyOutput, Unroll, flatten, unflatten
 
+_SIZES = {  # what is taken from a file
+    "n_agents": (1, 10_000), "n_actions": (1, 10**6), "obs_dim": (1, 10**7), "state_dim": (1, 2**31),
+    "episode_limit": (1, 2**31),
+}  # fmt: skip
 ALIGNMENT = 64  # bytes: a cache line, and what TensorFlow asks of memory that it does not copy
 
 
@@ -39,6 +44,26 @@ class EnvSpec:
     state_dim: int
     episode_limit: int
     with_final: bool = False  # whether steps that end an episode also hold what it showed last
+
+
+def read_env_spec(sizes: Any) -> EnvSpec:
+    """The spec that ``dataclasses.asdict`` made of one, from a file that somebody else may have written.
+
+    Raises:
+      ValueError: names the size that is missing, unknown or cannot be.
+    """
+    if not isinstance(sizes, dict):
+        raise ValueError(f"the environment's sizes are {shown(sizes)}; {', '.join(_SIZES)} expected")
+    for name, (least, most) in _SIZES.items():
+        value = sizes.get(name)
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise ValueError(f"{name} is {shown(value)}; {least} to {most} expected")
+    if not isinstance(sizes.get("with_final", False), bool):
+        raise ValueError(f"with_final is {shown(sizes['with_final'])}; true or false expected")
+    unknown = set(sizes) - {*_SIZES, "with_final"}
+    if unknown:
+        raise ValueError(f"it says {shown(min(unknown))}, which this version does not know")
+    return EnvSpec(**sizes)
 
 
 def _array(dtype: type, *shape: int) -> ArraySpec:

@@ -13,6 +13,7 @@ from gymnasium import register, spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from seed_matrace.foreign_files import shown
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 from seed_matrace.smac_options import SmacOptions
 from seed_matrace.types import EnvOutput
@@ -48,6 +49,8 @@ class SkirmishGymnasiumVectorEnv(VectorEnv):
         unavailable_actions: str = "replaced",
         **smac_options: Any,
     ) -> None:
+        if not isinstance(num_envs, int | np.integer) or isinstance(num_envs, bool) or num_envs < 1:
+            raise ValueError(f"num_envs is {shown(num_envs)}; a whole number from 1 expected")
         if unavailable_actions not in ("replaced", "refused"):
             raise ValueError(f"unavailable_actions is {unavailable_actions!r}; 'replaced' or 'refused' expected")
         self._replaces = unavailable_actions == "replaced"
@@ -97,7 +100,7 @@ class SkirmishGymnasiumVectorEnv(VectorEnv):
         """
         if self._battles is None or self._avail_actions is None:
             raise RuntimeError("step() before the first reset(), or after close()")
-        out = self._battles.step(self._playable(np.asarray(actions)))
+        out = self._battles.step(self._playable(actions))
         infos = self._infos(out)
         ended = out.terminated | out.truncated
         if ended.any():
@@ -111,14 +114,18 @@ class SkirmishGymnasiumVectorEnv(VectorEnv):
     def _make(self, seed: int) -> SkirmishVectorEnv:
         return SkirmishVectorEnv(self._map_name, self.num_envs, seed, options=self._options, with_final=True)
 
-    def _playable(self, actions: np.ndarray) -> np.ndarray:
-        """``actions`` as int32, those that are not available replaced if they are to be."""
+    def _playable(self, given: Any) -> np.ndarray:
+        """``given`` as int32, those that are not available replaced if they are to be."""
         assert self._avail_actions is not None
+        try:
+            actions = np.asarray(given)
+        except ValueError:  # lists of different lengths
+            raise ValueError(f"actions are {shown(given)}; whole numbers of one shape expected") from None
         *expected, n_actions = self._avail_actions.shape
         if actions.shape != tuple(expected) or not np.issubdtype(actions.dtype, np.integer):
             raise ValueError(f"actions are {actions.dtype} {actions.shape}; whole numbers {tuple(expected)} expected")
         if not ((actions >= 0) & (actions < n_actions)).all():
-            raise ValueError(f"actions must be in 0..{n_actions - 1}, not {actions.tolist()}")
+            raise ValueError(f"actions must be in 0..{n_actions - 1}, not {shown(actions.tolist())}")
         if self._replaces and not self._options.heuristic_ai:
             taken = np.take_along_axis(self._avail_actions, actions[..., None], axis=-1)[..., 0]
             actions = np.where(taken, actions, self._avail_actions.argmax(axis=-1))

@@ -13,6 +13,7 @@ import numpy as np
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
+from seed_matrace.foreign_files import shown
 from seed_matrace.skirmish.picture import draw_battle, write_battle
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 from seed_matrace.smac_options import SmacOptions
@@ -93,6 +94,8 @@ class SkirmishParallelEnv(ParallelEnv):
         """
         if self._closed:
             raise RuntimeError("the environment is closed")
+        if seed is not None and (not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0):
+            raise ValueError(f"seed is {shown(seed)}; None or a whole number from 0 expected")
         if seed is not None or self._battle is None:
             seed = secrets.randbits(31) if seed is None else seed
             self._battle = SkirmishVectorEnv(self.map_name, 1, seed, options=self._options, autoreset=False)
@@ -172,12 +175,17 @@ class SkirmishParallelEnv(ParallelEnv):
 
     def _chosen(self, actions: Mapping[str, int]) -> tuple[np.ndarray, dict[str, int]]:
         """What is played, int32 [1, N] with no-op for those who left, and what replaced actions of whom."""
+        if not isinstance(actions, Mapping):
+            raise ValueError(f"actions are {shown(actions)}; a dictionary by agent expected")
+        unknown = [agent for agent in actions if agent not in self._number]
+        if unknown:
+            raise ValueError(f"there is an action of {shown(unknown[0])}; actions of {', '.join(self.agents)} expected")
         played = np.zeros((1, len(self.possible_agents)), np.int32)
         replaced: dict[str, int] = {}
         for agent in self.agents:
             if agent not in actions:
                 raise ValueError(f"no action of {agent!r}; one of every agent in {self.agents} expected")
-            action, mask = int(actions[agent]), self._out.avail_actions[0, self._number[agent]]
+            action, mask = _whole_number(agent, actions[agent]), self._out.avail_actions[0, self._number[agent]]
             if not 0 <= action < len(mask):
                 raise ValueError(f"{agent!r}: action {action} does not exist; 0 to {len(mask) - 1} expected")
             if not mask[action] and not self._options.heuristic_ai:
@@ -206,6 +214,14 @@ class SkirmishParallelEnv(ParallelEnv):
 
     def _mask(self, agent: str) -> np.ndarray:
         return self._out.avail_actions[0, self._number[agent]].astype(np.int8)
+
+
+def _whole_number(agent: str, action: Any) -> int:
+    """An action as an int; arrays of one whole number are such too, True and 1.0 are not."""
+    array = np.asarray(action) if isinstance(action, int | np.integer | np.ndarray) else np.asarray(None)
+    if array.size != 1 or array.dtype.kind not in "iu":
+        raise ValueError(f"the action of {agent!r} is {shown(action)}; a whole number expected")
+    return int(array.item())
 
 
 def parallel_env(map_name: str = "3m", **options: Any) -> SkirmishParallelEnv:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from seed_matrace.config import Config, EnvConfig, StarCraft2Config
 from seed_matrace.envs import counting
@@ -16,7 +17,7 @@ from seed_matrace.envs.starcraft2_env import StarCraft2VectorEnv, starcraft2_spe
 from seed_matrace.envs.starcraft2_installation import stamp
 from seed_matrace.skirmish import maps
 from seed_matrace.skirmish.vector_env import VERSION, SkirmishVectorEnv
-from seed_matrace.specs import EnvSpec
+from seed_matrace.specs import EnvSpec, read_env_spec
 
 
 def env_spec(env: EnvConfig) -> EnvSpec:
@@ -32,6 +33,29 @@ def env_spec(env: EnvConfig) -> EnvSpec:
 def training_spec(config: Config) -> EnvSpec:
     """Sizes of what the learner is sent: with what episodes showed last, if the loss asks for it."""
     return dataclasses.replace(env_spec(config.env), with_final=config.loss.bootstrap_time_limit)
+
+
+def noted_spec(env: EnvConfig) -> dict[str, Any] | None:
+    """Sizes without stacking that a run must note, as an environment would have to be built for them; else None."""
+    return dataclasses.asdict(_frame_spec(env)) if env.backend == "pettingzoo" else None
+
+
+def spec_of_run(env: EnvConfig, noted: Any) -> EnvSpec:
+    """As ``env_spec``, without building anything where a run has noted its sizes.
+
+    Args:
+      noted: what ``noted_spec`` gave when the run began; None: nothing is known of it.
+
+    Raises:
+      ValueError: as ``env_spec``; or ``noted`` is no such thing.
+    """
+    if noted is None or env.backend != "pettingzoo":
+        return env_spec(env)
+    try:
+        spec = read_env_spec(noted)
+    except ValueError as error:
+        raise ValueError(f"the sizes that the run noted are not those of an environment: {error}") from None
+    return dataclasses.replace(spec, obs_dim=env.frame_stack * spec.obs_dim)
 
 
 def backend_name(env: EnvConfig) -> str:

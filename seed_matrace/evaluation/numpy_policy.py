@@ -16,7 +16,7 @@ from seed_matrace.arrays_file import read_arrays
 from seed_matrace.evaluation.team import Team
 from seed_matrace.files import write_file
 from seed_matrace.foreign_files import parse_document, shown
-from seed_matrace.specs import EnvSpec
+from seed_matrace.specs import EnvSpec, read_env_spec
 from seed_matrace.types import Memory, PolicyOutput
 
 _FORMAT = 1
@@ -25,11 +25,7 @@ _LAYER_NORM_EPSILON = 1e-3  # as in algo/layer_norm.py
 _LARGEST = 10.0  # as in algo/normalisation.py
 _MOST_ARRAYS = 400
 _MOST_INPUTS = 10**8  # of all agents in one step
-_SPEC = ("n_agents", "n_actions", "obs_dim", "state_dim", "episode_limit")
-_SIZES = (
-    ("n_agents", 1, 10_000), ("n_actions", 1, 10**6), ("obs_dim", 0, 10**7), ("state_dim", 0, 2**31),
-    ("episode_limit", 1, 2**31), ("frame_stack", 1, 1000), ("gru_units", 0, 10**5), ("env_steps", 0, 2**62),
-)  # fmt: skip
+_SIZES = (("frame_stack", 1, 1000), ("gru_units", 0, 10**5), ("env_steps", 0, 2**62))
 
 
 @dataclass(frozen=True)
@@ -197,31 +193,24 @@ def load_numpy_policy(path: str | os.PathLike[str]) -> NumpyPolicy:
 
 def _facts(about: dict[str, Any]) -> PolicyFacts:
     """The facts, each of the type and in the range that it must have."""
-    spec = about.get("spec")
-    if not isinstance(spec, dict):
-        raise ValueError(f"spec is {shown(spec)}; the sizes of an environment expected")
+    spec = read_env_spec(about.get("spec"))
     for name, least, most in _SIZES:
-        table = spec if name in _SPEC else about
-        value = table.get(name)
+        value = about.get(name)
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
             raise ValueError(f"{name} is {shown(value)}; {least} to {most} expected")
-    if spec["n_agents"] * about["frame_stack"] * spec["obs_dim"] > _MOST_INPUTS:
+    if spec.n_agents * about["frame_stack"] * spec.obs_dim > _MOST_INPUTS:
         raise ValueError(f"its observations are more than {_MOST_INPUTS:,} numbers")
     for name in ("map_name", "backend", "dtype"):
-        if not isinstance(about.get(name), str):
-            raise ValueError(f"{name} is {shown(about.get(name))}; text expected")
-    for name, value in (*((name, about.get(name)) for name in ("agent_id", "last_action")), *_flags(spec)):
-        if not isinstance(value, bool):
-            raise ValueError(f"{name} is {shown(value)}; true or false expected")
-    for given, kind in ((spec, EnvSpec), (about, PolicyFacts)):
-        unknown = set(given) - {field.name for field in fields(kind)}
-        if unknown:
-            raise ValueError(f"it says {shown(min(unknown))}, which this version does not know")
-    return PolicyFacts(**{**about, "spec": EnvSpec(**spec)})
-
-
-def _flags(spec: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return [("with_final", spec["with_final"])] if "with_final" in spec else []
+        value = about.get(name)
+        if not isinstance(value, str) or not value.isprintable():
+            raise ValueError(f"{name} is {shown(value)}; text on one line expected")
+    for name in ("agent_id", "last_action"):
+        if not isinstance(about.get(name), bool):
+            raise ValueError(f"{name} is {shown(about.get(name))}; true or false expected")
+    unknown = set(about) - {field.name for field in fields(PolicyFacts)}
+    if unknown:
+        raise ValueError(f"it says {shown(min(unknown))}, which this version does not know")
+    return PolicyFacts(**{**about, "spec": spec})
 
 
 def _check_weights(weights: Mapping[str, np.ndarray]) -> None:

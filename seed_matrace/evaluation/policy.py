@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from seed_matrace.config import Config, EnvConfig
-from seed_matrace.envs.registry import backend_name, env_spec, has_winner, training_spec
+from seed_matrace.envs.registry import backend_name, env_spec, has_winner, spec_of_run
 from seed_matrace.envs.replay import SUFFIX, Replay, write_replay
 from seed_matrace.evaluation.battles import play_battles
 from seed_matrace.evaluation.recording import Recorder, can_record
@@ -17,7 +17,7 @@ from seed_matrace.evaluation.team import Team
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.greedy import GreedyTeam
 from seed_matrace.learner.learner import Learner
-from seed_matrace.learner.metrics import run_id
+from seed_matrace.learner.metrics import RUN_FILE, read_run_info, run_id
 from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, load_run_config
 from seed_matrace.specs import EnvSpec
 from seed_matrace.types import EpisodeStats
@@ -125,13 +125,16 @@ def load_policy(run_dir: str | os.PathLike[str], checkpoint: str = "best") -> Tr
     if checkpoint not in kinds:
         raise ValueError(f"checkpoint must be 'best' or 'latest', not {checkpoint!r}")
     config, _, _ = load_run_config(Path(run_dir))
-    learner = Learner(config, training_spec(config), seed=0)
+    noted = read_run_info(Path(run_dir)).get("sizes") if (Path(run_dir) / RUN_FILE).is_file() else None
+    spec = spec_of_run(_unstacked(config.env), noted)
+    with_final = config.loss.bootstrap_time_limit
+    learner = Learner(config, dataclasses.replace(spec_of_run(config.env, noted), with_final=with_final), seed=0)
     restored = Checkpoints(Path(run_dir) / CHECKPOINTS_DIR, 1, run_id(run_dir)).restore_newest(
         kinds[checkpoint], {"policy": learner.policy, "critic": learner.critic}
     )
     if restored is None:
         raise CheckpointError(f"{run_dir} has no {checkpoint} checkpoint yet")
-    return TrainedPolicy(learner, config, env_spec(_unstacked(config.env)), restored.state["env_steps"])
+    return TrainedPolicy(learner, config, spec, restored.state["env_steps"])
 
 
 def _unstacked(env: EnvConfig) -> EnvConfig:

@@ -17,7 +17,7 @@ from absl import logging
 
 from seed_matrace.config import Config
 from seed_matrace.config_effects import warnings_of
-from seed_matrace.envs.registry import backend_name, env_spec, has_winner, plays_elsewhere
+from seed_matrace.envs.registry import backend_name, env_spec, has_winner, noted_spec, plays_elsewhere
 from seed_matrace.foreign_files import printable
 from seed_matrace.inference.groups import GroupPlan, plan_groups
 from seed_matrace.launch.display import Display, duration
@@ -90,6 +90,7 @@ def train(options: TrainOptions, stop: threading.Event) -> str:
                 init_from=start.init_from,
                 num_actors=topology.num_actors,
                 scenario=scenario,
+                sizes=noted_spec(config.env),
             )
         introduction = _introduction(config, path, seed, topology.num_actors, devices)
         print(printable("\n".join([introduction, *start.notes])), flush=True)

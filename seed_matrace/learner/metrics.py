@@ -237,6 +237,7 @@ def write_run_info(
     init_from: str | None = None,
     num_actors: int | None = None,
     scenario: Mapping[str, str] | None = None,
+    sizes: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes run.json: what was started, when, where, with which versions; a resumed run adds itself under ``resumed``.
 
@@ -252,6 +253,7 @@ def write_run_info(
       init_from: the run directory from whose weights it starts.
       num_actors: processes that step environments; what the run has unless a command says otherwise.
       scenario: of a scenario file name and digest, as ``run_directory.scenario_info`` has them.
+      sizes: of the environment, where the run has to note them (``registry.noted_spec``).
     """
     path = Path(run_dir) / RUN_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -274,6 +276,8 @@ def write_run_info(
         info["num_actors"] = num_actors
     if scenario is not None:
         info.setdefault("scenario", dict(scenario))
+    if sizes is not None:
+        info["sizes"] = dict(sizes)
     _write_run_file(path, info)
 
 

@@ -150,9 +150,15 @@ def test_bad_calls_are_errors(env):
     with pytest.raises(RuntimeError, match="reset"):
         env.step(np.ones((NUM_ENVS, 5), int))
     env.reset(seed=0)
-    for bad in (np.ones((NUM_ENVS, 4), int), np.ones((NUM_ENVS, 5)), np.full((NUM_ENVS, 5), 99)):
+    for bad in (
+        *(np.ones((NUM_ENVS, 4), int), np.ones((NUM_ENVS, 5)), np.full((NUM_ENVS, 5), 99), None, "x"),
+        *([[1], [1, 2]], {}, np.ones((NUM_ENVS, 5), bool), [[10**30] * 5] * NUM_ENVS),
+    ):
         with pytest.raises(ValueError, match=r"expected|must be"):
             env.step(bad)
+    for number in (0, -1, 1.5, "2", True):
+        with pytest.raises(ValueError, match=r"num_envs is .* from 1 expected"):
+            SkirmishGymnasiumVectorEnv("3m", number)
     with pytest.raises(ValueError, match="unavailable_actions"):
         SkirmishGymnasiumVectorEnv("3m", unavailable_actions="played")
     env.close()

@@ -139,6 +139,35 @@ def test_bad_options_are_errors(options, error, message):
         parallel_env(**options)
 
 
+@pytest.mark.parametrize(
+    ("actions", "said"),
+    [
+        (None, "actions are None; a dictionary by agent"),
+        ([1, 1, 1], r"actions are \[1, 1, 1\]; a dictionary by agent"),
+        ({"agent_0": 1, "agent_1": 1, "agent_2": 1, "agent_9": 1}, "there is an action of 'agent_9'"),
+        ({"agent_0": 1.5, "agent_1": 1, "agent_2": 1}, "action of 'agent_0' is 1.5; a whole number"),
+        ({"agent_0": "1", "agent_1": 1, "agent_2": 1}, "action of 'agent_0' is '1'; a whole number"),
+        ({"agent_0": None, "agent_1": 1, "agent_2": 1}, "action of 'agent_0' is None; a whole number"),
+        ({"agent_0": True, "agent_1": 1, "agent_2": 1}, "action of 'agent_0' is True; a whole number"),
+        ({"agent_0": np.array([1, 2]), "agent_1": 1, "agent_2": 1}, "action of 'agent_0' is .*; a whole number"),
+        ({"agent_0": -1, "agent_1": 1, "agent_2": 1}, "action -1 does not exist"),
+        ({"agent_0": 10**30, "agent_1": 1, "agent_2": 1}, "action of 'agent_0' is 1000"),
+    ],
+)
+def test_wrong_actions_are_one_sentence(actions, said):
+    env = parallel_env("3m")
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match=said):
+        env.step(actions)
+    env.step({agent: np.array([1]) for agent in env.agents})
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "1", True])
+def test_wrong_seeds_are_one_sentence(seed):
+    with pytest.raises(ValueError, match=r"seed is .*; None or a whole number from 0"):
+        parallel_env("3m").reset(seed=seed)
+
+
 def test_calls_out_of_order_are_errors():
     env = parallel_env("3m")
     with pytest.raises(RuntimeError, match="reset"):

@@ -1,5 +1,6 @@
 """What environments of others do that they should not: they play all the same, or one sentence says what it is."""
 
+import dataclasses
 import logging
 
 import numpy as np
@@ -9,7 +10,7 @@ from gymnasium import spaces
 from odd import Odd, part, raises
 
 from seed_matrace.config import EnvConfig
-from seed_matrace.envs.registry import env_spec, make_vector_env
+from seed_matrace.envs.registry import env_spec, make_vector_env, noted_spec, spec_of_run
 
 STEPS = 11
 
@@ -333,6 +334,18 @@ def test_only_makers_of_environments_are_called(name, said):
 @pytest.mark.parametrize("name", ["odd.Odd", "odd.make_slowly", "odd.make_with_a_step", "seed_matrace.envs.pettingzoo"])
 def test_functions_classes_and_partial_functions_make_environments(name):
     assert env_spec(EnvConfig(name, "pettingzoo")).n_agents >= 2
+
+
+def test_nothing_is_called_for_sizes_that_a_run_has_noted():
+    spec = env_spec(config())
+    gone = EnvConfig("nowhere.at_all", "pettingzoo", frame_stack=2)
+    assert spec_of_run(gone, noted_spec(config())) == dataclasses.replace(spec, obs_dim=2 * spec.obs_dim)
+    assert noted_spec(EnvConfig()) is None and spec_of_run(EnvConfig(), {"n_agents": 9}) == env_spec(EnvConfig())
+    for bad in ({}, [], {**noted_spec(config()), "n_agents": True}, {**noted_spec(config()), "more": 1}):
+        with pytest.raises(ValueError, match="the sizes that the run noted"):
+            spec_of_run(gone, bad)
+    with pytest.raises(ValueError, match="no module 'nowhere'"):
+        spec_of_run(gone, None)
 
 
 def test_a_module_that_cannot_be_imported_is_one_sentence(tmp_path, monkeypatch):

@@ -138,7 +138,7 @@ def test_damaged_and_foreign_policies_are_one_sentence(policy, tmp_path):
         ({"about": about | {"spec": spec | {"n_agents": 10**15}}}, "n_agents is 10000"),
         ({"about": about | {"spec": spec | {"n_agents": 9000, "obs_dim": 10**6}}}, "its observations are more than"),
         ({"about": about | {"spec": spec | {"n_actions": True}}}, "n_actions is True"),
-        ({"about": about | {"spec": 3}}, "spec is 3"),
+        ({"about": about | {"spec": 3}}, "sizes are 3"),
         ({"about": about | {"frame_stack": -1}}, "frame_stack is -1"),
         ({"about": about | {"agent_id": 2}}, "agent_id is 2"),
         ({"about": about | {"surprise": 2}}, "'surprise'"),

@@ -2,8 +2,9 @@
 
 import json
 
-from processes import metrics, run, tiny_run
+from processes import metrics, run, start, tiny_run
 
+from seed_matrace import load_policy
 from seed_matrace.evaluation.scores import read_scores
 
 SPREAD = ["env.backend='pettingzoo'", "env.map_name='mpe2.simple_spread_v3'"]
@@ -22,4 +23,9 @@ def test_episodes_without_a_winner_have_returns_and_no_win_rate(tmp_path):
     result = run("eval", f"--run_dir={tmp_path}", "--episodes=3")
     assert result.returncode == 0, result.stderr
     told = json.loads(result.stdout.splitlines()[-1])
+    (tmp_path / "mpe2.py").write_text("raise SystemExit('called')")  # what is named in a run is not needed to export it
+    exported = start("export", f"--run_dir={tmp_path}", PYTHONPATH=str(tmp_path))
+    assert exported.wait(120) == 0, exported.stdout.read()
+    exported.stdout.close()
+    assert load_policy(tmp_path / "policy.npz").spec.n_agents == 2
     assert told["length"] == 5 and told["return"] < 0 and "win_rate" not in told
