@@ -177,7 +177,8 @@ class ForeignEnv:
 
     def _list(self, field: str, value: Any) -> list[Any]:
         """Names of agents, each once."""
-        if not isinstance(value, Iterable) or isinstance(value, str | bytes):
+        flat = isinstance(value, str | bytes) or (isinstance(value, np.ndarray) and value.ndim != 1)
+        if flat or not isinstance(value, Iterable):
             raise self._fault(f"{field} is {shown(value)}; a list of agents expected")
         names = list(value)
         for name in names:
