@@ -7,13 +7,10 @@ function make(tag, attributes, ...children) {
   return node;
 }
 
-// A shape as an SVG picture of 20 by 20; points are [x, y] of unit size.
+// A shape as an SVG picture, from the page's template; points are [x, y] of unit size.
 function drawing(points) {
-  const names = "http://www.w3.org/2000/svg";
-  const svg = document.createElementNS(names, "svg"), polygon = document.createElementNS(names, "polygon");
-  svg.setAttribute("viewBox", "0 0 20 20");
-  polygon.setAttribute("points", points.map(([x, y]) => `${10 + 8 * x},${10 - 8 * y}`).join(" "));
-  polygon.setAttribute("fill", "currentColor");
-  svg.append(polygon);
-  return svg;
+  const picture = document.getElementById("shape").content.cloneNode(true);
+  const place = points.map(([x, y]) => `${10 + 8 * x},${10 - 8 * y}`).join(" ");
+  picture.querySelector("polygon").setAttribute("points", place);
+  return picture;
 }
