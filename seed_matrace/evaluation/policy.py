@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+from absl import logging
+
 from seed_matrace.config import Config, EnvConfig
 from seed_matrace.envs.registry import backend_name, env_spec, has_winner, spec_of_run
 from seed_matrace.envs.replay import SUFFIX, Replay, write_replay
@@ -134,6 +136,8 @@ def load_policy(run_dir: str | os.PathLike[str], checkpoint: str = "best") -> Tr
     )
     if restored is None:
         raise CheckpointError(f"{run_dir} has no {checkpoint} checkpoint yet")
+    for problem in restored.problems:
+        logging.warning("passed over a checkpoint: %s", problem)
     return TrainedPolicy(learner, config, spec, restored.state["env_steps"])
 
 

@@ -44,7 +44,7 @@ class Restored(NamedTuple):
 class Checkpoints:
     """The checkpoints of one run: "step-N" at env step N, and "best-N" for the best evaluated weights.
 
-    One that is saved at the same step again is called "step-N-1": that before it goes only when the new one is there.
+    One that is saved at the same step again is called "step-N-1" until the one before it is gone.
 
     Args:
       run_id: the run's, see ``metrics.run_id``; checkpoints of other runs are refused. "" knows no other run.
@@ -98,7 +98,8 @@ class Checkpoints:
                 raise OSError(f"cannot write checkpoint {final} ({reason})") from None
             raise
         self._prune(kind, final)
-        return final
+        plain = self._folder / f"{kind}-{env_steps:012d}"
+        return final if plain.exists() else final.rename(plain)
 
     def _unused(self, kind: str, env_steps: int) -> Path:
         """A name for a new checkpoint that sorts behind those of the same step, which a resumed run came by again."""
@@ -133,7 +134,10 @@ class Checkpoints:
           CheckpointError: checkpoints exist, but none can be used.
         """
         problems: list[str] = []
-        for folder in self.find(kind):
+        seen: set[Path] = set()
+        while waiting := [folder for folder in self.find(kind) if folder not in seen]:
+            folder = waiting[0]
+            seen.add(folder)
             try:
                 state = read_state(folder, self._run_id)
                 try:
@@ -144,7 +148,8 @@ class Checkpoints:
                 _restore(folder, trackables)
                 return Restored(folder, state, arrays, problems)
             except CheckpointError as error:
-                problems.append(str(error))
+                if folder.exists():  # else a run that is at work has put a newer one in its place
+                    problems.append(str(error))
         if problems:
             raise CheckpointError("no checkpoint can be used: " + "; ".join(problems))
         return None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from absl import logging
 
 from seed_matrace.config import Config
 from seed_matrace.envs.registry import backend_name, has_winner, training_spec
@@ -304,6 +305,7 @@ class TrainingRun:
         self.learner.publish()
         for problem in restored.problems:
             self._reporter.note(f"passed over a checkpoint: {problem}")
+            logging.info("passed over a checkpoint: %s", problem)  # to learner.log
         self.progress = progress_from(restored.state)
         self.progress.session += 1
         self._means.set_state(self.progress.means)

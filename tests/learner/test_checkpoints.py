@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from seed_matrace.learner import checkpoints as checkpoints_module
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints, restore
 from seed_matrace.learner.progress import Progress, progress_from
 
@@ -74,6 +75,20 @@ def test_checkpoint_that_replaces_another_is_there_before_that_goes(checkpoints,
     save(checkpoints, 200, 20.0)
     save(checkpoints, 300, 30.0)
     assert [path.name for path in checkpoints.find("step")] == ["step-000000000300", "step-000000000200"]
+
+
+def test_checkpoint_that_is_replaced_while_it_is_read_gives_way_to_the_new_one(checkpoints, monkeypatch):
+    save(checkpoints, 100, 1.0, kind="best")
+    read = checkpoints_module.read_state
+
+    def replaced(folder, run_id):
+        monkeypatch.undo()
+        save(checkpoints, 200, 2.0, kind="best")
+        return read(folder, run_id)
+
+    monkeypatch.setattr(checkpoints_module, "read_state", replaced)
+    restored = checkpoints.restore_newest("best", {})
+    assert (restored.state["env_steps"], restored.problems) == (200, [])
 
 
 def test_nothing_saved_is_none(checkpoints):
