@@ -22,7 +22,7 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 def _sc2_standin(values: flags.FlagValues, arguments: list[str]) -> None:
     from seed_matrace.sc2_standin.faults import parse_faults
-    from seed_matrace.sc2_standin.installation import install, read_launch
+    from seed_matrace.sc2_standin.installation import asks_for_check, install, read_launch
 
     if [values.install_dir is not None, values.port is not None, bool(arguments)].count(True) != 1:
         raise flags.Error("give --install_dir=DIR, or --port=PORT; after -- the game's own arguments")
@@ -33,6 +33,8 @@ def _sc2_standin(values: flags.FlagValues, arguments: list[str]) -> None:
         return
     from seed_matrace.sc2_standin.server import serve_game
 
+    if asks_for_check(arguments):
+        return
     logging.basicConfig(format="[sc2-standin] %(message)s", level=logging.INFO if values.port is not None else None)
     if values.port is not None:
         serve_game(values.host, values.port, parse_faults(values.faults), version=values.game_version, stay=True)

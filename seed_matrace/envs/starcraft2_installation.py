@@ -25,7 +25,10 @@ from seed_matrace.smac_options import STARCRAFT2_BUILDS, STARCRAFT2_VERSION
 INSTALL_SMAC = "pip install --no-deps git+https://github.com/oxwhirl/smac.git"
 MAPS_URL = "https://github.com/oxwhirl/smac/releases/download/v0.1-beta1/SMAC_Maps.zip"
 GAME_URL = "https://github.com/Blizzard/s2client-proto#downloads"
+STANDIN_MARK = "# seed_matrace's stand-in for StarCraft II"
+CHECK = "-check"  # the only argument of a stand-in that shall say whether it could play
 _FREE_BYTES = 1 << 30
+_CHECK_S = 60.0
 
 
 class InstallationError(RuntimeError):
@@ -126,8 +129,29 @@ def _look_at_binary(version: str) -> Finding:
         return Finding(subject, False, f"no {path}: {folder} holds {there}", f"install {version} ({GAME_URL}){instead}")
     if not os.access(path, os.X_OK):
         return Finding(subject, False, f"{path} is not executable", f"run: chmod +x {path}")
-    note = "" if _is_elf(path) else " (a stand-in, not the game: results say so)"
-    return Finding(subject, True, f"{path}{note}")
+    if _is_elf(path):
+        return Finding(subject, True, str(path))
+    return _look_at_standin(subject, path)
+
+
+def is_standin(path: Path) -> bool:
+    """Whether a game's binary is the script of ``seed-matrace sc2-standin``."""
+    with path.open("rb") as file:
+        return STANDIN_MARK.encode() in file.read(1000)
+
+
+def _look_at_standin(subject: str, path: Path) -> Finding:
+    """Starts it, as far as it tells whether it could play."""
+    if is_standin(path):
+        try:
+            tried = subprocess.run([str(path), CHECK], capture_output=True, text=True, timeout=_CHECK_S)
+            said = tried.stderr.strip().splitlines()[-1:] if tried.returncode else None
+        except (OSError, subprocess.TimeoutExpired) as error:
+            said = [str(error)]
+        if said is not None:
+            todo = "install what it lacks, or lay it out anew with seed-matrace sc2-standin of a Python that has it"
+            return Finding(subject, False, f"{path} (a stand-in) does not start: {''.join(said) or 'no word'}", todo)
+    return Finding(subject, True, f"{path} (a stand-in, not the game: results say so)")
 
 
 def _look_at_libraries(version: str) -> Finding:
@@ -159,6 +183,9 @@ def _look_at_smac() -> Finding:
     folders = [Path(folder) for folder in (spec.submodule_search_locations or [])] if spec else []
     if spec is None:
         return Finding("smac", False, f"smac is not installed for {sys.executable}", f"run: {INSTALL_SMAC}")
+    if not folders:
+        todo = f"take it off PYTHONPATH; run: {INSTALL_SMAC}"
+        return Finding("smac", False, f"smac is one file, {spec.origin}, and not SMAC", todo)
     if not any((folder / "env" / "starcraft2").is_dir() for folder in folders):
         return Finding(
             "smac",

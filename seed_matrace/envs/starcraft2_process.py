@@ -19,7 +19,7 @@ from seed_matrace.config import StarCraft2Config
 from seed_matrace.envs.process_group import end_group, members
 from seed_matrace.envs.starcraft2_installation import InstallationError
 from seed_matrace.envs.starcraft2_recording import PlayedBattle, read_battle
-from seed_matrace.envs.starcraft2_worker import FOLDER_PREFIX, MAX_MESSAGE_BYTES, GameLostError
+from seed_matrace.envs.starcraft2_worker import FOLDER_PREFIX, MAX_MESSAGE_BYTES, WORKER_OUTPUT, GameLostError
 from seed_matrace.interpreter import start
 from seed_matrace.specs import EnvSpec
 from seed_matrace.transport.slots import map_slots, slot_type
@@ -148,10 +148,10 @@ class GameProcess:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _last_words(self) -> str:
-        """The last line that the game or its worker wrote, if any."""
-        lines = self._output.read_text(errors="replace").split("\n") if self._output.exists() else []
-        words = [line for line in lines if line.strip()]
-        return f" (its last words: {words[-1][:_MAX_WORDS]})" if words else ""
+        """The last line that the game wrote, and the last one of the worker, smac and pysc2, if any."""
+        words = {"the game's last words": self._output, "smac's": self._folder / WORKER_OUTPUT}
+        said = [f"{whose}: {line[:_MAX_WORDS]}" for whose, path in words.items() if (line := _last_line(path))]
+        return f" ({'; '.join(said)})" if said else ""
 
     def _check_memory(self) -> None:
         now = time.monotonic()
@@ -161,6 +161,11 @@ class GameProcess:
         held = self.memory_mb()
         if held > self._limits.memory_limit_mb:
             raise GameLostError(f"it holds {held:.0f} MB; starcraft2.memory_limit_mb is {self._limits.memory_limit_mb}")
+
+
+def _last_line(path: Path) -> str:
+    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 @contextlib.contextmanager

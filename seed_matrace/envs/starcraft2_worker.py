@@ -37,6 +37,7 @@ from seed_matrace.types import flatten
 
 MAX_MESSAGE_BYTES = 64 * 1024
 FOLDER_PREFIX = "seed_matrace-game-"
+WORKER_OUTPUT = "smac.txt"  # in that folder: what Python says here, apart from the game's words
 
 
 class GameLostError(RuntimeError):
@@ -187,6 +188,7 @@ def _watched(smac_env_class: Any) -> Any:
 def main(socket_fd: int, memory_fd: int, lifeline_fd: int, folder: Path) -> None:
     """Does what is asked until the socket is closed or the game is lost; ``folder`` is for temporary files."""
     threading.Thread(target=_end_with_parent, args=(lifeline_fd, folder), daemon=True).start()
+    sys.stdout = sys.stderr = (folder / WORKER_OUTPUT).open("w", encoding="utf-8", buffering=1)
     with socket.socket(fileno=socket_fd) as connection:
         order = json.loads(connection.recv(MAX_MESSAGE_BYTES))
         slot = map_slots(memoryview(mmap.mmap(memory_fd, 0)), EnvSpec(**order["spec"]), 1, 1)[0]

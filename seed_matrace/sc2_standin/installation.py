@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import importlib
 import itertools
 import os
 import shlex
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seed_matrace.envs.starcraft2_installation import CHECK, STANDIN_MARK, is_standin
 from seed_matrace.interpreter import start_apart
 from seed_matrace.sc2_standin.faults import Fault, parse_faults
 from seed_matrace.skirmish.maps import map_names
@@ -18,7 +20,6 @@ from seed_matrace.smac_options import STARCRAFT2_BUILDS, STARCRAFT2_VERSION
 
 _ROOT = Path(__file__).parents[2]  # where this program is found, if it is not installed
 MAP_FOLDER = "SMAC_Maps"
-MARK = "# seed_matrace's stand-in for StarCraft II"
 SCRIPT = """#!/bin/sh
 {mark}
 unset PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION  # the caller's old protobuf may be slow
@@ -39,15 +40,17 @@ def install(folder: Path, faults: str = "", version: str = STARCRAFT2_VERSION) -
 
     Raises:
       ValueError: bad faults, or ``folder`` holds the real game.
+      ImportError: this Python lacks what the stand-in needs; the message says what and how to get it.
       OSError: the folder cannot be written.
     """
     parse_faults(faults)
+    importlib.import_module("seed_matrace.sc2_standin.server")  # what the binary will do
     binary = folder / "Versions" / f"Base{STARCRAFT2_BUILDS[version]}" / "SC2_x64"
-    if binary.exists() and MARK.encode() not in binary.read_bytes()[:1000]:
+    if binary.exists() and not is_standin(binary):
         raise ValueError(f"{binary} is the game itself; give the stand-in a folder of its own")
     binary.parent.mkdir(parents=True, exist_ok=True)
     command = start_apart("seed_matrace", sys.executable, [str(_ROOT)])
-    binary.write_text(SCRIPT.format(mark=MARK, python=shlex.join(command), version=version), encoding="utf-8")
+    binary.write_text(SCRIPT.format(mark=STANDIN_MARK, python=shlex.join(command), version=version), encoding="utf-8")
     binary.chmod(0o755)
     maps = folder / "Maps" / MAP_FOLDER
     maps.mkdir(parents=True, exist_ok=True)
@@ -66,6 +69,11 @@ class Launch:
     port: int
     faults: tuple[Fault, ...]
     number: int  # of this launch from its installation
+
+
+def asks_for_check(arguments: Sequence[str]) -> bool:
+    """Whether the binary was only asked if it could play, as ``seed-matrace doctor`` does."""
+    return list(arguments) == [CHECK]
 
 
 def read_launch(arguments: Sequence[str]) -> Launch:

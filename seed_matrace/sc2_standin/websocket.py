@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
+from seed_matrace.sc2_standin import NEEDS
+
 try:
     from websockets.frames import Frame, Opcode
     from websockets.http11 import Request
     from websockets.protocol import State
     from websockets.server import ServerProtocol
 except ImportError as error:
-    raise ImportError(f"{error}; the stand-in needs: pip install 'seed_matrace[starcraft2]'") from None
+    raise ImportError(f"{error}; {NEEDS}") from None
 
 ENDPOINT = "/sc2api"
 HANDSHAKE_TIMEOUT_S = 10.0

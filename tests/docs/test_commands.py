@@ -119,6 +119,7 @@ def _check_pip(words: list[str]) -> None:
     extras = re.findall(r"^(\w+) = ", text, re.MULTILINE)
     for wanted in re.findall(r"\[([\w,]+)\]", " ".join(word for word in words if not word.startswith("ray["))):
         assert set(wanted.split(",")) <= set(extras)
+    assert not any(word.startswith("seed_matrace") for word in words), "it is installed from a checkout"
 
 
 def _check_paths(words: list[str]) -> None:

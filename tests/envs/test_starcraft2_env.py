@@ -156,6 +156,13 @@ def test_game_that_never_starts_is_given_up_with_the_reason(installation):
         env.reset()
 
 
+def test_the_games_own_last_words_come_first(installation):
+    faults(installation, **{f"_{launch}": ("words", "reset", 0) for launch in range(1, 9)})
+    said = r"no websocket \(the game's last words: the disk is full; smac's: .*SC2 is not running\)"
+    with closing(make_env(num_envs=1)) as env, pytest.raises(RuntimeError, match=said):
+        env.reset()
+
+
 def test_replay_is_left_by_the_first_game(installation, tmp_path):
     path = tmp_path / "run" / "replays" / "7.SC2Replay"
     with closing(make_env(replay=path)) as env:
@@ -242,6 +249,16 @@ def test_other_smac_is_recognised(installation, tmp_path, monkeypatch):
     (tmp_path / "other" / "smac" / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path / "other")
     with closing(make_env(num_envs=1)) as env, pytest.raises(InstallationError, match=r"tunes hyper-parameters.*pip"):
+        env.reset()
+
+
+def test_file_in_the_place_of_smac_is_named(installation, tmp_path, monkeypatch):
+    """As docs/epymarl.md puts one on the path of another program."""
+    (tmp_path / "shim").mkdir()
+    (tmp_path / "shim" / "smac.py").touch()
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (tmp_path / "shim", ROOT))))
+    said = rf"smac is one file, {tmp_path}/shim/smac.py, and not SMAC; take it off PYTHONPATH"
+    with closing(make_env(num_envs=1)) as env, pytest.raises(InstallationError, match=said):
         env.reset()
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from games import RemoteController, RunningGame, begin, free_port, listens, wait_until_listening
@@ -53,6 +56,42 @@ def test_what_is_there_stays(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="the game itself"):
         install(tmp_path)
     assert binary.read_bytes() == b"\x7fELF"
+
+
+@pytest.fixture
+def without_websockets(tmp_path: Path) -> dict[str, str]:
+    """An environment of processes whose Python lacks them."""
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden" / "websockets.py").write_text("raise ImportError('No module named websockets')")
+    return {**os.environ, "PYTHONPATH": str(tmp_path / "hidden")}
+
+
+def test_python_that_cannot_play_lays_nothing_out(tmp_path: Path, without_websockets: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "seed_matrace", "sc2-standin", f"--install_dir={tmp_path / 'game'}"]
+    tried = subprocess.run(command, env=without_websockets, capture_output=True, text=True)
+    assert tried.returncode == 2 and not (tmp_path / "game").exists() and not tried.stdout
+    assert "websockets; the stand-in needs: " in tried.stderr and "'seed_matrace[starcraft2]'" in tried.stderr
+    assert len(tried.stderr.strip().splitlines()) == 1
+
+
+def test_doctor_starts_the_stand_in(tmp_path: Path, without_websockets: dict[str, str]) -> None:
+    """And does not count as a launch."""
+    install(tmp_path)
+    module = [sys.executable, "-m", "seed_matrace.envs.starcraft2_installation", "4.10", "3m"]
+
+    def finding(environment: dict[str, str]) -> dict[str, Any]:
+        environment = {**environment, "SC2PATH": str(tmp_path)}
+        return json.loads(subprocess.run(module, env=environment, capture_output=True, check=True).stdout)[0]
+
+    assert finding({**os.environ})["good"] and "a stand-in, not the game" in finding({**os.environ})["found"]
+    broken = finding(without_websockets)
+    assert (
+        not broken["good"] and "does not start" in broken["found"] and "No module named websockets" in broken["found"]
+    )
+    binary = tmp_path / "Versions" / "Base75689" / "SC2_x64"
+    binary.write_text(binary.read_text().replace(sys.executable, "/no/such/python"))
+    assert "/no/such/python" in finding({**os.environ})["found"]
+    assert (tmp_path / "launches").read_bytes() == b""
 
 
 def test_game_ends_with_its_client(start: Start) -> None:

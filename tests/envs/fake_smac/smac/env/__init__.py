@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import resource
 import signal
@@ -103,6 +104,10 @@ class StarCraft2Env(PlainGame):
             time.sleep(600)
         if fault[0] == "crash":
             os._exit(9)
+        if fault[0] == "words":  # the game says why it ends, and pysc2 goes on talking
+            subprocess.run(["sh", "-c", "echo 'the disk is full' >&2"])
+            logging.warning("SC2 is not running")
+            raise ConnectionError("no websocket")
         if fault[0] == "garble":
             raise ValueError("not a message")
         if fault[0] == "empty":
