@@ -256,7 +256,7 @@ def test_file_in_the_place_of_smac_is_named(installation, tmp_path, monkeypatch)
     """As docs/epymarl.md puts one on the path of another program."""
     (tmp_path / "shim").mkdir()
     (tmp_path / "shim" / "smac.py").touch()
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (tmp_path / "shim", ROOT))))
+    monkeypatch.syspath_prepend(tmp_path / "shim")
     said = rf"smac is one file, {tmp_path}/shim/smac.py, and not SMAC; take it off PYTHONPATH"
     with closing(make_env(num_envs=1)) as env, pytest.raises(InstallationError, match=said):
         env.reset()
