@@ -21,6 +21,7 @@ class Command:
     define_flags: Callable[[flags.FlagValues], None]
     run: Callable[[flags.FlagValues, list[str]], int | None]  # None is exit code 0
     arguments: str = ""
+    keeps_going: bool = False  # whether its work goes on when nobody reads what it prints any more
 
 
 def define_gin_flags(values: flags.FlagValues) -> None:

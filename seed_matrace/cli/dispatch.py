@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import select
 import sys
 import textwrap
 import traceback
 from collections.abc import Sequence
+from typing import TextIO
 
 from absl import flags
 
@@ -19,6 +21,9 @@ from seed_matrace.cli.sweeps import REPORT, SWEEP
 from seed_matrace.cli.training import ACTOR, LEARNER, TRAIN
 from seed_matrace.cli.vertex import VERTEX, VERTEX_HOST
 from seed_matrace.foreign_files import printable
+from seed_matrace.launch.output import have_standard_files, lead_nowhere, steady_output
+
+_READER_GONE = 141  # as of a program that SIGPIPE ends
 
 COMMANDS = {
     "train": TRAIN,
@@ -42,29 +47,59 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one subcommand; returns the exit code: 0, 1 after a failure, 2 after a mistake of the user."""
     args = list(sys.argv[1:] if argv is None else argv)
-    if not args or args[0] in ("-h", "--help", "help"):
-        print(overview())
-        return 0 if args else 2
-    name, rest = args[0], args[1:]
-    if name not in COMMANDS:
-        return _fail(f"unknown command {name!r}; one of {', '.join(COMMANDS)}")
-    command, values = COMMANDS[name], flags_of(name)
-    if "-h" in rest or "--help" in rest:
-        print(help_of(name))
-        return 0
+    asks_for_help = not {"-h", "--help"}.isdisjoint(args)
+    if args and args[0] in COMMANDS and COMMANDS[args[0]].keeps_going and not asks_for_help:
+        with steady_output():
+            return _main(args)
+    have_standard_files()
     try:
+        return _main(args)
+    finally:
+        try:
+            sys.stdout.flush()
+        except (OSError, ValueError):
+            lead_nowhere(sys.stdout)
+
+
+def _main(args: list[str]) -> int:
+    values: flags.FlagValues | None = None
+    try:
+        if not args or args[0] in ("-h", "--help", "help"):
+            print(overview(), flush=True)
+            return 0 if args else 2
+        name, rest = args[0], args[1:]
+        if name not in COMMANDS:
+            return _fail(f"unknown command {name!r}; one of {', '.join(COMMANDS)}")
+        if "-h" in rest or "--help" in rest:
+            print(help_of(name), flush=True)
+            return 0
+        command, values = COMMANDS[name], flags_of(name)
         positional = values([f"seed-matrace {name}", *rest])[1:]
         if positional and not command.arguments:
             raise flags.Error(f"unexpected argument {positional[0]!r}; see seed-matrace {name} --help")
-        return command.run(values, positional) or 0
+        code = command.run(values, positional) or 0
+        sys.stdout.flush()
+        return code
     except flags.Error as error:
         return _fail(str(error))
     except KeyboardInterrupt:
         return 130
     except (ValueError, OSError, RuntimeError, ArithmeticError, ImportError) as error:
-        if values.is_parsed() and values.traceback:
+        if isinstance(error, BrokenPipeError) and _nobody_reads(sys.stdout):
+            return _READER_GONE
+        if values is not None and values.is_parsed() and values.traceback:
             traceback.print_exc()
         return _fail(_explained(error))
+
+
+def _nobody_reads(stream: TextIO) -> bool:
+    """Whether ``stream`` is a pipe or socket whose other end is closed."""
+    look = select.poll()
+    try:
+        look.register(stream.fileno(), 0)
+    except (OSError, ValueError):
+        return False
+    return bool(look.poll(0))
 
 
 def flags_of(name: str) -> flags.FlagValues:

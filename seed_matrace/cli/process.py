@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import signal
+import sys
 import threading
 
 
@@ -29,25 +30,34 @@ def import_tensorflow() -> None:
             os.close(stderr)
 
 
-def stop_on_signals() -> threading.Event:
-    """An event that Ctrl-C or SIGTERM sets; a second Ctrl-C interrupts at once.
+def stop_on_signals(say: str = "") -> threading.Event:
+    """An event that Ctrl-C, SIGTERM or a lost terminal (SIGHUP, unless it is ignored, as by nohup) sets.
+
+    A second Ctrl-C interrupts at once; other signals may come twice, as a shell and its terminal send them.
 
     A thread of its own sets it: the handler may come while the main thread holds the event's lock.
+
+    Args:
+      say: printed to standard error when the first of them comes.
     """
     stop = threading.Event()
     asked: queue.SimpleQueue[None] = queue.SimpleQueue()
 
-    def handle(*_: object) -> None:
-        if stop.is_set():
+    def handle(number: int, _: object) -> None:
+        if stop.is_set() and number == signal.SIGINT:
             raise KeyboardInterrupt
         asked.put(None)
 
     def wait() -> None:
         asked.get()
         stop.set()
+        if say:
+            print(say, file=sys.stderr, flush=True)
 
     threading.Thread(target=wait, name="signals", daemon=True).start()
 
     signal.signal(signal.SIGINT, handle)
     signal.signal(signal.SIGTERM, handle)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, handle)
     return stop

@@ -35,7 +35,11 @@ def _ray(values: flags.FlagValues, gin_files: list[str]) -> None:
         init_from=values.init_from,
         num_actors=values.num_actors,
     )
-    train_on_ray(options, values.address, stop_on_signals())
+    train_on_ray(
+        options,
+        values.address,
+        stop_on_signals("stopping: the learner finishes its step and writes a checkpoint; Ctrl-C again does not wait"),
+    )
 
 
 RAY = Command(
@@ -44,4 +48,5 @@ RAY = Command(
     _define_flags,
     _ray,
     arguments="GIN_FILE... ",
+    keeps_going=True,
 )

@@ -63,6 +63,7 @@ SWEEP = Command(
     "--grid='loss.entropy_cost=[0.1,1.0]' --seeds=5",
     _define_sweep_flags,
     _sweep,
+    keeps_going=True,
 )
 
 

@@ -18,6 +18,7 @@ from seed_matrace.transport.security import NO_SECURITY, Security, read_token
 if TYPE_CHECKING:
     from seed_matrace.transport.address import Address
 
+_STOPPING = "stopping: finishing the step under way, then writing a checkpoint; Ctrl-C again does not wait"
 _GRACE_S = 4.0  # shorter than a launcher waits
 
 
@@ -41,6 +42,7 @@ TRAIN = Command(
     "seed-matrace train --gin_file=maps/8m.gin --num_actors=2 --run_dir=runs/8m",
     _define_train_flags,
     _train,
+    keeps_going=True,
 )
 
 
@@ -77,6 +79,7 @@ LEARNER = Command(
     "seed-matrace learner --gin_file=maps/8m.gin --num_actors=2 --server_address=localhost:5555",
     _define_standalone_learner_flags,
     _learner,
+    keeps_going=True,
 )
 
 
@@ -135,6 +138,7 @@ ACTOR = Command(
     "seed-matrace actor --gin_file=maps/8m.gin --server_address=localhost:5555 --task_id=0",
     _define_actor_flags,
     _actor,
+    keeps_going=True,
 )
 
 
@@ -185,6 +189,6 @@ def _run_learner(
         listen_at=listen_at,
         security=security,
     )
-    conclusion = train(options, stop_on_signals())
+    conclusion = train(options, stop_on_signals(_STOPPING))
     if conclusion:
         print(printable(conclusion), flush=True)

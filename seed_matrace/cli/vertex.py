@@ -190,4 +190,5 @@ VERTEX_HOST = Command(
     _define_host_flags,
     _vertex_host,
     arguments="[-- TRIAL PARAMETERS] ",
+    keeps_going=True,
 )

@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -128,7 +129,7 @@ def _look_at_binary(version: str) -> Finding:
         instead = f", or bind env.game_version = {others[0]!r}" if others else ""
         return Finding(subject, False, f"no {path}: {folder} holds {there}", f"install {version} ({GAME_URL}){instead}")
     if not os.access(path, os.X_OK):
-        return Finding(subject, False, f"{path} is not executable", f"run: chmod +x {path}")
+        return Finding(subject, False, f"{path} is not executable", f"run: chmod +x {shlex.quote(str(path))}")
     if _is_elf(path):
         return Finding(subject, True, str(path))
     return _look_at_standin(subject, path)

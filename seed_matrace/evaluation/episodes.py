@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -17,6 +18,23 @@ from seed_matrace.types import EpisodeStats
 # remembers of an environment (stacked frames, recurrent state) it forgets where episode_start is true.
 Act = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 Ended = Callable[[int], None]  # is told the number of an episode when it has ended
+
+
+class EvaluationCutError(RuntimeError):
+    """An evaluation was stopped before its end: it has no result."""
+
+
+def until(stop: threading.Event, act: Act) -> Act:
+    """``act``, which raises EvaluationCutError once ``stop`` is set."""
+
+    def act_or_stop(obs: np.ndarray, avail_actions: np.ndarray, episode_start: np.ndarray) -> np.ndarray:
+        if stop.is_set():
+            raise EvaluationCutError("stopped before its end")
+        return act(obs, avail_actions, episode_start)
+
+    return act_or_stop
+
+
 ATTEMPTS = 5  # at a round of games that can be lost
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
+import threading
 from pathlib import Path
 
 from absl import logging
@@ -13,6 +14,7 @@ from seed_matrace.config import Config, EnvConfig
 from seed_matrace.envs.registry import backend_name, env_spec, has_winner, spec_of_run
 from seed_matrace.envs.replay import SUFFIX, Replay, write_replay
 from seed_matrace.evaluation.battles import play_battles
+from seed_matrace.evaluation.episodes import until
 from seed_matrace.evaluation.recording import Recorder, can_record
 from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.evaluation.team import Team
@@ -53,6 +55,7 @@ def play(
     env: EnvConfig | None = None,
     replays: int = 0,
     replay_dir: Path | None = None,
+    stop: threading.Event | None = None,
 ) -> EpisodeStats:
     """Plays battles with a trained team, by default in the environment it was trained in.
 
@@ -61,8 +64,10 @@ def play(
       env: another environment, such as another backend, in which it is to play.
       replays: of how many battles, the first ones, a replay is written.
       replay_dir: where; they are called eval_0000.npz and on. Of StarCraft II there is eval.SC2Replay, too.
+      stop: set, it ends the battles before their end.
 
     Raises:
+      EvaluationCutError: ``stop`` was set.
       ValueError: the environment's observations and actions are not those that the team knows, or replays of a
         backend that has none.
     """
@@ -82,7 +87,7 @@ def play(
     recorder = Recorder(replays, policy.judge, policy.config.env.frame_stack, about, keep) if replays else None
     return play_battles(
         dataclasses.replace(policy.config, env=env),
-        policy.act,
+        until(stop, policy.act) if stop else policy.act,
         episodes,
         seed=seed,
         recorder=recorder,
@@ -90,16 +95,17 @@ def play(
     )
 
 
-def play_absolute(run_dir: Path, seed: int) -> EpisodeStats:
+def play_absolute(run_dir: Path, seed: int, stop: threading.Event | None = None) -> EpisodeStats:
     """The absolute metric of Gorsane et al. 2022: a run's best weights, ``evaluation.absolute_episodes`` times.
 
     The battles are none of those that chose the weights: what wins by luck there does not win here.
 
     Raises:
       CheckpointError: the run has no usable checkpoint yet.
+      EvaluationCutError: ``stop`` was set; nothing is written.
     """
     policy = load_policy(run_dir, "best")
-    stats = play(policy, policy.config.evaluation.absolute_episodes, seed=_ABSOLUTE_SEED + seed)
+    stats = play(policy, policy.config.evaluation.absolute_episodes, seed=_ABSOLUTE_SEED + seed, stop=stop)
     env = policy.config.env
     results = ResultsWriter(
         run_dir,

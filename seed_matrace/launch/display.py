@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from absl import logging
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
@@ -54,6 +55,7 @@ class Display:
         self._live: Live | None = None
         self._drawn_at = -math.inf
         self._pending = False
+        self._failed = False  # to draw
 
     def __enter__(self) -> Display:
         if self._console.is_terminal:
@@ -64,8 +66,8 @@ class Display:
     def __exit__(self, *_: object) -> None:
         if self._pending:
             self._draw()
-        if self._live:
-            self._live.stop()
+        if (live := self._live) is not None:
+            self._show(live.stop)
             self._live = None
 
     def update(self, metrics: Mapping[str, Any]) -> None:
@@ -77,15 +79,24 @@ class Display:
 
     def note(self, text: str) -> None:
         """Prints a message, above the panel where there is one."""
-        self._console.print(Text(printable(text)), soft_wrap=True)
+        self._show(lambda: self._console.print(Text(printable(text)), soft_wrap=True))
 
     def _draw(self) -> None:
         self._drawn_at = self._clock()
         self._pending = False
-        if self._live:
-            self._live.update(self._panel(), refresh=True)
+        if (live := self._live) is not None:
+            self._show(lambda: live.update(self._panel(), refresh=True))
         else:
-            self._console.print(Text(self._status.line()), soft_wrap=True)
+            self._show(lambda: self._console.print(Text(self._status.line()), soft_wrap=True))
+
+    def _show(self, draw: Callable[[], None]) -> None:
+        """Draws, or says once why that cannot be done: no run ends because it cannot be looked at."""
+        try:
+            draw()
+        except Exception as error:
+            if not self._failed:
+                logging.warning("cannot show how the run goes (%s: %s); it goes on", type(error).__name__, error)
+            self._failed = True
 
     def _panel(self) -> Panel:
         width = min(self._console.width - 2, 100)  # a terminal echoes ^C behind the last line, which must not wrap

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shlex
 import shutil
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from logging import FileHandler, StreamHandler
+from logging import StreamHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from seed_matrace.foreign_files import printable
 from seed_matrace.inference.groups import GroupPlan, plan_groups
 from seed_matrace.launch.display import Display, duration
 from seed_matrace.launch.local import LocalActors, default_num_actors, local_groups
+from seed_matrace.launch.output import SteadyLogFile
 from seed_matrace.launch.start import TrainOptions, plan_start
 from seed_matrace.launch.topology import Topology
 from seed_matrace.learner.metrics import write_finished, write_run_info
@@ -96,17 +98,19 @@ def train(options: TrainOptions, stop: threading.Event) -> str:
         print(printable("\n".join([introduction, *start.notes])), flush=True)
         options = dataclasses.replace(options, init_from=start.init_from)
         progress = _run(config, directory, seed, plan, topology, options, devices, stop)
-        if hosts.chief and progress.finished:
-            _play_absolute(config, path, seed)
-            write_finished(path, progress.finished)
-    return _conclusion(config, path, progress) if hosts.chief else ""
+        finished = progress.finished
+        if hosts.chief and finished and _play_absolute(config, path, seed, stop):
+            write_finished(path, finished)
+        else:
+            finished = ""
+    return _conclusion(config, path, progress, finished) if hosts.chief else ""
 
 
 @contextlib.contextmanager
 def _log_file(path: Path) -> Iterator[None]:
     """Keeps in ``path`` what this program says, of its actors above all; warnings go to standard error as well."""
     path.parent.mkdir(exist_ok=True)
-    to_file, to_stderr = FileHandler(path), StreamHandler()
+    to_file, to_stderr = SteadyLogFile(path), StreamHandler()
     to_file.addFilter(lambda record: _PACKAGE in Path(record.pathname).parents)  # TensorFlow uses the same logger
     to_file.setFormatter(logging.PythonFormatter())
     to_stderr.setLevel("WARNING")
@@ -161,16 +165,23 @@ def _run(
         return run.train(source, stop)
 
 
-def _play_absolute(config: Config, path: Path, seed: int) -> None:
+def _play_absolute(config: Config, path: Path, seed: int, stop: threading.Event) -> bool:
+    """Plays what the run ends with; returns whether that, too, is done."""
     episodes = config.evaluation.absolute_episodes
     if not episodes:
-        return
+        return True
+    from seed_matrace.evaluation.episodes import EvaluationCutError
     from seed_matrace.evaluation.policy import play_absolute
 
     print(f"playing {episodes} battles with the best weights", flush=True)
-    stats = play_absolute(path, seed)
+    try:
+        stats = play_absolute(path, seed, stop)
+    except EvaluationCutError:
+        print("these battles were stopped, without a result; whoever goes on with the run plays them", flush=True)
+        return False
     won = f"{int(stats.battle_won.sum())} of {episodes} battles won, " if has_winner(config.env) else ""
     print(f"absolute metric: {won}return {stats.episode_return.mean():.1f}", flush=True)
+    return True
 
 
 @contextlib.contextmanager
@@ -233,27 +244,32 @@ def _introduction(config: Config, path: Path, seed: int, num_actors: int, device
     )
 
 
-def _conclusion(config: Config, path: Path, progress: Progress) -> str:
+def _conclusion(config: Config, path: Path, progress: Progress, finished: str) -> str:
     from seed_matrace.viewer.curves import plot_learning_curve
 
     why, go_on = {
         "target": ("target win rate reached", " --gin_param=run.stop_win_rate=0"),
         "budget": ("budget of env steps used", f" --gin_param=run.total_env_steps={2 * progress.env_steps}"),
         "": ("stopped before the end", ""),
-    }[progress.finished]
+    }[finished]
     curve = path / "learning_curve.png"
-    program = _program("seed-matrace")
-    plot_learning_curve([path], curve)
+    program, here = _program("seed-matrace"), shlex.quote(f"--run_dir={path}")
+    logs = shlex.quote(f"--logdir={path / 'tb'}")
+    try:
+        plot_learning_curve([path], curve)
+        drawn = str(curve)
+    except Exception as error:  # whatever drawing fails of, the run is over and whole
+        drawn = f"cannot be drawn ({error})"
     newest = progress.newest_outcomes
     battles = f"{sum(newest)} of the newest {len(newest)} evaluation battles won"
     outcome = battles if has_winner(config.env) else f"the best evaluation's return {progress.best[1]:.1f}"
     return "\n".join(
         [
             f"{why}: {progress.env_steps:,} env steps in {duration(progress.wall_s)}, {outcome}",
-            f"  learning curve  {curve}",
-            f"  evaluate        {program} eval --run_dir={path} --episodes=400",
-            f"  train on        {program} train --run_dir={path}{go_on}",
-            f"  all metrics     {_program('tensorboard')} --logdir={path / 'tb'}",
+            f"  learning curve  {drawn}",
+            f"  evaluate        {program} eval {here} --episodes=400",
+            f"  train on        {program} train {here}{go_on}",
+            f"  all metrics     {_program('tensorboard')} {logs}",
         ]
     )
 
@@ -263,4 +279,4 @@ def _program(name: str) -> str:
     if shutil.which(name):
         return name
     installed = Path(sys.executable).with_name(name)
-    return str(installed.relative_to(Path.cwd()) if installed.is_relative_to(Path.cwd()) else installed)
+    return shlex.quote(str(installed.relative_to(Path.cwd()) if installed.is_relative_to(Path.cwd()) else installed))

@@ -27,10 +27,12 @@ class Progress:
     newest_outcomes: list[bool] = field(default_factory=list)
     means: dict[str, list[float | None]] = field(default_factory=dict)  # of the scalars not yet reported
     finished: str = ""  # why the run is over, one of ENDS
+    evaluation_due: bool = False  # it was stopped in an evaluation, which whoever goes on plays first
 
 
 def progress_from(state: Mapping[str, Any]) -> Progress:
     """The progress that a checkpoint's state says; ValueError where it says something else."""
+    state = {"evaluation_due": False, **state}  # older checkpoints do not have it
     names = {item.name for item in fields(Progress)}
     if set(state) != names:
         raise ValueError(f"its state has {', '.join(sorted(set(state) ^ names))} too much or too little")
@@ -41,6 +43,8 @@ def progress_from(state: Mapping[str, Any]) -> Progress:
 
 
 def _sound(name: str, value: Any) -> bool:
+    if name == "evaluation_due":
+        return type(value) is bool
     if name == "finished":
         return value in ENDS
     if name == "newest_outcomes":

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 
-import psutil
+from absl import logging
 
 from seed_matrace.inference.actors import ActorFigures
 
 _NEVER_SEEN = ActorFigures(connected=False, connections=0, acted_env_steps=0, policy_lag=0.0, silent_s=0.0)
+
+
+def _held_mb() -> float:
+    """Memory of this process; NaN where it cannot be known: no run ends because something cannot be counted."""
+    try:
+        import psutil
+
+        return psutil.Process().memory_info().rss / 2**20
+    except Exception as error:
+        logging.log_first_n(logging.WARNING, "perf/rss_mb is not known (%s: %s)", 1, type(error).__name__, error)
+        return math.nan
 
 
 class Rates:
@@ -33,7 +45,7 @@ class Rates:
         rates = {
             "perf/env_steps_per_s": (env_steps - self._env_steps) / elapsed,
             "perf/learner_idle": self.idle_s / elapsed,
-            "perf/rss_mb": psutil.Process().memory_info().rss / 2**20,
+            "perf/rss_mb": _held_mb(),
         }
         for task_id, figures in actors.items():
             acted = figures.acted_env_steps - self._actors.get(task_id, _NEVER_SEEN).acted_env_steps

@@ -20,7 +20,7 @@ from seed_matrace.config import Config
 from seed_matrace.envs.registry import backend_name, has_winner, training_spec
 from seed_matrace.envs.replay import Replay
 from seed_matrace.evaluation.battles import play_battles
-from seed_matrace.evaluation.episodes import summarise
+from seed_matrace.evaluation.episodes import EvaluationCutError, summarise, until
 from seed_matrace.evaluation.recording import Recorder, can_record
 from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.inference.actors import ActorsLostError
@@ -110,13 +110,16 @@ class TrainingRun:
 
     def train(self, source: BatchSource, stop: threading.Event) -> Progress:
         """Trains until the budget is used, the target is reached or ``stop`` is set; leaves a checkpoint behind."""
-        if not self.progress.env_steps:
-            self._evaluate()
+        if not self.progress.env_steps and not self.progress.evaluations:
+            self.progress.evaluation_due = True
+        if self.progress.evaluation_due:
+            self._saved_learner_steps = -1
+            self._evaluate_unless_stopped(stop)
         try:
             while (batch := self._agreed_batch(source, stop)) is not None:
                 self._train_step(batch)
                 source.release(batch)
-                self._do_what_is_due(source)
+                self._do_what_is_due(source, stop)
         except ActorsLostError:  # there is nothing wrong with what was learnt before
             self._unless_disk_full(lambda: self._save("step", source))
             raise
@@ -153,7 +156,7 @@ class TrainingRun:
         self.progress.env_steps += lag.size * self._hosts.count
         self.progress.learner_steps += 1
 
-    def _do_what_is_due(self, source: BatchSource) -> None:
+    def _do_what_is_due(self, source: BatchSource, stop: threading.Event) -> None:
         run, steps = self.config.run, self.config.learner.batch_size * self.config.learner.unroll_length
         budget_used = self.progress.env_steps >= run.total_env_steps
 
@@ -165,8 +168,9 @@ class TrainingRun:
         if due(run.report_fraction):
             self._report(source)
         if due(self.config.evaluation.every_fraction, self.config.evaluation.every_env_steps):
-            self._evaluate()
-        if budget_used and not self.progress.finished:
+            self.progress.evaluation_due = True
+            self._evaluate_unless_stopped(stop)
+        elif budget_used and not self.progress.finished:
             self.progress.finished = "budget"
         if due(run.checkpoint_fraction):
             self._unless_disk_full(lambda: self._save("step", source))
@@ -193,20 +197,31 @@ class TrainingRun:
             scalars["train/length"] = counts.episode_length / counts.episodes
         self._write(scalars)
 
-    def _evaluate(self) -> None:
-        if not self._hosts.chief:
+    def _evaluate_unless_stopped(self, stop: threading.Event) -> None:
+        """Plays the evaluation that is due, or leaves it whole to whoever goes on from here."""
+        try:
+            if self._hosts.chief:
+                self._evaluate(stop)
+        except EvaluationCutError:
+            self._reporter.note(f"{self.progress.env_steps:>11,} env steps: evaluation stopped, without a result")
             return
+        self.progress.evaluation_due = False
+        if self.progress.env_steps >= self.config.run.total_env_steps and not self.progress.finished:
+            self.progress.finished = "budget"
+
+    def _evaluate(self, stop: threading.Event) -> None:
         episodes = self.config.evaluation.episodes
         first_battle = self.progress.evaluations * episodes  # no battle is played in two evaluations
         stats = play_battles(
             self.config,
-            GreedyTeam(self.learner),
+            until(stop, GreedyTeam(self.learner)),
             episodes,
             seed=EVALUATION_SEED + self._seed,
             first_battle=first_battle,
             recorder=self._recorder(self._replays) if self._replays else None,
             game_replay=self._game_replay(),
         )
+        self.progress.evaluation_due = False
         check_evaluated(stats, largest_reward(self.config))
         self.progress.evaluations += 1
         self._unless_disk_full(lambda: self._results.append(self.progress.env_steps, self.progress.wall_s, stats))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import fcntl
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
@@ -68,7 +69,7 @@ class RunDirectory:
         if differing:
             raise ConfigError(
                 f"{self.path} holds a run of another configuration ({'; '.join(differing)}); "
-                f"choose another --run_dir, and --init_from={self.path} to start from its weights"
+                f"choose another --run_dir, and {shlex.quote(f'--init_from={self.path}')} to start from its weights"
             )
 
     def close(self) -> None:

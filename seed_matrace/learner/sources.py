@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import psutil
+from absl import logging
 
 from seed_matrace.config import Config
 from seed_matrace.envs.base import VectorEnv
@@ -96,13 +97,24 @@ def check_memory(config: Config, plan: GroupPlan) -> None:
     per_env_step = sizes.memory_bytes(spec) / (plan.num_groups * (1 + sizes.queued) * plan.group_size)
     batches = 4 * per_env_step * config.learner.batch_size  # two under way, and about as much again in the train step
     needed = sizes.memory_bytes(spec) + batches
-    free = psutil.virtual_memory().available
+    free = _free_bytes()
     if needed > free:
         raise ValueError(
             f"this run needs about {needed / 1e9:.1f} GB for its unrolls and {free / 1e9:.1f} GB is free; lower "
             f"run.num_envs ({config.run.num_envs}), learner.unroll_length ({config.learner.unroll_length}) or "
             f"learner.batch_size ({config.learner.batch_size})"
         )
+
+
+def _free_bytes() -> float:
+    """Free memory of this machine; infinity where it cannot be known."""
+    try:
+        import psutil
+
+        return psutil.virtual_memory().available
+    except Exception as error:
+        logging.warning("it is not known how much memory is free (%s: %s)", type(error).__name__, error)
+        return math.inf
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from seed_matrace.config import load_config
 from seed_matrace.envs.replay import read_replay
 from seed_matrace.inference.groups import plan_groups
 from seed_matrace.learner import checkpoints
+from seed_matrace.learner import run as run_module
 from seed_matrace.learner.run import TrainingRun
 from seed_matrace.learner.sources import LockstepSource
 
@@ -67,7 +68,7 @@ def config(kind):
     return load_config([], [*params, *sizes, *KINDS[kind]])[0]
 
 
-def train(run_dir, kind, at_every_point=lambda: None, monkeypatch=None):
+def train(run_dir, kind, at_every_point=lambda: None, monkeypatch=None, stop=None):
     settings = config(kind)
     run = TrainingRun(settings, Path(run_dir), 3, Silent())
     source = LockstepSource(run.acting, plan_groups(settings.run.num_envs, 0, 1))
@@ -76,7 +77,7 @@ def train(run_dir, kind, at_every_point=lambda: None, monkeypatch=None):
             monkeypatch.setattr(owner, name, _interrupted(getattr(owner, name), at_every_point))
         for owner, name in ((checkpoints.os, "rename"), (checkpoints.np, "savez")):
             monkeypatch.setattr(owner, name, _interrupted(getattr(owner, name), at_every_point))
-    run.train(source, threading.Event())
+    run.train(source, stop or threading.Event())
     return [variable.numpy() for variable in [*run.learner.optimizer.variables, *run.learner.policy.variables]]
 
 
@@ -110,6 +111,49 @@ def test_killed_and_resumed_is_never_killed(never_killed, kind, point, tmp_path)
     assert _replays(tmp_path) == _replays(reference)
     best = [path.name for path in (tmp_path / "checkpoints").glob("best-*")]
     assert best == [path.name for path in (reference / "checkpoints").glob("best-*")]
+
+
+class StoppedAt(threading.Event):
+    """Is set the n-th time it is asked for in evaluations, as by Ctrl-C in one."""
+
+    def __init__(self, evaluation_steps):
+        super().__init__()
+        self.left = evaluation_steps
+
+    def of_evaluation(self):
+        self.left -= 1
+        if self.left < 0:
+            self.set()
+        return self
+
+
+@pytest.mark.parametrize(("kind", "steps"), [("counting", [0, 3, 4, 9, 14]), ("recurrent", [2, 25, 20])])
+def test_stopped_in_evaluations_and_resumed_is_never_stopped(never_killed, kind, steps, tmp_path, monkeypatch):
+    weights, reference = never_killed[kind]
+    played = []
+
+    def counted(stop, act, until=run_module.until):
+        return until(stop, lambda *step: (stop.of_evaluation(), played.append(1), act(*step))[-1])
+
+    monkeypatch.setattr(run_module, "until", counted)
+    cut = 0
+    for left in steps:
+        stop = StoppedAt(left)
+        train(tmp_path, kind, stop=stop)
+        assert stop.is_set()
+        cut += json.loads(_newest_state(tmp_path))["evaluation_due"]
+    assert cut > len(steps) // 2  # the others ended with the step after which it was set
+    monkeypatch.undo()
+    resumed = train(tmp_path, kind)
+    assert untimed_metrics(tmp_path) == untimed_metrics(reference)
+    for array, expected in zip(resumed, weights, strict=True):
+        np.testing.assert_array_equal(array, expected)
+    assert _results(tmp_path) == _results(reference)
+    assert _replays(tmp_path) == _replays(reference)
+
+
+def _newest_state(run_dir):
+    return max((run_dir / "checkpoints").glob("step-*/state.json")).read_text()
 
 
 def test_finished_run_that_is_started_again_stays_as_it_is(tmp_path):

@@ -254,3 +254,15 @@ def test_one_actor_has_no_line_of_its_own():
     with Display(10_000_000, screen.console, num_actors=1, clock=Clock()) as display:
         display.update({**REPORT, **actor_report(0)})
     assert not any("actor 0" in line for line in screen.lines())
+
+
+def test_display_that_cannot_draw_says_so_once_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Console):
+        def print(self, *_: object, **__: object) -> None:
+            raise ZeroDivisionError("no columns")
+
+    with Display(100, Broken(file=io.StringIO()), clock=Clock()) as display:
+        display.note("a word")
+        display.update(REPORT)
+    said = "cannot show how the run goes (ZeroDivisionError: no columns); it goes on"
+    assert caplog.messages.count(said) == 1
