@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import io
 import json
@@ -284,6 +285,22 @@ def write_run_info(
 def write_finished(run_dir: str | Path, why: str) -> None:
     """Notes in run.json that the run is over, and why: its budget or its target was reached."""
     _write_run_file(Path(run_dir) / RUN_FILE, {**read_run_info(run_dir), "finished": why})
+
+
+def write_checkpointed(run_dir: str | Path) -> None:
+    """Notes in run.json that there has been a checkpoint: from now on a run without any is not one that just began."""
+    with contextlib.suppress(FileNotFoundError):
+        info = read_run_info(run_dir)
+        if not info.get("checkpointed"):
+            _write_run_file(Path(run_dir) / RUN_FILE, {**info, "checkpointed": True})
+
+
+def was_checkpointed(run_dir: str | Path) -> bool:
+    """Whether ``write_checkpointed`` was called; False without run.json, or of a run of an older version."""
+    try:
+        return bool(read_run_info(run_dir).get("checkpointed"))
+    except FileNotFoundError:
+        return False
 
 
 def _write_run_file(path: Path, info: Mapping[str, Any]) -> None:

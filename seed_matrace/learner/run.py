@@ -24,12 +24,12 @@ from seed_matrace.evaluation.episodes import EvaluationCutError, summarise, unti
 from seed_matrace.evaluation.recording import Recorder, can_record
 from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.inference.actors import ActorsLostError
-from seed_matrace.learner.checkpoints import Checkpoints
+from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.divergence import check_evaluated, check_loss, check_saved, largest_reward
 from seed_matrace.learner.greedy import GreedyTeam
 from seed_matrace.learner.hosts import Hosts
 from seed_matrace.learner.learner import Learner
-from seed_matrace.learner.metrics import MetricsWriter, ScalarMeans, run_id
+from seed_matrace.learner.metrics import MetricsWriter, ScalarMeans, run_id, was_checkpointed, write_checkpointed
 from seed_matrace.learner.progress import Progress, progress_from
 from seed_matrace.learner.rates import Rates
 from seed_matrace.learner.replays import FOLDER, EvaluationReplays
@@ -299,6 +299,7 @@ class TrainingRun:
         )
         if source:
             self._saved_learner_steps = self.progress.learner_steps
+            write_checkpointed(self._run_dir)
 
     def _dropped_if_resumed(self, source: BatchSource | None) -> int:
         """Whoever goes on from here has lost what is under way, too."""
@@ -315,6 +316,11 @@ class TrainingRun:
 
     def _restore(self) -> bool:
         restored = self._checkpoints.restore_newest("step", self.learner.trackables, progress_from)
+        if restored is None and was_checkpointed(self._run_dir):
+            raise CheckpointError(
+                f"{self._run_dir} had checkpoints and has none now: put its {CHECKPOINTS_DIR} back, or choose another "
+                "--run_dir to begin again"
+            )
         if restored is None:
             return False
         self.learner.publish()
