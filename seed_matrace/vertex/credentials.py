@@ -25,7 +25,7 @@ def make_credentials(folder: Path, learner: HostPort) -> list[str]:
     """
     place = _place(folder, learner)
     token, cert, key = (place / name for name in (_TOKEN, _CERT, _KEY))
-    if not token.exists():
+    if not _is_there(token):
         place.mkdir(parents=True, exist_ok=True)
         make_certificate(learner.host, cert, key)
         token.write_text(secrets.token_hex(32) + "\n")  # the last: actors wait for it
@@ -40,7 +40,7 @@ def wait_for_credentials(folder: Path, learner: HostPort, timeout_s: float, stop
     """
     place = _place(folder, learner)
     for _ in range(max(int(timeout_s / _POLL_S), 1)):
-        if (place / _TOKEN).is_file():
+        if _is_there(place / _TOKEN):
             return [f"--tls_ca={place / _CERT}", f"--token_file={place / _TOKEN}"]
         if stop.wait(_POLL_S):
             return None
@@ -48,6 +48,11 @@ def wait_for_credentials(folder: Path, learner: HostPort, timeout_s: float, stop
         f"the learner has left no token in {place} for {timeout_s:g} s: see its log, and that this container mounts "
         "the same bucket"
     )
+
+
+def _is_there(token: Path) -> bool:
+    """Whether the token was written; a host that was lost before may have left an empty file."""
+    return token.is_file() and token.stat().st_size > 0
 
 
 def _place(folder: Path, learner: HostPort) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from absl import logging
 
+from seed_matrace.files import parse_json
 from seed_matrace.interpreter import start
 from seed_matrace.learner.run_directory import CHECKPOINT_STATE, CHECKPOINTS_DIR, OPERATIVE_CONFIG, SCENARIO_DIR
 from seed_matrace.vertex.cluster import JobFolders
@@ -25,8 +27,8 @@ def evaluate_best(folders: JobFolders, work_dir: Path, stop: threading.Event) ->
     A line for each goes to RESULTS_FILE beside the run.
     """
     results = folders.run.parent / RESULTS_FILE
-    lines = results.read_text().splitlines() if results.exists() else []
-    played = {json.loads(line)["checkpoint"] for line in lines}
+    lines = [line for line in _lines(results) if _checkpoint_of(line)]
+    played = {_checkpoint_of(line) for line in lines}
     while True:
         best = max((folders.run / CHECKPOINTS_DIR).glob(f"best-*/{CHECKPOINT_STATE}"), default=None)
         if best is not None and best.parent.name not in played:
@@ -38,6 +40,18 @@ def evaluate_best(folders: JobFolders, work_dir: Path, stop: threading.Event) ->
                 print(line, flush=True)
         if stop.wait(_POLL_S):
             return 0
+
+
+def _lines(results: Path) -> list[str]:
+    return results.read_text(errors="replace").splitlines() if results.exists() else []
+
+
+def _checkpoint_of(line: str) -> str:
+    """What a line is about; "" of one that is not whole, whose battles are played again."""
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        return str(parse_json(line)["checkpoint"])
+    logging.warning("%s has a line that is not whole: %.60s", RESULTS_FILE, line)
+    return ""
 
 
 def _play(run: Path, checkpoint: str, work_dir: Path) -> str | None:

@@ -1,5 +1,6 @@
 """Token and certificate of a job: made once, found by actors, good for the learner's name."""
 
+import os
 import ssl
 import subprocess
 import threading
@@ -35,6 +36,15 @@ def test_learner_that_comes_back_keeps_them_and_another_host_has_its_own(tmp_pat
     with open(token) as file:
         assert file.read() == before
     assert flag(make_credentials(tmp_path, HostPort("10.0.0.7", 2222)), "token_file") != token
+
+
+def test_token_that_a_lost_host_left_empty_is_none(tmp_path):
+    token = flag(make_credentials(tmp_path, LEARNER), "token_file")
+    os.truncate(token, 0)
+    with pytest.raises(RuntimeError, match="has left no token"):
+        wait_for_credentials(tmp_path, LEARNER, 1.0, threading.Event())
+    make_credentials(tmp_path, LEARNER)
+    assert os.path.getsize(token) > 60
 
 
 def test_actors_give_up_with_a_reason_or_stop_when_asked(tmp_path):
