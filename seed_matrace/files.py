@@ -50,6 +50,12 @@ def write_file(path: str | os.PathLike[str], content: str | bytes, *, mode: int 
         raise
 
 
+def clear(folder: Path) -> None:
+    """Removes what kills left aside in ``folder`` and below; nobody may be writing there."""
+    for aside in folder.rglob(".*.aside"):
+        aside.unlink(missing_ok=True)
+
+
 def write_checked(path: str | os.PathLike[str], content: str | bytes) -> None:
     """As ``write_file``, and noted for ``read_checked``: first the checksum, so that a kill in between does no harm."""
     path = Path(path)

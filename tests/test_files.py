@@ -8,7 +8,7 @@ import stat
 import pytest
 
 from seed_matrace import files
-from seed_matrace.files import CHECKSUMS, parse_json, read_checked, write_checked, write_file
+from seed_matrace.files import CHECKSUMS, clear, parse_json, read_checked, write_checked, write_file
 
 
 class Killed(BaseException):
@@ -114,6 +114,16 @@ def test_damaged_checksums_never_let_another_file_pass(tmp_path):
         read_checked(path)
     write_checked(path, "a run at work goes on")
     assert read_checked(path) == b"a run at work goes on"
+
+
+def test_what_a_kill_left_aside_is_cleared_and_nothing_else(tmp_path):
+    (tmp_path / "eval").mkdir()
+    left = [tmp_path / ".run.json.0123abcd.aside", tmp_path / "eval" / ".results.json.0123abcd.aside"]
+    others = [tmp_path / ".lock", tmp_path / "mine.aside", tmp_path / CHECKSUMS]
+    for path in (*left, *others):
+        path.write_text("")
+    clear(tmp_path)
+    assert [path.exists() for path in (*left, *others)] == [False, False, True, True, True]
 
 
 @pytest.mark.parametrize("call", [1, 2])

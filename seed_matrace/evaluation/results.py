@@ -17,6 +17,7 @@ from seed_matrace.types import EpisodeStats
 
 RESULTS_FILE = Path("eval", "results.json")
 ABSOLUTE = "absolute_metrics"
+_LEVELS = ("environment", "task", "algorithm", "run")
 
 
 class ResultsWriter:
@@ -115,9 +116,26 @@ def read_results(run_dir: str | Path) -> dict[str, Any]:
     path = Path(run_dir) / RESULTS_FILE
     content = read_checked(path)
     try:
-        return dict(parse_json(content))
-    except (ValueError, TypeError) as error:
+        results = parse_json(content)
+        _check(results)
+    except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}; put back a copy of it") from None
+    return dict(results)
+
+
+def _check(results: Any) -> None:
+    """Raises ValueError unless it is what ``ResultsWriter`` writes, of however many runs."""
+    inner = [("all", results)]
+    for level in (*_LEVELS, "step"):
+        if not all(isinstance(value, dict) for _, value in inner):
+            raise ValueError(f"it is not made of each {level}'s name and results")
+        inner = [item for _, value in inner for item in value.items()]
+    for name, step in inner:
+        if not isinstance(step, dict) or (name != ABSOLUTE and type(step.get("step_count")) is not int):
+            raise ValueError(f"{name!r:.40} has no step_count")
+        won = step.get("win_rate", [0.0])
+        if not isinstance(won, list) or not won or not all(isinstance(value, (int, float)) for value in won):
+            raise ValueError(f"win_rate of {name!r:.40} is no list of numbers")
 
 
 def only_run(results: dict[str, Any], run_dir: str | Path) -> tuple[list[str], dict[str, Any]]:
@@ -128,7 +146,7 @@ def only_run(results: dict[str, Any], run_dir: str | Path) -> tuple[list[str], d
     """
     keys: list[str] = []
     inner: dict[str, Any] = results
-    for level in ("environment", "task", "algorithm", "run"):
+    for level in _LEVELS:
         if len(inner) != 1:
             raise ValueError(f"the results of {run_dir} hold {len(inner)} of what should be one {level}")
         ((name, inner),) = inner.items()

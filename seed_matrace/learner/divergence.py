@@ -110,10 +110,14 @@ def check_loss(
         return
     content = io.BytesIO()
     np.savez(content, **batch._asdict())
-    write_file(run_dir / FAILED_BATCH, content.getvalue())
+    kept = f"The batch is in {run_dir / FAILED_BATCH}"
+    try:
+        write_file(run_dir / FAILED_BATCH, content.getvalue())
+    except OSError as error:
+        kept = str(error)
     raise DivergedError(
         f"training has diverged: at learner step {learner_step} the loss is {loss:.6g} and its gradient's norm "
-        f"{norm:.6g}. {_advice(scalars, batch)} The batch is in {run_dir / FAILED_BATCH}; checkpoints are from before"
+        f"{norm:.6g}. {_advice(scalars, batch)} {kept}; checkpoints are from before"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -30,11 +31,14 @@ class GrowingFile:
         self._waiting += piece
         written = 0
         try:
+            if self.problem:  # the piece begun before may not have been taken back
+                os.ftruncate(self._fd, self._size)
             while written < len(self._waiting):
                 written += os.write(self._fd, memoryview(self._waiting)[written:])
         except OSError as error:
             self.problem = error.strerror or str(error)
-            os.ftruncate(self._fd, self._size)
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self._size)
             return
         self.problem, self._waiting, self._size = "", b"", self._size + written
 

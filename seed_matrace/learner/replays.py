@@ -60,11 +60,18 @@ def replays_over_training(run_dir: Path, shares: Sequence[float] = (0.0, 0.1, 0.
     Raises:
       ValueError: there is none.
     """
-    steps = {path: read_replay(path).about["env_steps"] for path in find_replays(run_dir)}
+    steps = {path: _env_steps(path) for path in find_replays(run_dir)}
     if not steps:
         raise ValueError(f"{run_dir} has no replays")
     last = max(steps.values())
     return [min(steps, key=lambda path: abs(steps[path] - share * last)) for share in shares]
+
+
+def _env_steps(path: Path) -> int:
+    steps = read_replay(path).about.get("env_steps")
+    if type(steps) is not int:
+        raise ValueError(f"{path} does not say after how many env steps it was played")
+    return steps
 
 
 def _numbered(folder: Path) -> list[tuple[Path, int]]:

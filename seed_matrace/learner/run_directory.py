@@ -12,7 +12,7 @@ from typing import IO
 
 from seed_matrace.config import Config, ConfigError, EnvConfig, decides_learning, load_config, options
 from seed_matrace.envs.registry import scenario_digest
-from seed_matrace.files import read_checked, write_checked
+from seed_matrace.files import clear, read_checked, write_checked
 from seed_matrace.learner.metrics import RUN_FILE, read_run_info
 
 OPERATIVE_CONFIG = "operative_config.gin"
@@ -43,6 +43,7 @@ class RunDirectory:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ValueError(f"another learner is at work in {path}; stop it or choose another --run_dir") from None
+        clear(path)
 
     def write_config(self, config_text: str, operative_text: str) -> None:
         """Writes down the configuration: as it was given when the run began, and every option as it is now."""

@@ -58,7 +58,8 @@ class Run:
 
         The rate of a single report says little: reports may be a few learner steps apart.
         """
-        points = np.array([(report["env_steps"], report["wall_s"]) for report in self.reports], np.float64)
+        timed = [report for report in self.reports if "wall_s" in report]
+        points = np.array([(report["env_steps"], report["wall_s"]) for report in timed], np.float64).reshape(-1, 2)
         points = points[np.append(np.diff(points[:, 0]) != 0, True)]  # an evaluation reports at an env step once more
         window = max(1, len(points) // 25)
         steps, seconds = (points[window:] - points[:-window]).T

@@ -55,6 +55,20 @@ def test_file_is_whole_after_every_evaluation_and_nothing_is_left_beside_it(tmp_
     assert {path.name for path in (tmp_path / "eval").iterdir()} == {"results.json", CHECKSUMS}
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{", '{"a": 1}', '{"a": {"b": {"c": {"seed_0": {"step_0": 1}}}}}', '{"a": {"b": {"c": {"seed_0": 1}}}}',
+     '{"a": {"b": {"c": {"seed_0": {"step_0": {"step_count": "1"}}}}}}', "[" * 100_000,
+     '{"a": {"b": {"c": {"seed_0": {"step_0": {"step_count": 1, "win_rate": [null]}}}}}}'],
+    ids=lambda text: text[:40],
+)  # fmt: skip
+def test_what_is_no_file_of_results_is_one_sentence(tmp_path, text):
+    (tmp_path / "eval").mkdir()
+    (tmp_path / RESULTS_FILE).write_text(text)  # by another program: it was never noted
+    with pytest.raises(ValueError, match=r"results\.json is (damaged|empty).*; put back a copy of it"):
+        read_results(tmp_path)
+
+
 def test_interrupted_write_leaves_the_file_before_it(tmp_path, monkeypatch):
     writer = ResultsWriter(tmp_path, **RUN)
     writer.append(0, 0.0, episodes(4, seed=0))

@@ -69,6 +69,12 @@ def test_what_is_not_sound_is_said_and_its_batch_kept(tmp_path, scalars, said):
         np.testing.assert_array_equal(kept["obs"], batch.obs)
 
 
+def test_a_batch_that_cannot_be_written_does_not_hide_what_went_wrong(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DivergedError, match=r"the loss is nan.*cannot write .*failed_batch\.npz \(File exists\)"):
+        _check(tmp_path / "file", empty_unroll(SPEC, 3, 2), **{"losses/total": np.nan})
+
+
 def test_a_broken_batch_points_at_the_environment(tmp_path):
     batch = empty_unroll(SPEC, 3, 2)
     batch.reward[2, 1] = np.inf

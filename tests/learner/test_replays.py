@@ -75,6 +75,12 @@ def test_a_replay_that_could_not_be_written_is_not_the_best(battle, tmp_path, li
     assert not (tmp_path / "replays" / "best.npz").exists()
 
 
+def test_replay_that_does_not_say_when_it_was_played_is_said(battle, tmp_path):
+    EvaluationReplays(tmp_path, evaluations=0).keep(battle, 0)
+    with pytest.raises(ValueError, match=r"0000\.npz does not say after how many env steps"):
+        replays_over_training(tmp_path)
+
+
 def test_run_without_replays_says_so(tmp_path):
     with pytest.raises(ValueError, match="has no replays"):
         replays_over_training(tmp_path)
