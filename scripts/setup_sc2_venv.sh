@@ -25,4 +25,4 @@ pip=("$venv/bin/python" -m pip --disable-pip-version-check install --quiet --no-
 "${pip[@]}" --no-deps "$smac" ||
   fail "SMAC could not be had from $smac; where GitHub cannot be reached, name a folder with its sources: $0 /path/to/smac"
 "${pip[@]}" "$root" # built for this Python, as it is now: run this again after a change of version
-echo "made $venv (what pip says of packages that smac or pysc2 lack does not matter here); next: seed-matrace doctor --sc2_python=$venv/bin/python"
+echo "made $venv (what pip says of packages that smac or pysc2 lack does not matter here); next: seed-matrace doctor --sc2_python=$(printf %q "$venv/bin/python")"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from pathlib import Path
 
 from absl import flags
@@ -29,7 +30,7 @@ def _sc2_standin(values: flags.FlagValues, arguments: list[str]) -> None:
     if values.install_dir is not None:
         folder = Path(values.install_dir).expanduser().resolve()
         install(folder, values.faults, values.game_version)
-        print(f"export SC2PATH={folder}")
+        print(f"export SC2PATH={shlex.quote(str(folder))}")
         return
     from seed_matrace.sc2_standin.server import serve_game
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from absl import logging
+
 from seed_matrace.config import Config
 from seed_matrace.envs.registry import plays_elsewhere
 from seed_matrace.inference.actors import ActorsLostError
@@ -100,10 +102,16 @@ class LocalActors:
     def _watch(self) -> None:
         while not self._stop.wait(_POLL_S):
             for task_id, child in self._children.items():
-                if child.process is not None and child.process.poll() is not None:
-                    self._bury(task_id, child)
-                if child.process is None and time.monotonic() >= child.restart_at:
-                    self._start_again(task_id, child)
+                try:
+                    self._look_after(task_id, child)
+                except Exception as error:  # such as a note that cannot be printed: the actors stay looked after
+                    logging.warning("looking after actor %d: %s", task_id, error)
+
+    def _look_after(self, task_id: int, child: _Child) -> None:
+        if child.process is not None and child.process.poll() is not None:
+            self._bury(task_id, child)
+        if child.process is None and time.monotonic() >= child.restart_at:
+            self._start_again(task_id, child)
 
     def _start(self, task_id: int) -> None:
         command = [*start(), "actor", f"--task_id={task_id}", "--end_with_stdin", *self._flags]
@@ -127,14 +135,14 @@ class LocalActors:
         now = time.monotonic()
         if now - child.started_at > _HEALTHY_S:
             child.backoff_s = _FIRST_BACKOFF_S
-        if child.process.returncode:  # else it ended in order, and says in its log why
+        returncode, waiting_s = child.process.returncode, child.backoff_s
+        if returncode:  # else it ended in order, and says in its log why
             self._count_failure(task_id, child, now - child.started_at)
-            self._note(
-                f"actor {task_id} ended ({_how(child.process.returncode)}); restarting it in {child.backoff_s:g} s, "
-                f"its log is {self._log_file(task_id)}"
-            )
-        child.process, child.restart_at = None, now + child.backoff_s
-        child.backoff_s = min(2 * child.backoff_s, _LAST_BACKOFF_S)
+        child.process, child.restart_at = None, now + waiting_s
+        child.backoff_s = min(2 * waiting_s, _LAST_BACKOFF_S)
+        if returncode:
+            how, log = _how(returncode), self._log_file(task_id)
+            self._note(f"actor {task_id} ended ({how}); restarting it in {waiting_s:g} s, its log is {log}")
 
     def _count_failure(self, task_id: int, child: _Child, lived_s: float) -> None:
         """Gives up on an actor that can be started as often as one likes."""

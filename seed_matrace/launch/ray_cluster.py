@@ -30,6 +30,7 @@ from seed_matrace.envs.registry import env_spec
 from seed_matrace.envs.starcraft2_process import PYTHON_VARIABLE
 from seed_matrace.inference.groups import plan_groups
 from seed_matrace.launch.local import LocalActors
+from seed_matrace.launch.output import steady_output
 from seed_matrace.launch.start import TrainOptions, plan_start
 from seed_matrace.launch.topology import Topology
 from seed_matrace.launch.train import train
@@ -97,7 +98,8 @@ class Learner:
     def train(self) -> str:
         """How the run ended: returned, for Ray forwards what is printed last too late or not at all."""
         import_tensorflow()
-        return train(self._options, self._stop)
+        with steady_output():
+            return train(self._options, self._stop)
 
     def stop(self) -> None:
         self._stop.set()
