@@ -89,7 +89,12 @@ class SmacBattle(SmacShown):
 
     def _take_actions(self, actions: Sequence[int]) -> list[int]:
         """What is to be played; the actions become the last ones. Raises AssertionError, and nothing has changed."""
-        given = [int(action) for action in actions]
+        try:
+            given = [int(action) for action in actions]
+        except TypeError:
+            raise ValueError(
+                f"actions are {actions!r}; one number for each of {self.n_agents} agents expected"
+            ) from None
         if len(given) != self.n_agents:
             raise ValueError(f"{len(given)} actions given; one for each of {self.n_agents} agents expected")
         for agent, action in enumerate(given):

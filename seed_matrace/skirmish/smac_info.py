@@ -30,9 +30,11 @@ _FREE = (
 
 
 def _fixed(name: str) -> property:
-    """An attribute that can be read."""
+    """An attribute that can be read, and be set to what it is."""
 
     def refuse(instance: Any, value: Any) -> None:
+        if "_fixed" not in instance.__dict__ or np.array_equal(getattr(instance, name), value):
+            return  # a constructor that is still to come says what it is
         raise AttributeError(
             f"{name} is fixed when the environment is made; it cannot become {value!r}. Where it is an option, give it "
             "to the constructor"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -141,6 +143,7 @@ def test_units_have_the_games_fields() -> None:
         _ = marauder.facing
     with pytest.raises(AttributeError):
         marauder.health = 3
+    assert copy.deepcopy(env.agents) == pickle.loads(pickle.dumps(env.agents)) == env.agents
     tags = {unit.tag for unit in env.agents.values()}
     env.reset()
     assert not tags & {unit.tag for unit in env.agents.values()}
@@ -258,7 +261,8 @@ def test_what_is_fixed_says_so_and_the_rest_counts() -> None:
     env = StarCraft2Env("3m", seed=0)
     for name in FIXED:
         with pytest.raises(AttributeError, match=f"{name} is fixed when the environment is made"):
-            setattr(env, name, 1)
+            setattr(env, name, "another")
+        setattr(env, name, getattr(env, name))
     with pytest.raises(ValueError, match="read-only"):
         env.pathing_grid[0, 0] = True
     env.episode_limit, env.reward_scale, env.reward_sparse, env.reward_defeat = 3, False, False, -7
@@ -270,6 +274,19 @@ def test_what_is_fixed_says_so_and_the_rest_counts() -> None:
     while not ended:
         reward, ended, info = env.step([1 if free[1] else 0 for free in env.get_avail_actions()])
     assert info["dead_allies"] == 3 and reward < 0 and (env.defeat_counted, env.win_counted) == (True, False)
+
+
+def test_subclass_may_write_down_what_it_hands_on() -> None:
+    class Mine(StarCraft2Env):
+        def __init__(self, map_name: str, **options: Any) -> None:
+            self.map_name = "not yet"
+            super().__init__(map_name, **options)
+            self.map_name = map_name
+            self.n_agents = 3
+
+    assert Mine("3m", seed=0).map_name == "3m"
+    with pytest.raises(AttributeError, match="n_agents is fixed"):
+        Mine("8m", seed=0)
 
 
 def test_full_restart_begins_with_the_seeds_first_battle() -> None:

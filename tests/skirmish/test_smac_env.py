@@ -219,6 +219,9 @@ def test_bad_input() -> None:
     env.reset()
     with pytest.raises(ValueError, match="2 actions given; one for each of 3 agents"):
         env.step([1, 1])
+    for actions in ([[1, 1, 1]], 1, [1, None, 1]):
+        with pytest.raises(ValueError, match="one number for each of 3 agents expected"):
+            env.step(actions)
 
 
 def test_calls_out_of_order() -> None:
