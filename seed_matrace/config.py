@@ -219,9 +219,18 @@ class EvaluationConfig(_Checked):
     replays: bool = _option(
         True, "the simulator: keep replays of evaluations' first battles, the best's too", may_change=True
     )
-    absolute_episodes: int = _option(
-        0, "at the end, episodes to play with the best weights; 0 plays none", low=0, high=1_000_000, may_change=True
+    absolute_episodes: int | None = _option(
+        None,
+        "at the end, episodes to play with the best weights; None: ten times evaluation.episodes, 0: none",
+        low=0,
+        high=1_000_000,
+        may_change=True,
     )
+
+    @property
+    def episodes_at_the_end(self) -> int:
+        """Of the absolute metric."""
+        return 10 * self.episodes if self.absolute_episodes is None else self.absolute_episodes
 
 
 @dataclass(frozen=True)

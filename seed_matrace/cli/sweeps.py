@@ -72,7 +72,7 @@ def _report(_: flags.FlagValues, sweep_dirs: list[str]) -> None:
 
     if len(sweep_dirs) != 1:
         raise flags.Error("give the directory of one sweep, as in: seed-matrace report sweeps/entropy")
-    print(write_report(sweep_dirs[0]))
+    print(write_report(sweep_dirs[0], note=lambda text: print(printable(text))))
 
 
 REPORT = Command(

@@ -96,7 +96,7 @@ def play(
 
 
 def play_absolute(run_dir: Path, seed: int, stop: threading.Event | None = None) -> EpisodeStats:
-    """The absolute metric of Gorsane et al. 2022: a run's best weights, ``evaluation.absolute_episodes`` times.
+    """The absolute metric of Gorsane et al. 2022: a run's best weights in many more battles.
 
     The battles are none of those that chose the weights: what wins by luck there does not win here.
 
@@ -105,7 +105,7 @@ def play_absolute(run_dir: Path, seed: int, stop: threading.Event | None = None)
       EvaluationCutError: ``stop`` was set; nothing is written.
     """
     policy = load_policy(run_dir, "best")
-    stats = play(policy, policy.config.evaluation.absolute_episodes, seed=_ABSOLUTE_SEED + seed, stop=stop)
+    stats = play(policy, policy.config.evaluation.episodes_at_the_end, seed=_ABSOLUTE_SEED + seed, stop=stop)
     env = policy.config.env
     results = ResultsWriter(
         run_dir,

@@ -8,7 +8,7 @@ two backends never meet under one key.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -154,17 +154,19 @@ def only_run(results: dict[str, Any], run_dir: str | Path) -> tuple[list[str], d
     return keys, inner
 
 
-def merge_results(runs: Iterable[tuple[str, str | Path]]) -> dict[str, Any]:
+def merge_results(runs: Iterable[tuple[str, str | Path]], tasks: Mapping[Path, str] | None = None) -> dict[str, Any]:
     """The results of many runs in one, each under the name of its variant; runs without an evaluation are left out.
 
     Args:
       runs: name of the variant and run directory of each; commas in names become semicolons, as marl-eval allows none.
+      tasks: what the map of a run directory is to be called, where its results do not say enough.
     """
     merged: dict[str, Any] = {}
     for variant, run_dir in runs:
         if not (Path(run_dir) / RESULTS_FILE).is_file():
             continue
         (environment, task, _, run_name), run = only_run(read_results(run_dir), run_dir)
+        task = (tasks or {}).get(Path(run_dir), task)
         algorithms = merged.setdefault(environment, {}).setdefault(task, {})
         algorithms.setdefault(variant.replace(",", ";"), {})[run_name] = run
     return merged

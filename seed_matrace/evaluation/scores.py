@@ -11,6 +11,7 @@ import numpy as np
 
 from seed_matrace.evaluation.results import ABSOLUTE, only_run, read_results
 from seed_matrace.evaluation.statistics import Estimate, Measure, Sample, estimate
+from seed_matrace.learner.metrics import scenario_of
 
 ENV_STEPS = "env_steps"
 
@@ -29,6 +30,7 @@ class Score:
       steps: how long it was trained, in ``step_unit``.
       step_unit: "env_steps", or what another tool counted.
       kind: "final" (the last evaluation) or "absolute" (the best weights replayed over many episodes).
+      scenario: what tells a scenario file from others of its name; "" for a map of SMAC's.
     """
 
     variant: str
@@ -40,6 +42,7 @@ class Score:
     steps: int
     step_unit: str = ENV_STEPS
     kind: str = "final"
+    scenario: str = ""
 
 
 def read_scores(run_dir: str | Path, variant: str) -> dict[str, Score]:
@@ -61,6 +64,8 @@ def read_scores(run_dir: str | Path, variant: str) -> dict[str, Score]:
     if not steps or "win_rate" not in steps[-1]:
         return {}
 
+    scenario = scenario_of(run_dir)
+
     def score(outcomes: dict[str, Any], kind: str) -> Score:
         won = outcomes["win_rate"]
         return Score(
@@ -72,6 +77,7 @@ def read_scores(run_dir: str | Path, variant: str) -> dict[str, Score]:
             episodes=len(won),
             steps=int(steps[-1]["step_count"]),
             kind=kind,
+            scenario=scenario,
         )
 
     scores = {"final": score(steps[-1], "final")}
@@ -84,7 +90,7 @@ def one_score_per_seed(scores: Iterable[Score]) -> list[Score]:
     """Scores in which several runs of one variant, task and seed count as one: their mean, of all their episodes."""
     groups: dict[tuple[Any, ...], list[Score]] = {}
     for score in scores:
-        key = (score.variant, score.task, score.seed, score.backend, score.step_unit, score.kind)
+        key = (score.variant, score.task, score.seed, score.backend, score.step_unit, score.kind, score.scenario)
         groups.setdefault(key, []).append(score)
     return [
         replace(
@@ -101,7 +107,8 @@ class ScoreTable:
     """Scores of several variants on several tasks that may stand in one table.
 
     Raises:
-      ValueError: no score; scores of different backends, step units or kinds; one variant, task and seed twice.
+      ValueError: no score; scores of different backends, step units or kinds, or of different maps of one name; one
+        variant, task and seed twice.
     """
 
     def __init__(self, scores: Iterable[Score]) -> None:
@@ -112,6 +119,13 @@ class ScoreTable:
             found = sorted({getattr(score, what) for score in self._scores})
             if len(found) > 1:
                 raise ValueError(f"scores of different {what}s do not compare: {', '.join(found)}")
+        for task in self.tasks:
+            scenarios = sorted({score.scenario for score in self._scores if score.task == task})
+            if len(scenarios) > 1:
+                raise ValueError(
+                    f"runs of {task} play different scenario files (SHA-256 {', '.join(map(repr, scenarios))}): their "
+                    "scores do not compare"
+                )
         self._refuse_repeats()
 
     def _refuse_repeats(self) -> None:

@@ -167,7 +167,7 @@ def _run(
 
 def _play_absolute(config: Config, path: Path, seed: int, stop: threading.Event) -> bool:
     """Plays what the run ends with; returns whether that, too, is done."""
-    episodes = config.evaluation.absolute_episodes
+    episodes = config.evaluation.episodes_at_the_end
     if not episodes:
         return True
     from seed_matrace.evaluation.episodes import EvaluationCutError

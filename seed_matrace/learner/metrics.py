@@ -327,6 +327,14 @@ def read_run_info(run_dir: str | Path) -> dict[str, Any]:
     return dict(info)
 
 
+def scenario_of(run_dir: str | Path) -> str:
+    """What tells the scenario file of a run from others of its name; "" of a map of SMAC's, or without run.json."""
+    try:
+        return str(read_run_info(run_dir).get("scenario", {}).get("sha256", ""))
+    except FileNotFoundError:
+        return ""
+
+
 def run_id(run_dir: str | os.PathLike[str]) -> str:
     """What tells the run's checkpoints from those of others; "" of a run of an older version, or without run.json."""
     try:

@@ -116,7 +116,9 @@ def kept_scenario(run_dir: Path) -> Path | None:
         return None
     if known is None:
         return None
-    copy = run_dir / SCENARIO_DIR / str(known["file"])
+    if not isinstance(known, dict) or not all(isinstance(known.get(name), str) for name in ("file", "sha256")):
+        raise ValueError(f"{run_dir / RUN_FILE}: scenario is {known!r}, a file's name and SHA-256 expected")
+    copy = run_dir / SCENARIO_DIR / Path(known["file"]).name
     advice = f"the run was begun with {known['file']} of SHA-256 {known['sha256']}...; put that file back"
     try:
         content = read_checked(copy, advice)

@@ -21,6 +21,7 @@ from seed_matrace.viewer.runs import (
     seeds_text,
     spread_name,
     spreads_named,
+    tell_maps_apart,
 )
 from seed_matrace.viewer.style import (
     EVAL_COLOUR,
@@ -50,7 +51,7 @@ def plot_learning_curve(
     Raises:
       ValueError: not a run directory, nothing to draw yet, or different maps or backends without ``mix``.
     """
-    runs = [read_run(path) for path in dict.fromkeys(Path(path).resolve() for path in run_dirs)]
+    runs = tell_maps_apart([read_run(path) for path in dict.fromkeys(Path(path).resolve() for path in run_dirs)])
     return save_figure(learning_curve_figure(runs, mix=mix, title=title), output)
 
 

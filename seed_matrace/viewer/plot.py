@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from seed_matrace.evaluation.scores import ScoreTable, one_score_per_seed, read_
 from seed_matrace.learner.metrics import RUN_FILE
 from seed_matrace.viewer.curves import learning_curve_figure
 from seed_matrace.viewer.profiles import profile_figure
-from seed_matrace.viewer.runs import Run, averages_said, by_variant, each_run, read_run
+from seed_matrace.viewer.runs import Run, averages_said, by_variant, each_run, read_run, tell_maps_apart
 from seed_matrace.viewer.style import save_figure
 from seed_matrace.viewer.task_grid import task_grid_figure
 
@@ -48,7 +48,7 @@ def plot(
     Raises:
       ValueError: no run there, nothing to draw yet, or runs that do not compare.
     """
-    runs = [read_run(run_dir) for run_dir in find_runs(paths)]
+    runs = tell_maps_apart([read_run(run_dir) for run_dir in find_runs(paths)])
     kind = options.kind
     if kind == "auto":
         kind = "maps" if options.whole_paper or len({run.map_name for run in runs}) > 1 else "curves"
@@ -82,5 +82,11 @@ def _figure(kind: str, runs: Sequence[Run], options: PlotOptions) -> Any:
         return task_grid_figure(
             variants, statistic=options.statistic, published=options.published, whole_paper=options.whole_paper
         )
-    scores = [read_scores(run.path, name) for name, of_variant in variants.items() for run in each_run(of_variant)]
-    return profile_figure(ScoreTable(one_score_per_seed(found["final"] for found in scores if found)))
+    scores = [
+        replace(score, task=run.map_name)
+        for name, of_variant in variants.items()
+        for run in each_run(of_variant)
+        for kind, score in read_scores(run.path, name).items()
+        if kind == "final"
+    ]
+    return profile_figure(ScoreTable(one_score_per_seed(scores)))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from seed_matrace.config import options
 from seed_matrace.evaluation import statistics
+from seed_matrace.evaluation.marl_eval import of_equal_length, what_is_missing
 from seed_matrace.evaluation.results import merge_results
 from seed_matrace.evaluation.scores import Score, ScoreTable, one_score_per_seed, read_scores
 from seed_matrace.evaluation.statistics import Estimate
@@ -22,7 +23,7 @@ from seed_matrace.viewer.curves import learning_curve_figure
 from seed_matrace.viewer.page import Block, Heading, Paragraph, Picture, Table, to_html, to_markdown
 from seed_matrace.viewer.profiles import profile_figure
 from seed_matrace.viewer.published import in_paper_order, published_results
-from seed_matrace.viewer.runs import Run, averages_said, each_run, one_per_seed, read_run
+from seed_matrace.viewer.runs import Run, averages_said, each_run, one_per_seed, read_run, tell_maps_apart
 from seed_matrace.viewer.style import save_figure
 from seed_matrace.viewer.task_grid import TAG, task_grid_figure
 
@@ -40,10 +41,13 @@ class _Sweep:
     finished: frozenset[SweepRun]
 
 
-def write_report(sweep_dir: str | Path) -> Path:
+def write_report(sweep_dir: str | Path, note: Callable[[str], None] | None = None) -> Path:
     """Writes ``report/report.md``, ``report/report.html``, their pictures and ``report/results.json`` for marl-eval.
 
     Statistics and results hold finished runs alone, pictures all that were begun. The same sweep gives the same report.
+
+    Args:
+      note: told what marl-eval would miss, a sentence each, which the page says, too.
 
     Returns:
       The HTML file, which needs no other.
@@ -55,12 +59,20 @@ def write_report(sweep_dir: str | Path) -> Path:
     folder = sweep.path / REPORT_DIR
     folder.mkdir(exist_ok=True)
     title = f"Sweep {sweep.path.resolve().name}"
-    blocks = list(_page(sweep, folder, title))
+    finished = [run for run in sweep.planned if run in sweep.finished]
+    merged = merge_results(
+        ((run.variant, sweep.path / run.name) for run in finished),
+        tasks={sweep.path / run.name: sweep.begun[run].map_name for run in finished},
+    )
+    missing = _missing(sweep, merged)
+    blocks = [*_page(sweep, folder, title), *_for_marl_eval(merged, missing)]
     write_file(folder / "report.md", to_markdown(blocks, folder))
-    finished = ((run.variant, sweep.path / run.name) for run in sweep.planned if run in sweep.finished)
-    write_file(folder / "results.json", json.dumps(merge_results(finished)))
+    write_file(folder / "results.json", json.dumps(of_equal_length(merged)))
     page = folder / "report.html"
     write_file(page, to_html(blocks, title))
+    if note is not None:
+        for sentence in missing:
+            note(sentence)
     return page
 
 
@@ -69,7 +81,8 @@ def _read(path: Path) -> _Sweep:
     for run in read_sweep(path):
         folders.setdefault((path / run.name).resolve(), run)
     planned = list(folders.values())
-    begun = {run: read_run(path / run.name) for run in planned if (path / run.name / RUN_FILE).is_file()}
+    there = [run for run in planned if (path / run.name / RUN_FILE).is_file()]
+    begun = dict(zip(there, tell_maps_apart([read_run(path / run.name) for run in there]), strict=True))
     over = frozenset(run for run in begun if read_run_info(path / run.name).get("finished"))
     return _Sweep(path, planned, begun, over)
 
@@ -107,7 +120,11 @@ def _by_name(sweep: _Sweep) -> dict[str, list[Run]]:
 
 def _scores(sweep: _Sweep) -> list[Score]:
     """Of the finished runs: their absolute metric if each of them has it, else their last evaluation."""
-    found = [read_scores(sweep.path / run.name, run.variant) for run in sweep.planned if run in sweep.finished]
+    found = []
+    for run in (run for run in sweep.planned if run in sweep.finished):
+        scores = read_scores(sweep.path / run.name, run.variant)
+        task = sweep.begun[run].map_name
+        found.append({kind: replace(score, task=task) for kind, score in scores.items()})
     kind = "absolute" if found and all("absolute" in scores for scores in found) else "final"
     return one_score_per_seed(scores[kind] for scores in found if kind in scores)
 
@@ -227,6 +244,23 @@ def _differences(sweep: _Sweep) -> Iterator[Block]:
         yield Table(["option", *chosen], [[name, *(found[name] for found in chosen.values())] for name in differing])
     example = next(iter(sweep.begun)).name
     yield Paragraph(f"Every option of a run is in its operative_config.gin, as in {example}/operative_config.gin.")
+
+
+def _missing(sweep: _Sweep, merged: dict[str, Any]) -> list[str]:
+    paths = {
+        f"{begun.map_name}/{run.variant.replace(',', ';')}/seed_{run.seed}": sweep.path / run.name
+        for run, begun in sweep.begun.items()
+    }
+    return what_is_missing(merged, lambda name: paths[name], sweep.path)
+
+
+def _for_marl_eval(merged: dict[str, Any], missing: Sequence[str]) -> Iterator[Block]:
+    if not merged:
+        return
+    yield Heading("For marl-eval")
+    yield Paragraph("results.json beside this page holds the finished runs' evaluations in the format of marl-eval.")
+    for sentence in missing:
+        yield Paragraph(sentence)
 
 
 def _unfinished(sweep: _Sweep) -> Iterator[Block]:

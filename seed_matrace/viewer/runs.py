@@ -12,8 +12,9 @@ import numpy as np
 from seed_matrace.config import decides_learning, options
 from seed_matrace.evaluation.statistics import MIN_RUNS, bootstrap_interval, iqm
 from seed_matrace.evaluation.sweep_record import PLAIN_VARIANT
-from seed_matrace.learner.metrics import read_metrics, read_run_info
+from seed_matrace.learner.metrics import read_metrics, read_run_info, scenario_of
 from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, load_run_config
+from seed_matrace.skirmish.maps import map_names
 
 STATISTICS = ("median", "iqm")
 _NO_VARIANT = ("env.map_name", "env.backend", "run.report_fraction", "run.checkpoint_fraction")
@@ -106,6 +107,21 @@ def averages_said(variants: Mapping[str, Sequence[Run]]) -> list[str]:
         for name, runs in variants.items()
         for run in runs
         if run.parts
+    ]
+
+
+def tell_maps_apart(runs: Sequence[Run]) -> list[Run]:
+    """The runs, with maps called after their contents, too, where a name alone does not say which one is meant.
+
+    That is where scenario files of one name differ, or where one is called like a map of SMAC's.
+    """
+    scenarios = [scenario_of(run.path) for run in runs]
+    contents: dict[str, set[str]] = {name: {""} for name in map_names()}
+    for run, scenario in zip(runs, scenarios, strict=True):
+        contents.setdefault(run.map_name, set()).add(scenario)
+    return [
+        replace(run, map_name=f"{run.map_name} ({scenario})") if scenario and len(contents[run.map_name]) > 1 else run
+        for run, scenario in zip(runs, scenarios, strict=True)
     ]
 
 

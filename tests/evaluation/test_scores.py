@@ -56,6 +56,7 @@ def test_results_of_several_runs_in_one_file_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        ({"scenario": "aaaa"}, "different scenario files"),
         ({"backend": "sc2-4.10"}, "backends do not compare: sc2-4.10, skirmish-1"),
         ({"step_unit": "agent_steps"}, "step_units do not compare: agent_steps, env_steps"),
         ({"kind": "absolute"}, "kinds do not compare: absolute, final"),

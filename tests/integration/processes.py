@@ -22,6 +22,7 @@ TINY = (
     "network.policy_layers=(8,)",
     "network.critic_layers=(8,)",
     "evaluation.episodes=4",
+    "evaluation.absolute_episodes=0",
     "run.stop_win_rate=0",
 )
 UNTIMED_SUFFIXES = ("_s", "_per_s", "_ms", "_mb")

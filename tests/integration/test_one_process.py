@@ -19,8 +19,11 @@ def test_same_seed_gives_the_same_metrics_and_another_seed_does_not(tmp_path):
 
 
 def test_run_directory_holds_what_the_documentation_says(tmp_path):
-    result = run("train", "--num_actors=0", f"--run_dir={tmp_path}", *tiny_run(200))
+    flags = tiny_run(200, "evaluation.absolute_episodes=None")  # the default
+    result = run("train", "--num_actors=0", f"--run_dir={tmp_path}", *flags)
     assert result.returncode == 0, result.stderr
+    assert "playing 40 battles with the best weights\nabsolute metric: 40 of 40 battles won" in result.stdout
+    assert len(_results(tmp_path)["absolute_metrics"]["win_rate"]) == 40
     for name in ("config.gin", "operative_config.gin", "run.json", "metrics.jsonl", "eval/results.json", "tb"):
         assert (tmp_path / name).exists(), name
     assert (tmp_path / "learning_curve.png").stat().st_size > 1000

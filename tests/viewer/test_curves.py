@@ -126,6 +126,24 @@ def test_different_maps_or_backends_are_not_drawn_together_unless_told(tmp_path,
     assert len(lines_of(figure.axes[0])) == 2
 
 
+def test_scenario_files_of_one_name_are_drawn_together_only_if_they_are_the_same(tmp_path):
+    runs = [make_run(tmp_path / str(number), seed=number, map_name="mine") for number in range(3)]
+    for run, digest in zip(runs, ("aaaa", "aaaa", "bbbb"), strict=True):
+        about = {"backend": "skirmish-1", "map_name": "mine", "seed": 0}
+        write_run_info(run, **about, argv=[], scenario={"file": "mine.json", "sha256": digest})
+    plot_learning_curve(runs[:2], tmp_path / "same.png")
+    with pytest.raises(ValueError, match=r"mine \(aaaa\) on skirmish-1; mine \(bbbb\) on skirmish-1"):
+        plot_learning_curve(runs, tmp_path / "other.png")
+
+
+def test_a_scenario_file_called_like_a_map_of_smac_is_not_that_map(tmp_path):
+    runs = [make_run(tmp_path / str(number), seed=number) for number in range(2)]
+    about = {"backend": "skirmish-1", "map_name": "3m", "seed": 0}
+    write_run_info(runs[1], **about, argv=[], scenario={"file": "3m.json", "sha256": "aaaa"})
+    with pytest.raises(ValueError, match=r"3m on skirmish-1; 3m \(aaaa\) on skirmish-1"):
+        plot_learning_curve(runs, tmp_path / "curve.png")
+
+
 def test_mixed_picture_shows_training_where_a_run_was_never_evaluated(tmp_path):
     runs = [make_run(tmp_path / "a"), make_run(tmp_path / "b", map_name="8m", evaluate_every=0)]
     figure = figure_of(*runs, mix=True)

@@ -9,7 +9,10 @@ import shutil
 import pytest
 from processes import loaded
 
+from seed_matrace.envs.registry import scenario_digest
 from seed_matrace.evaluation.sweep_record import read_sweep, write_sweep
+from seed_matrace.files import write_checked
+from seed_matrace.learner.metrics import write_finished, write_run_info
 from seed_matrace.viewer.page import Heading, Paragraph, Picture, Table, to_html, to_markdown
 from seed_matrace.viewer.report import write_report
 from seed_matrace.viewer.style import new_figure, save_figure
@@ -143,3 +146,28 @@ def test_results_of_all_finished_runs_stand_in_one_file(make_sweep):
     assert sorted(tasks["8m"]["entropy_cost=1.0"]) == ["seed_0", "seed_1"]
     last = list(tasks["3m"]["entropy_cost=0.1"]["seed_2"].values())[-1]
     assert sum(last["win_rate"]) == 2
+
+
+def test_what_marl_eval_would_miss_is_said_on_the_page_and_to_whoever_asks(make_sweep):
+    missing = "8m/entropy_cost=1.0/seed_2"
+    said = []
+    page = write_report(make_sweep(maps=("3m", "8m"), grids=GRID, missing=[missing]), said.append)
+    assert [missing in said[0], "absolute metric" in said[1]] == [True, True]
+    assert "seed-matrace train --run_dir=" in said[1]
+    text = page.with_suffix(".md").read_text()
+    assert all(sentence in text for sentence in said)
+
+
+def test_scenario_files_of_one_name_are_rows_of_their_own(make_sweep):
+    sweep_dir = make_sweep(seeds=2)
+    digests = []
+    for seed, content in enumerate((b"{}", b"{ }")):
+        about = {"backend": "skirmish-1", "map_name": "3m", "seed": seed}
+        path = sweep_dir / f"3m/matrace/seed_{seed}"
+        write_checked(path / "maps/3m.json", content)
+        digests.append(scenario_digest(content))
+        write_run_info(path, **about, argv=[], scenario={"file": "3m.json", "sha256": digests[-1]})
+        write_finished(path, "budget")
+    text, rows = report_of(sweep_dir)
+    assert {row[0] for row in rows if row[0].startswith("3m")} == {f"3m ({digest})" for digest in digests}
+    assert "published" not in text
