@@ -29,25 +29,29 @@ def write_file(path: str | os.PathLike[str], content: str | bytes, *, mode: int 
     Raises:
       OSError: it cannot be written; what was there is untouched, and nothing is left beside it.
     """
-    path = Path(os.path.realpath(path))  # a link stays a link
-    content = content.encode() if isinstance(content, str) else content
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.aside")
     try:
-        if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        # A link stays a link.
+        _write(Path(os.path.realpath(path)), content.encode() if isinstance(content, str) else content, mode)
+    except OSError as error:
+        raise OSError(f"cannot write {path} ({error.strerror or error})") from None
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.aside")
+    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
         with open(fd, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(fd)
         os.replace(aside, path)
-        sync(path.parent)
-    except BaseException as error:
+    except BaseException:
         aside.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise OSError(f"cannot write {path} ({error.strerror or error})") from None
         raise
+    sync(path.parent)
 
 
 def clear(folder: Path) -> None:
@@ -66,7 +70,10 @@ def write_checked(path: str | os.PathLike[str], content: str | bytes) -> None:
         noted = {}
     entries = [_entry(content), *([_entry(path.read_bytes())] if path.is_file() else []), *noted.get(path.name, [])]
     different = [entry for index, entry in enumerate(entries) if entry not in entries[:index]]
-    write_file(path.parent / CHECKSUMS, json.dumps({**noted, path.name: different[:_NOTED]}) + "\n")
+    try:
+        write_file(path.parent / CHECKSUMS, json.dumps({**noted, path.name: different[:_NOTED]}) + "\n")
+    except OSError as error:
+        raise OSError(str(error).replace(CHECKSUMS, path.name)) from None  # whose checksum nobody asked for
     write_file(path, content)
 
 

@@ -77,6 +77,14 @@ def test_error_names_the_file_and_leaves_what_was_there(tmp_path, monkeypatch, b
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_checksum_that_cannot_be_written_is_said_as_its_file(tmp_path, limit_file_size):
+    limit_file_size(10)
+    with pytest.raises(OSError, match=r"cannot write .*/run\.json \(File too large\)"):
+        write_checked(tmp_path / "run.json", "short")
+    limit_file_size(None)
+    assert not list(tmp_path.iterdir())
+
+
 def test_checked_file_is_recognised_when_any_bit_of_it_is_another(tmp_path):
     path = tmp_path / "run.json"
     content = b'{"seed": 7}\n'

@@ -54,6 +54,8 @@ def test_training_outlives_a_full_disk_and_reports_what_it_did_meanwhile(learner
 
 def test_run_that_cannot_keep_its_end_says_so_and_can_be_resumed(learner, tmp_path):
     wait_until(lambda: checkpoints(tmp_path), "a checkpoint")
+    saved = int(checkpoints(tmp_path)[-1].name.removeprefix("step-"))
+    wait_until(lambda: metrics(tmp_path)[-1]["env_steps"] > saved, "something that is not saved yet")
     limit(learner, 0)
     while "training goes on" not in learner.stdout.readline():
         pass
