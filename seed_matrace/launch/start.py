@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seed_matrace.config import Config, load_config
+from seed_matrace.config import OPTIONS, Config, decides_learning, load_config
 from seed_matrace.launch.topology import Topology, plan_topology
 from seed_matrace.learner.metrics import RUN_FILE, read_run_info
 from seed_matrace.learner.run_directory import (
@@ -25,7 +25,7 @@ from seed_matrace.transport.address import Address
 from seed_matrace.transport.security import NO_SECURITY, Security
 
 DEFAULT_GIN_FILES = ("maps/3m.gin",)
-_SAYS_WHAT_IS_PLAYED = re.compile(r"^\s*(env\.(map_name|backend)\s*=|include\b)", re.MULTILINE)
+_BOUND = re.compile(r"^\s*(?:seed_matrace\.)?(?:(\w+\.\w+)\s*=|include\b)", re.MULTILINE)
 _OF_A_HOST = re.compile(r"host_\d+")  # what hosts other than the first keep in the run directory
 
 
@@ -86,7 +86,7 @@ def plan_start(options: TrainOptions, default_actors: int = 1) -> Start:
     path = path or Path(f"runs/{config.env.title}-{time.strftime('%Y%m%d-%H%M%S')}")
     info = _run_info(path) if resuming else {}
     num_actors, notes = _num_actors(options, config, path, info)
-    if not resuming and not options.gin_files and config.env.map_name != "3m":
+    if not resuming and not options.gin_files and (config.env.map_name != "3m" or options.run_dir):
         notes.append(f"settings of {DEFAULT_GIN_FILES[0]}, as no --gin_file is named")
     topology = plan_topology(config, num_actors, default=default_actors)
     seed, init_from = _seed(options, path, info), _init_from(options, path, info)
@@ -95,7 +95,7 @@ def plan_start(options: TrainOptions, default_actors: int = 1) -> Start:
 
 def _check_can_begin(path: Path, options: TrainOptions) -> None:
     """Raises ValueError if ``path``, which holds no run, is likely not what was meant."""
-    begins = bool(options.gin_files) or any(map(_SAYS_WHAT_IS_PLAYED.search, options.gin_params))
+    begins = bool(options.gin_files) or any(map(_says_what_is_learnt, options.gin_params))
     to_begin = f"to begin a run there, say what is to be trained, such as --gin_file={DEFAULT_GIN_FILES[0]}"
     if path.exists() and not path.is_dir():
         raise ValueError(f"--run_dir={path} is a file; a folder is expected{near_runs(path)}")
@@ -108,6 +108,12 @@ def _check_can_begin(path: Path, options: TrainOptions) -> None:
     if not begins:
         what = "holds no run" if path.is_dir() else "does not exist"
         raise ValueError(f"--run_dir={path} {what}{near_runs(path)}; {to_begin}")
+
+
+def _says_what_is_learnt(gin_param: str) -> bool:
+    """Whether a binding means a new run; what may be said to a run that goes on does not."""
+    names = [match[1] for match in _BOUND.finditer(gin_param)]
+    return any(name is None or name not in OPTIONS or decides_learning(name) for name in names)
 
 
 def _load(options: TrainOptions, run_dir: Path | None) -> tuple[Config, tuple[str, str]]:

@@ -62,7 +62,13 @@ def change(path):
     path.write_text(json.dumps(BATTLE | {"episode_limit": 30}))
 
 
-@pytest.mark.parametrize("flags", [{}, {"gin_params": ["run.total_env_steps = 10"]}, {"num_actors": 0}, {"seed": 3}])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        *({}, {"num_actors": 0}, {"seed": 3}),
+        *({"gin_params": [param]} for param in ("run.total_env_steps = 10", "seed_matrace.run.stop_win_rate=0")),
+    ],
+)
 def test_a_run_directory_that_is_not_there_begins_no_run_of_what_nobody_named(tmp_path, flags):
     begin(tmp_path / "8m_first", gin_files=["maps/8m.gin"])
     with pytest.raises(ValueError, match=r"8m_frist does not exist; near: .*8m_first; .*--gin_file=maps/3m\.gin"):
@@ -91,10 +97,12 @@ def test_something_inside_a_run_is_not_the_run(tmp_path, inside):
         {"gin_files": ["maps/8m.gin"]},
         {"gin_params": ["env.map_name = '8m'"]},
         {"gin_params": ["env.backend='counting'"]},
+        {"gin_params": ["run.total_env_steps = 10", "seed_matrace.loss.discount = 0.9"]},
+        {"gin_params": ["include 'maps/8m.gin'"]},
     ],
 )
 @pytest.mark.parametrize("there", ["nothing", "an empty folder", "a folder with notes"])
-def test_who_says_what_is_played_begins_a_run_anywhere(tmp_path, flags, there):
+def test_who_says_what_is_learnt_begins_a_run_anywhere(tmp_path, flags, there):
     path = tmp_path / "new"
     if there != "nothing":
         path.mkdir()
