@@ -10,7 +10,7 @@ Trains a team on this machine; the first call sets up $root/.venv.
 
 usage: ./run_local.sh [GIN_FILE] [NUM_ACTORS] [FLAGS...]
 
-  GIN_FILE     what to train: a file of gin/ or a path of your own (default: maps/3m.gin, or the run's own)
+  GIN_FILE     what to train: a file of gin/ or a path of your own (default: maps/3m.gin; with --run_dir that run's own)
   NUM_ACTORS   actor processes (default: as the machine allows)
   FLAGS        flags of the train command, passed on as they are
 

@@ -31,7 +31,11 @@ def _define_sweep_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("seeds", None, "runs of each combination (default: 1)", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("first_seed", 0, "seed of the first of them", lower_bound=0, flag_values=values)
     flags.DEFINE_integer(
-        "num_actors", 0, "actor processes of each run; 0 is reproducible", lower_bound=0, flag_values=values
+        "num_actors",
+        None,
+        "actor processes of each run (default: as the sweep and its runs were begun; 0, which is reproducible)",
+        lower_bound=0,
+        flag_values=values,
     )
     flags.DEFINE_integer(
         "parallel", None, "runs at a time (default: one per core, less with actors)", lower_bound=1, flag_values=values

@@ -37,9 +37,13 @@ class SweepRun:
         return f"{self.map_name}/{self.variant}/seed_{self.seed}"
 
 
-def write_sweep(sweep_dir: str | Path, runs: Iterable[SweepRun]) -> None:
-    """Writes ``sweep.json`` as a whole."""
-    content = {"format": _FORMAT, "runs": [dataclasses.asdict(run) for run in runs]}
+def write_sweep(sweep_dir: str | Path, runs: Iterable[SweepRun], num_actors: int = 0) -> None:
+    """Writes ``sweep.json`` as a whole.
+
+    Args:
+      num_actors: of each run that begins.
+    """
+    content = {"format": _FORMAT, "num_actors": num_actors, "runs": [dataclasses.asdict(run) for run in runs]}
     write_checked(Path(sweep_dir) / SWEEP_FILE, json.dumps(content, indent=1) + "\n")
 
 
@@ -49,6 +53,15 @@ def read_sweep(sweep_dir: str | Path) -> list[SweepRun]:
     Raises:
       ValueError: no sweep was begun there, or its file is not what ``write_sweep`` writes.
     """
+    return _read(sweep_dir)[0]
+
+
+def sweep_actors(sweep_dir: str | Path) -> int:
+    """How many actors each run of a sweep begins with; ValueError as ``read_sweep``."""
+    return _read(sweep_dir)[1]
+
+
+def _read(sweep_dir: str | Path) -> tuple[list[SweepRun], int]:
     path = Path(sweep_dir) / SWEEP_FILE
     try:
         written = read_checked(path)
@@ -58,7 +71,7 @@ def read_sweep(sweep_dir: str | Path) -> list[SweepRun]:
         content = parse_json(written)
         if content["format"] != _FORMAT:
             raise ValueError(f"format {content['format']}, this program knows {_FORMAT}")
-        return [_run(entry) for entry in content["runs"]]
+        return [_run(entry) for entry in content["runs"]], int(content.get("num_actors", 0))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} cannot be used: {error}") from None
 

@@ -14,19 +14,19 @@ from seed_matrace.launch.topology import Topology, plan_topology
 from seed_matrace.learner.metrics import RUN_FILE, read_run_info
 from seed_matrace.learner.run_directory import (
     OPERATIVE_CONFIG,
-    SCENARIO_DIR,
     is_run_directory,
     kept_env,
     kept_scenario,
     load_run_config,
     near_runs,
+    runs_within,
+    scenario_binding,
 )
 from seed_matrace.transport.address import Address
 from seed_matrace.transport.security import NO_SECURITY, Security
 
 DEFAULT_GIN_FILES = ("maps/3m.gin",)
 _BOUND = re.compile(r"^\s*(?:seed_matrace\.)?(?:(\w+\.\w+)\s*=|include\b)", re.MULTILINE)
-_OF_A_HOST = re.compile(r"host_\d+")  # what hosts other than the first keep in the run directory
 
 
 @dataclass(frozen=True)
@@ -99,12 +99,10 @@ def _check_can_begin(path: Path, options: TrainOptions) -> None:
     to_begin = f"to begin a run there, say what is to be trained, such as --gin_file={DEFAULT_GIN_FILES[0]}"
     if path.exists() and not path.is_dir():
         raise ValueError(f"--run_dir={path} is a file; a folder is expected{near_runs(path)}")
-    if path.is_dir():
-        holds_runs = (path / "sweep.json").exists() or any(
-            is_run_directory(child) for child in path.iterdir() if not _OF_A_HOST.fullmatch(child.name)
+    if (path / "sweep.json").exists() or runs_within(path):
+        raise ValueError(
+            f"--run_dir={path} is no run, it holds runs: name one of them, or a new folder{near_runs(path)}"
         )
-        if holds_runs:
-            raise ValueError(f"{path} is no run, it holds runs: name one of them, or a new folder{near_runs(path)}")
     if not begins:
         what = "holds no run" if path.is_dir() else "does not exist"
         raise ValueError(f"--run_dir={path} {what}{near_runs(path)}; {to_begin}")
@@ -128,8 +126,7 @@ def _load(options: TrainOptions, run_dir: Path | None) -> tuple[Config, tuple[st
     if run_dir is not None:
         config = kept_env(run_dir, config)
     if (scenario := config.env.scenario) is not None:
-        place = f"env.map_name = {f'{SCENARIO_DIR}/{(own or scenario).name}'!r}"  # beside the texts, wherever they go
-        _, *texts = load_config(files, [*options.gin_params, place])
+        _, *texts = load_config(files, [*options.gin_params, scenario_binding((own or scenario).name)])
     return config, (texts[0], texts[1])
 
 

@@ -21,10 +21,10 @@ from pathlib import Path
 
 from seed_matrace.config import Config
 from seed_matrace.config_effects import warnings_of
-from seed_matrace.evaluation.sweep_record import SWEEP_FILE, SweepRun, read_sweep, write_sweep
+from seed_matrace.evaluation.sweep_record import SWEEP_FILE, SweepRun, read_sweep, sweep_actors, write_sweep
 from seed_matrace.interpreter import start
 from seed_matrace.launch.sweep_display import SweepDisplay
-from seed_matrace.launch.sweep_plan import PlannedRun, load_planned, plan_sweep
+from seed_matrace.launch.sweep_plan import PlannedRun, check_scenario, keep_plan, load_planned, plan_file, plan_sweep
 from seed_matrace.launch.sweep_status import RunStatus, State
 from seed_matrace.learner.metrics import read_run_info
 from seed_matrace.learner.run_directory import differences, is_run_directory, load_run_config
@@ -46,7 +46,7 @@ class SweepOptions:
     grids: Sequence[str] = ()
     seeds: int | None = None
     first_seed: int = 0
-    num_actors: int = 0
+    num_actors: int | None = None  # None: as the sweep was begun, or 0
     parallel: int | None = None  # None: as many as the cores carry
 
 
@@ -78,33 +78,43 @@ def sweep(options: SweepOptions, stop: threading.Event) -> Outcome:
     Raises:
       ValueError: what makes it impossible, before anything is started or written.
     """
-    planned = [load_planned(run) for run in _runs(options)]
+    planned = _planned(options)
     for plan in planned:
+        check_scenario(options.sweep_dir, plan)
         _check_goes_on(options.sweep_dir / plan.run.name, plan.config)
     for text in dict.fromkeys(text for plan in planned for text in warnings_of(plan.config)):
         print(f"warning: {text}", file=sys.stderr, flush=True)
-    parallel = options.parallel or max(len(os.sched_getaffinity(0)) // (1 + options.num_actors), 1)
+    begun = (options.sweep_dir / SWEEP_FILE).exists()
+    num_actors = sweep_actors(options.sweep_dir) if begun and options.num_actors is None else options.num_actors or 0
+    parallel = options.parallel or max(len(os.sched_getaffinity(0)) // (1 + num_actors), 1)
     with _locked(options.sweep_dir):
-        write_sweep(options.sweep_dir, [plan.run for plan in planned])
-        return _Sweep(options, planned, parallel).run(stop)
+        for plan in planned:
+            keep_plan(options.sweep_dir, plan)
+        write_sweep(options.sweep_dir, [plan.run for plan in planned], num_actors)
+        return _Sweep(options, planned, parallel, num_actors).run(stop)
 
 
-def _runs(options: SweepOptions) -> list[SweepRun]:
+def _planned(options: SweepOptions) -> list[PlannedRun]:
     """What the flags ask for, and whatever else an earlier command has begun in the directory."""
     begun = read_sweep(options.sweep_dir) if (options.sweep_dir / SWEEP_FILE).exists() else []
     says_what = options.gin_files or options.gin_params or options.gin_axes or options.grids or options.seeds
-    if begun and not says_what:
-        return begun
-    seeds = range(options.first_seed, options.first_seed + (options.seeds or 1))
-    asked = plan_sweep(
-        gin_files=options.gin_files,
-        gin_params=options.gin_params,
-        gin_axes=options.gin_axes,
-        grids=options.grids,
-        seeds=seeds,
-    )
-    names = {run.name for run in asked}
-    return [*asked, *(run for run in begun if run.name not in names)]
+    asked: list[PlannedRun] = []
+    if says_what or not begun:
+        seeds = range(options.first_seed, options.first_seed + (options.seeds or 1))
+        try:
+            runs = plan_sweep(
+                gin_files=options.gin_files,
+                gin_params=options.gin_params,
+                gin_axes=options.gin_axes,
+                grids=options.grids,
+                seeds=seeds,
+            )
+            asked = [load_planned(run) for run in runs]
+        except ValueError as error:
+            alone = f"; --sweep_dir={options.sweep_dir} alone goes on with what the sweep holds" if begun else ""
+            raise ValueError(f"{error}{alone}") from None
+    names = {plan.run.name for plan in asked}
+    return [*asked, *(load_planned(run, options.sweep_dir) for run in begun if run.name not in names)]
 
 
 def _check_goes_on(run_dir: Path, given: Config) -> None:
@@ -128,8 +138,9 @@ def _locked(sweep_dir: Path) -> Iterator[None]:
 class _Sweep:
     """The runs of a sweep, those under way as child processes."""
 
-    def __init__(self, options: SweepOptions, planned: Sequence[PlannedRun], parallel: int) -> None:
+    def __init__(self, options: SweepOptions, planned: Sequence[PlannedRun], parallel: int, num_actors: int) -> None:
         self._options = options
+        self._num_actors_of_new = num_actors
         self._parallel = parallel
         self._statuses = {plan.run: self._status(plan) for plan in planned}
         self._waiting = deque(run for run, status in self._statuses.items() if status.state is State.WAITING)
@@ -165,11 +176,17 @@ class _Sweep:
     def _start_some(self, stop: threading.Event) -> None:
         while self._waiting and len(self._children) < self._parallel and not stop.is_set():
             run = self._waiting.popleft()
-            self._children[run] = _start(run, self._options.sweep_dir / run.name, self._options.num_actors)
+            self._children[run] = _start(run, self._options.sweep_dir, self._num_actors(run))
             status = self._statuses[run]
             status.state = State.RUNNING
             begun = f"goes on from about {status.env_steps:,} env steps" if status.env_steps else "begun"
             self._display.note(f"{run.name}: {begun}")
+
+    def _num_actors(self, run: SweepRun) -> int | None:
+        """None of a run that goes on: it has its own, unless the command says another."""
+        if is_run_directory(self._options.sweep_dir / run.name):
+            return self._options.num_actors
+        return self._num_actors_of_new
 
     def _look_after_children(self) -> None:
         for run, child in list(self._children.items()):
@@ -217,12 +234,12 @@ def _is_finished(run_dir: Path, given: Config) -> bool:
     return (stored.run, stored.evaluation) == (given.run, given.evaluation)
 
 
-def _start(run: SweepRun, run_dir: Path, num_actors: int) -> subprocess.Popen[bytes]:
+def _start(run: SweepRun, sweep_dir: Path, num_actors: int | None) -> subprocess.Popen[bytes]:
+    run_dir = sweep_dir / run.name
     command = [
-        *(*start(), "train", f"--run_dir={run_dir}"),
-        *(f"--seed={run.seed}", f"--num_actors={num_actors}"),
-        *(f"--gin_file={name}" for name in run.gin_files),
-        *(f"--gin_param={param}" for param in run.gin_params),
+        *(*start(), "train", f"--run_dir={run_dir}", f"--seed={run.seed}"),
+        f"--gin_file={plan_file(sweep_dir, run)}",
+        *([] if num_actors is None else [f"--num_actors={num_actors}"]),
     ]
     log = _log_file(run_dir)
     log.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,10 @@ from seed_matrace.config import Config, load_config
 from seed_matrace.config_effects import effective
 from seed_matrace.envs.registry import env_spec
 from seed_matrace.evaluation.sweep_record import PLAIN_VARIANT, SweepRun
+from seed_matrace.files import read_checked, write_checked
+from seed_matrace.learner.run_directory import portable_scenario, scenario_binding
 
+PLANS_DIR = "plans"
 DEFAULT_GIN_FILES = ("maps/3m.gin",)  # as train has it
 
 
@@ -34,6 +37,7 @@ class PlannedRun:
 
     run: SweepRun
     config: Config
+    text: str  # its bindings, with a scenario file at its place beside them
 
 
 def plan_sweep(
@@ -58,16 +62,22 @@ def plan_sweep(
     """
     axes = [*map(_gin_axis, gin_axes), *_grid_axes(grids)]
     combinations, effects = [], {}
+    files_of: dict[str, dict[str, None]] = {}
     for choices in itertools.product(*axes):
         files = (*gin_files, *(choice.gin_file for choice in choices if choice.gin_file)) or DEFAULT_GIN_FILES
         params = (*gin_params, *(choice.gin_param for choice in choices if choice.gin_param))
         config = _load(files, params)
-        labels = [choice.label for choice in choices if choice.label != config.env.map_name]
-        combination = (config.env.map_name, ",".join(labels) or PLAIN_VARIANT, files, params)
+        labels = [choice.label for choice in choices if choice.label != config.env.title]
+        combination = (config.env.title, ",".join(labels) or PLAIN_VARIANT, files, params)
         effects[combination] = effective(config)
+        files_of.setdefault(config.env.title, {})[config.env.map_name] = None
         combinations.append(combination)
     runs = [SweepRun(name, variant, seed, *flags) for seed in seeds for name, variant, *flags in combinations]
     for name, count in Counter(run.name for run in runs).items():
+        if count > 1 and len(of_title := files_of[name.partition("/")[0]]) > 1:
+            raise ValueError(
+                f"{' and '.join(of_title)} would both be called {name.partition('/')[0]}; rename one of them"
+            )
         if count > 1:
             raise ValueError(f"{count} runs of this sweep would be called {name}; is a value named twice?")
     for (one, options), (other, same) in itertools.combinations(effects.items(), 2):
@@ -79,13 +89,52 @@ def plan_sweep(
     return runs
 
 
-def load_planned(run: SweepRun) -> PlannedRun:
+def load_planned(run: SweepRun, sweep_dir: Path | None = None) -> PlannedRun:
     """Loads the configuration of a run, as ``train`` will.
+
+    Args:
+      sweep_dir: of a sweep that goes on, for what it keeps of the run; None goes by the run's flags.
 
     Raises:
       ValueError: it does not load, or its map does not exist.
     """
-    return PlannedRun(run, _load(run.gin_files, run.gin_params))
+    files, params = run.gin_files, run.gin_params
+    if sweep_dir is not None and (kept := plan_file(sweep_dir, run)).exists():
+        read_checked(kept)
+        files, params = (str(kept),), ()
+    config = _load(files, params)
+    if (scenario := config.env.scenario) is not None:
+        params = (*params, scenario_binding(scenario.name))
+    return PlannedRun(run, config, load_config(files, params, imports=False)[1])
+
+
+def plan_file(sweep_dir: Path, run: SweepRun) -> Path:
+    """Where a sweep keeps the bindings of a run, so that it needs no file outside of it."""
+    return sweep_dir / PLANS_DIR / run.map_name / f"{run.variant},seed_{run.seed}.gin"
+
+
+def keep_plan(sweep_dir: Path, plan: PlannedRun) -> None:
+    """Writes what ``load_planned`` finds again."""
+    path = plan_file(sweep_dir, plan.run)
+    if (scenario := portable_scenario(plan.config.env)) is not None:
+        _write(path.parent / scenario[0], scenario[1])
+    _write(path, plan.text.encode())
+
+
+def check_scenario(sweep_dir: Path, plan: PlannedRun) -> None:
+    """Raises ValueError if the scenario file of a run is not what the sweep began with."""
+    scenario = portable_scenario(plan.config.env)
+    copy = plan_file(sweep_dir, plan.run).parent / scenario[0] if scenario else None
+    if scenario and copy and copy.exists() and read_checked(copy) != scenario[1]:
+        raise ValueError(
+            f"{plan.config.env.scenario} has changed since the sweep began, whose copy is {copy}; choose another "
+            f"--sweep_dir, or go on with the copy by --sweep_dir={sweep_dir} alone"
+        )
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_checked(path, content)
 
 
 def _load(gin_files: Sequence[str], gin_params: Sequence[str]) -> Config:
@@ -128,7 +177,7 @@ def _parse_grid(text: str) -> tuple[str, list[Any]]:
 
 def _label(name: str, shown: str, value: Any) -> str:
     if name == "env.map_name":
-        return str(value)
+        return Path(value).stem if str(value).endswith(".json") else str(value)
     if isinstance(value, (list, tuple)):
         value = "x".join(map(str, value))
     return _in_a_path(f"{shown}={value}")

@@ -143,6 +143,11 @@ def kept_env(run_dir: Path, config: Config) -> Config:
     return _playing(config, copy)
 
 
+def scenario_binding(file: str) -> str:
+    """What names a scenario file by its place beside a configuration, wherever both are moved to."""
+    return f"env.map_name = {f'{SCENARIO_DIR}/{file}'!r}"
+
+
 def portable_scenario(env: EnvConfig) -> tuple[str, bytes] | None:
     """The scenario file that is played: its place beside a run's configuration, and its contents."""
     path = env.scenario
@@ -153,13 +158,19 @@ def _playing(config: Config, scenario: Path) -> Config:
     return dataclasses.replace(config, env=dataclasses.replace(config.env, map_name=str(scenario)))
 
 
+def runs_within(path: Path) -> list[Path]:
+    """Run directories below ``path``, as deep as those of a sweep."""
+    return [file.parent for depth in ("*", "*/*", "*/*/*") for file in path.glob(f"{depth}/{RUN_FILE}")]
+
+
 def near_runs(path: Path) -> str:
     """Run directories that ``path`` may have meant, as the end of a sentence; or nothing."""
     folders = [parent for parent in path.parents if parent.is_dir()] or [Path()]
-    around = [file.parent for depth in ("*", "*/*") for file in folders[0].glob(f"{depth}/{RUN_FILE}")]
-    runs = [str(run) for run in around if run != path]
     near = [str(folder) for folder in folders[:3] if is_run_directory(folder)]
-    near += difflib.get_close_matches(str(path), runs, n=3, cutoff=0.6) or sorted(runs)[-3:]
+    near += sorted(map(str, runs_within(path)))[:3]
+    if not near:
+        around = [str(file.parent) for depth in ("*", "*/*") for file in folders[0].glob(f"{depth}/{RUN_FILE}")]
+        near = difflib.get_close_matches(str(path), around, n=3, cutoff=0.6) or sorted(around)[-3:]
     return f"; near: {', '.join(near[:3])}" if near else ""
 
 

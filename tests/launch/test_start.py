@@ -113,6 +113,10 @@ def test_who_says_what_is_learnt_begins_a_run_anywhere(tmp_path, flags, there):
 
 def test_a_folder_of_runs_is_no_run(tmp_path):
     begin(tmp_path / "runs" / "first", gin_files=["maps/8m.gin"])
+    begin(tmp_path / "sweep" / "8m" / "matrace" / "seed_0", gin_files=["maps/8m.gin"])
+    for name in ("sweep", "sweep/8m"):
+        with pytest.raises(ValueError, match=f"{name} is no run, it holds runs.*near: .*/seed_0"):
+            plan_start(TrainOptions(run_dir=str(tmp_path / name), gin_files=["maps/8m.gin"]))
     for flags in ({}, {"gin_files": ["maps/8m.gin"]}):
         with pytest.raises(ValueError, match=r"runs is no run, it holds runs.*runs/first"):
             plan_start(TrainOptions(run_dir=str(tmp_path / "runs"), **flags))

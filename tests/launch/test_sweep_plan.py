@@ -1,12 +1,15 @@
 """From flags to runs: every combination once, in an order that shows all of them early, under names that stay."""
 
 import dataclasses
+import json
+from pathlib import Path
 
 import pytest
 
 from seed_matrace.config import ConfigError
-from seed_matrace.evaluation.sweep_record import SWEEP_FILE, SweepRun, read_sweep, write_sweep
-from seed_matrace.launch.sweep_plan import load_planned, plan_sweep
+from seed_matrace.envs.registry import env_spec
+from seed_matrace.evaluation.sweep_record import SWEEP_FILE, SweepRun, read_sweep, sweep_actors, write_sweep
+from seed_matrace.launch.sweep_plan import check_scenario, keep_plan, load_planned, plan_sweep
 
 
 def names(**flags):
@@ -158,3 +161,45 @@ def test_record_that_is_none_is_refused(tmp_path, text, said):
         (tmp_path / SWEEP_FILE).write_text(text)
     with pytest.raises(ValueError, match=said):
         read_sweep(tmp_path)
+
+
+SIDE = [{"unit": "Marine", "count": 2, "at": [16, 16]}]
+
+
+def scenario(path, episode_limit=9):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    battle = {"terrain": "octagon", "episode_limit": episode_limit, "allies": SIDE, "enemies": SIDE}
+    path.write_text(json.dumps(battle))
+    return str(path)
+
+
+def test_runs_on_scenario_files_are_called_after_their_stems(tmp_path):
+    files = [scenario(tmp_path / "a/mine.json"), scenario(tmp_path / "b/yours.json")]
+    assert names(grids=[f"env.map_name={files}"]) == ["mine/matrace/seed_0", "yours/matrace/seed_0"]
+    with pytest.raises(ValueError, match=r"a/mine\.json and .*c/mine\.json would both be called mine; rename one"):
+        plan_sweep(grids=[f"env.map_name={[files[0], scenario(tmp_path / 'c/mine.json')]}"])
+
+
+def test_a_sweep_needs_no_file_outside_of_it_to_go_on(tmp_path, monkeypatch):
+    file = scenario(tmp_path / "project/maps/mine.json")
+    gin = tmp_path / "project/mine.gin"
+    gin.write_text("env.map_name = 'maps/mine.json'\nloss.discount = 0.5\n")
+    [run] = plan_sweep(gin_files=[str(gin)])
+    before = load_planned(run)
+    keep_plan(tmp_path / "sweep", before)
+    (tmp_path / "sweep").rename(tmp_path / "moved")
+    gin.unlink()
+    scenario(Path(file), episode_limit=8)
+    monkeypatch.chdir(tmp_path / "project")
+    after = load_planned(run, tmp_path / "moved")
+    assert (after.config.loss.discount, after.text) == (0.5, before.text)
+    assert env_spec(after.config.env).episode_limit == 9
+    check_scenario(tmp_path / "moved", after)
+    gin.write_text("env.map_name = 'maps/mine.json'\n")
+    with pytest.raises(ValueError, match=r"project/maps/mine\.json has changed since the sweep began"):
+        check_scenario(tmp_path / "moved", load_planned(run))
+
+
+def test_the_number_of_actors_belongs_to_the_sweep(tmp_path):
+    write_sweep(tmp_path, plan_sweep(), num_actors=3)
+    assert sweep_actors(tmp_path) == 3
