@@ -140,7 +140,7 @@ def train_on_ray(options: TrainOptions, cluster: str, stop: threading.Event) -> 
       ValueError: what makes the run impossible.
       RuntimeError: there is no such cluster, or the learner died for good.
     """
-    start = plan_start(options)
+    start = plan_start(dataclasses.replace(options, init_from=None))  # which the learner's node reads
     config, topology = start.config, start.topology
     env_spec(config.env)
     if not topology.num_actors:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seed_matrace.config import OPTIONS, Config, decides_learning, load_config
+from seed_matrace.config import Config, bound_options, decides_learning, load_config
 from seed_matrace.launch.topology import Topology, plan_topology
-from seed_matrace.learner.metrics import RUN_FILE, read_run_info
+from seed_matrace.learner.metrics import RUN_FILE, read_run_info, run_id
 from seed_matrace.learner.run_directory import (
+    CHECKPOINT_STATE,
+    CHECKPOINTS_DIR,
     OPERATIVE_CONFIG,
     is_run_directory,
     kept_env,
     kept_scenario,
     load_run_config,
     near_runs,
+    run_around,
     runs_within,
     scenario_binding,
 )
@@ -26,7 +28,6 @@ from seed_matrace.transport.address import Address
 from seed_matrace.transport.security import NO_SECURITY, Security
 
 DEFAULT_GIN_FILES = ("maps/3m.gin",)
-_BOUND = re.compile(r"^\s*(?:seed_matrace\.)?(?:(\w+\.\w+)\s*=|include\b)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,13 @@ def plan_start(options: TrainOptions, default_actors: int = 1) -> Start:
     resuming = path is not None and is_run_directory(path)
     if path is not None and not resuming:
         _check_can_begin(path, options)
-    config, texts = _load(options, path if resuming else None)
+    config, texts, notes = _load(options, path if resuming else None)
     path = path or Path(f"runs/{config.env.title}-{time.strftime('%Y%m%d-%H%M%S')}")
+    if not resuming and (around := run_around(path)) is not None:
+        raise ValueError(f"{path} lies inside the run {around}: name that, or a folder elsewhere, by --run_dir")
     info = _run_info(path) if resuming else {}
-    num_actors, notes = _num_actors(options, config, path, info)
+    num_actors, of_actors = _num_actors(options, config, path, info)
+    notes += of_actors
     if not resuming and not options.gin_files and (config.env.map_name != "3m" or options.run_dir):
         notes.append(f"settings of {DEFAULT_GIN_FILES[0]}, as no --gin_file is named")
     topology = plan_topology(config, num_actors, default=default_actors)
@@ -95,7 +99,7 @@ def plan_start(options: TrainOptions, default_actors: int = 1) -> Start:
 
 def _check_can_begin(path: Path, options: TrainOptions) -> None:
     """Raises ValueError if ``path``, which holds no run, is likely not what was meant."""
-    begins = bool(options.gin_files) or any(map(_says_what_is_learnt, options.gin_params))
+    begins = bool(options.gin_files) or any(map(decides_learning, bound_options(options.gin_params)))
     to_begin = f"to begin a run there, say what is to be trained, such as --gin_file={DEFAULT_GIN_FILES[0]}"
     if path.exists() and not path.is_dir():
         raise ValueError(f"--run_dir={path} is a file; a folder is expected{near_runs(path)}")
@@ -108,14 +112,9 @@ def _check_can_begin(path: Path, options: TrainOptions) -> None:
         raise ValueError(f"--run_dir={path} {what}{near_runs(path)}; {to_begin}")
 
 
-def _says_what_is_learnt(gin_param: str) -> bool:
-    """Whether a binding means a new run; what may be said to a run that goes on does not."""
-    names = [match[1] for match in _BOUND.finditer(gin_param)]
-    return any(name is None or name not in OPTIONS or decides_learning(name) for name in names)
-
-
-def _load(options: TrainOptions, run_dir: Path | None) -> tuple[Config, tuple[str, str]]:
-    """The configuration asked for; of a run that goes on its own unless gin files are named."""
+def _load(options: TrainOptions, run_dir: Path | None) -> tuple[Config, tuple[str, str], list[str]]:
+    """The configuration asked for, of a run that goes on its own unless gin files are named; and what to say of it."""
+    notes = []
     if run_dir is not None and not options.gin_files:
         files: Sequence[str] = [str(run_dir / OPERATIVE_CONFIG)]
         config, *texts = load_run_config(run_dir, options.gin_params)
@@ -124,10 +123,12 @@ def _load(options: TrainOptions, run_dir: Path | None) -> tuple[Config, tuple[st
         config, *texts = load_config(files, options.gin_params)
     own = kept_scenario(run_dir) if run_dir is not None else None
     if run_dir is not None:
-        config = kept_env(run_dir, config)
+        named, config = config.env.map_name, kept_env(run_dir, config)
+        if named != config.env.map_name:
+            notes.append(f"there is no file {named}; the run goes on with its own copy, {config.env.map_name}")
     if (scenario := config.env.scenario) is not None:
         _, *texts = load_config(files, [*options.gin_params, scenario_binding((own or scenario).name)])
-    return config, (texts[0], texts[1])
+    return config, (texts[0], texts[1]), notes
 
 
 def _seed(options: TrainOptions, path: Path, info: dict[str, Any]) -> int:
@@ -140,14 +141,46 @@ def _seed(options: TrainOptions, path: Path, info: dict[str, Any]) -> int:
 
 
 def _init_from(options: TrainOptions, path: Path, info: dict[str, Any]) -> str | None:
-    given = options.init_from and str(Path(options.init_from).absolute())
+    """The run that weights are taken from, where it is now."""
+    if options.init_from == "":
+        raise ValueError("--init_from is empty; name a run directory, or leave it out")
+    given = None if options.init_from is None else Path(options.init_from)
     begun_from = info.get("init_from")
-    if given and given != begun_from and "init_from" in info:  # older versions did not write it down
-        raise ValueError(
+    if given and "init_from" in info and not (begun_from and _is_source(given, Path(begun_from), info)):
+        raise ValueError(  # older versions did not write it down
             f"{path} holds a run that began from {begun_from or 'fresh weights'}, not from {given}; leave out "
             "--init_from, or choose another --run_dir"
         )
-    return begun_from or given
+    source = given or (begun_from and Path(begun_from))
+    if not source:
+        return None
+    if not info.get("checkpointed"):
+        _check_source(source, "" if given else f"{path} has no checkpoint yet and begins from another run's weights: ")
+    return str(source.resolve())
+
+
+def _is_source(given: Path, begun_from: Path, info: dict[str, Any]) -> bool:
+    """Whether ``given`` is the run that this one began from, wherever both have been moved to."""
+    known, found = info.get("init_from_id") or _id_of(begun_from), _id_of(given)
+    return known == found if known and found else given.resolve() == begun_from.resolve()
+
+
+def _id_of(run_dir: Path) -> str:
+    try:
+        return run_id(run_dir)
+    except (OSError, ValueError):  # damaged; whoever needs more of it than this says so
+        return ""
+
+
+def _check_source(source: Path, of_whom: str) -> None:
+    """Raises ValueError if no weights can be taken from ``source``, as far as that is seen without networks."""
+    advice = "" if not of_whom else "; if it was moved, say where to by --init_from"
+    try:
+        load_run_config(source)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{of_whom}--init_from={source}: {error}{advice}") from None
+    if not any((source / CHECKPOINTS_DIR).glob(f"best-*/{CHECKPOINT_STATE}")):
+        raise ValueError(f"{of_whom}--init_from={source} has no best checkpoint to start from yet")
 
 
 def _run_info(path: Path) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from seed_matrace.launch.sweep_display import SweepDisplay
 from seed_matrace.launch.sweep_plan import PlannedRun, check_scenario, keep_plan, load_planned, plan_file, plan_sweep
 from seed_matrace.launch.sweep_status import RunStatus, State
 from seed_matrace.learner.metrics import read_run_info
-from seed_matrace.learner.run_directory import differences, is_run_directory, load_run_config
+from seed_matrace.learner.run_directory import differences, is_run_directory, load_run_config, run_around
 
 _POLL_S = 0.2
 _STOP_S = 120.0  # for a run to end the evaluation it may be in and write its checkpoint
@@ -78,6 +78,8 @@ def sweep(options: SweepOptions, stop: threading.Event) -> Outcome:
     Raises:
       ValueError: what makes it impossible, before anything is started or written.
     """
+    if (around := run_around(options.sweep_dir / SWEEP_FILE)) is not None:
+        raise ValueError(f"--sweep_dir={options.sweep_dir} lies inside the run {around}: name a folder elsewhere")
     planned = _planned(options)
     for plan in planned:
         check_scenario(options.sweep_dir, plan)

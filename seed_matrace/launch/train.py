@@ -52,6 +52,7 @@ def train(options: TrainOptions, stop: threading.Event) -> str:
     """
     from seed_matrace.learner.hosts import Hosts  # TensorFlow takes seconds
     from seed_matrace.learner.strategy import set_up_tensorflow
+    from seed_matrace.learner.warm_start import check_start
 
     start = plan_start(options, default_actors=1 if options.listen_at else default_num_actors())
     config, path, resuming, topology = start.config, start.path, start.resuming, start.topology
@@ -69,6 +70,8 @@ def train(options: TrainOptions, stop: threading.Event) -> str:
         plan = local_groups(of_host, local_actors, hosts.place)
     else:
         plan = plan_groups(of_host.run.num_envs, topology.num_actors, of_host.actor.groups_per_actor, hosts.place)
+    if start.init_from and not resuming:
+        check_start(config, Path(start.init_from))
     if not hosts.chief:
         path, resuming = path / f"host_{hosts.place.number:03d}", False  # for what its actors need, and their logs
     with contextlib.closing(RunDirectory(path)) as directory, _log_file(path / "logs" / "learner.log"):

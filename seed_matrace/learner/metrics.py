@@ -273,6 +273,8 @@ def write_run_info(
     else:
         about = {"map": map_name, "backend": backend, "seed": int(seed)}
         info = {"id": secrets.token_hex(8), **about, "init_from": init_from, **start}
+        if init_from and (of_source := run_id(init_from)):
+            info["init_from_id"] = of_source  # finds it again wherever it is moved to
     if num_actors is not None:
         info["num_actors"] = num_actors
     if scenario is not None:

@@ -158,6 +158,11 @@ def _playing(config: Config, scenario: Path) -> Config:
     return dataclasses.replace(config, env=dataclasses.replace(config.env, map_name=str(scenario)))
 
 
+def run_around(path: Path) -> Path | None:
+    """The run directory that ``path`` lies in; None: in none."""
+    return next((p for p in path.resolve().parents if is_run_directory(p) and (p / OPERATIVE_CONFIG).exists()), None)
+
+
 def runs_within(path: Path) -> list[Path]:
     """Run directories below ``path``, as deep as those of a sweep."""
     return [file.parent for depth in ("*", "*/*", "*/*/*") for file in path.glob(f"{depth}/{RUN_FILE}")]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from seed_matrace.algo.networks import Networks
 from seed_matrace.envs.registry import training_spec
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.metrics import run_id
 from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, load_run_config
+
+if TYPE_CHECKING:
+    from seed_matrace.config import Config
 
 
 def start_from(learner: Learner, run_dir: Path) -> str:
@@ -21,25 +26,42 @@ def start_from(learner: Learner, run_dir: Path) -> str:
       A sentence saying what was taken over.
 
     Raises:
-      ValueError: not a run directory, no checkpoint in it, or no weights that fit.
+      ValueError: not a run directory, or no checkpoint in it.
     """
-    config, _, _ = load_run_config(run_dir)
-    other = Learner(config, training_spec(config), seed=0)
-    networks: dict[str, Any] = {"policy": other.policy, "critic": other.critic}
-    if Checkpoints(run_dir / CHECKPOINTS_DIR, 1, run_id(run_dir)).restore_newest("best", networks) is None:
-        raise CheckpointError(f"{run_dir} has no best checkpoint to start from yet")
+    networks = _best_networks(run_dir)
     copied, totals = {}, {}
     for name, source in networks.items():
-        theirs = {variable.name: variable for variable in source.variables}
-        pairs = [(ours, theirs.get(ours.name)) for ours in getattr(learner, name).variables]
-        fitting = [(ours, value) for ours, value in pairs if value is not None and value.shape == ours.shape]
-        for ours, value in fitting:
-            ours.assign(value)
-        copied[name], totals[name] = len(fitting), len(pairs)
-    if not any(copied.values()):
-        raise ValueError(f"no weights of {run_dir} ({config.env.title}) have the shapes this run needs")
+        ours = getattr(learner, name).variables
+        fitting = _fitting(ours, source.variables)
+        for variable, value in fitting:
+            variable.assign(value)
+        copied[name], totals[name] = len(fitting), len(ours)
     learner.publish()
     if learner.policy_lag:
         learner.policy_lag.restart()
     parts = ", ".join(f"{copied[name]} of {totals[name]} {name} variables" for name in networks)
     return f"started from {run_dir}: {parts} taken over"
+
+
+def check_start(config: Config, run_dir: Path) -> None:
+    """Raises ValueError or CheckpointError if ``start_from`` has nothing to take over for a run of ``config``."""
+    ours = Networks(training_spec(config), config.network, 0)
+    theirs = _best_networks(run_dir)
+    if not any(_fitting(getattr(ours, name).variables, source.variables) for name, source in theirs.items()):
+        raise ValueError(f"--init_from={run_dir}: none of its weights have the shapes that {config.env.title} needs")
+
+
+def _best_networks(run_dir: Path) -> dict[str, Any]:
+    config, _, _ = load_run_config(run_dir)
+    best = Networks(training_spec(config), config.network, 0)
+    networks: dict[str, Any] = {"policy": best.policy, "critic": best.critic}
+    if Checkpoints(run_dir / CHECKPOINTS_DIR, 1, run_id(run_dir)).restore_newest("best", networks) is None:
+        raise CheckpointError(f"{run_dir} has no best checkpoint to start from yet")
+    return networks
+
+
+def _fitting(ours: Sequence[Any], theirs: Sequence[Any]) -> list[tuple[Any, Any]]:
+    """Variables of ours with those of theirs that have their names and shapes."""
+    named = {variable.name: variable for variable in theirs}
+    pairs = [(variable, named.get(variable.name)) for variable in ours]
+    return [(variable, value) for variable, value in pairs if value is not None and value.shape == variable.shape]

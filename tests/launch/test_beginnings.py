@@ -4,24 +4,28 @@ import os
 import shutil
 import threading
 from itertools import count
+from pathlib import Path
 
 import pytest
 from processes import TINY
 
 from seed_matrace import files
+from seed_matrace.algo.networks import Networks
+from seed_matrace.envs.registry import training_spec
 from seed_matrace.files import CHECKSUMS
 from seed_matrace.inference.groups import plan_groups
 from seed_matrace.launch.start import TrainOptions, plan_start
-from seed_matrace.learner.checkpoints import CheckpointError
-from seed_matrace.learner.metrics import read_run_info, write_run_info
+from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
+from seed_matrace.learner.metrics import read_run_info, run_id, write_run_info
 from seed_matrace.learner.run import TrainingRun
 from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, RunDirectory, is_run_directory
 from seed_matrace.learner.sources import LockstepSource
+from seed_matrace.learner.warm_start import check_start
 
 ASKED = {
     "gin_params": ["env.map_name='8m'", "loss.discount=0.5"],
     "seed": 7,
-    "init_from": "/elsewhere",
+    "init_from": "source",
     "num_actors": 0,
 }
 
@@ -45,13 +49,30 @@ def begin(path, **asked):
     return start
 
 
+@pytest.fixture(autouse=True)
+def source(tmp_path_factory, monkeypatch):
+    """The run, beside the working folder's others, from whose weights they begin."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    path = Path("source").absolute()
+    begin(path, gin_params=["env.map_name='8m'"])
+    with_best(path)
+    return path
+
+
+def with_best(path):
+    """As much of a best checkpoint as is looked at before there are networks."""
+    state = path / "checkpoints/best-000000000000/state.json"
+    state.parent.mkdir(parents=True)
+    state.write_text("{}")
+
+
 @pytest.fixture
 def run_dir(tmp_path):
     begin(tmp_path / "run")
     return tmp_path / "run"
 
 
-def test_run_killed_at_any_of_its_first_writes_is_the_same_run_or_none(tmp_path, monkeypatch):
+def test_run_killed_at_any_of_its_first_writes_is_the_same_run_or_none(tmp_path, source):
     replace = os.replace
     for call in count(1):
         path, calls = tmp_path / str(call), count(1)
@@ -61,20 +82,23 @@ def test_run_killed_at_any_of_its_first_writes_is_the_same_run_or_none(tmp_path,
                 raise Killed
             replace(source, target)
 
-        monkeypatch.setattr(files.os, "replace", killed)
+        with_kills = pytest.MonkeyPatch()
+        with_kills.setattr(files.os, "replace", killed)
         try:
             begin(path)
             break  # nothing was left to be killed at
         except Killed:
-            monkeypatch.undo()
+            pass
+        finally:
+            with_kills.undo()
         if is_run_directory(path):
             resumed = plan_start(TrainOptions(run_dir=str(path)))
-            assert (resumed.seed, resumed.init_from, resumed.config.loss.discount) == (7, "/elsewhere", 0.5)
+            assert (resumed.seed, resumed.init_from, resumed.config.loss.discount) == (7, str(source), 0.5)
         else:
             with pytest.raises(ValueError, match="holds no run"):
                 plan_start(TrainOptions(run_dir=str(path)))
         again = begin(path)
-        assert (again.seed, again.init_from, again.config.env.map_name) == (7, "/elsewhere", "8m")
+        assert (again.seed, again.init_from, again.config.env.map_name) == (7, str(source), "8m")
         assert read_run_info(path)["seed"] == 7
     assert call == 7  # checksums and file of config.gin, operative_config.gin and run.json
 
@@ -136,3 +160,45 @@ def test_run_that_has_lost_all_its_checkpoints_does_not_begin_again(tmp_path):
     with pytest.raises(CheckpointError, match="had checkpoints and has none now: put its checkpoints back"):
         TrainingRun(config, tmp_path, 0, Silent())
     assert (tmp_path / "metrics.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("wrong", ["TYPO", "", "a file", "a folder", "a run without its best"])
+def test_what_no_weights_can_be_taken_from_leaves_nothing_behind(tmp_path, source, wrong):
+    Path("a file").write_text("")
+    Path("a folder").mkdir()
+    begin(Path("a run without its best"), gin_params=["env.map_name='8m'"])
+    asked = ASKED | {"init_from": wrong}
+    with pytest.raises(ValueError, match=f"--init_from={wrong}|--init_from is empty"):
+        begin(tmp_path / "run", **asked)
+    assert not (tmp_path / "run").exists()
+    begin(tmp_path / "run", **ASKED)  # the corrected command
+
+
+def test_weights_are_of_a_run_wherever_it_is_moved_to(tmp_path, source, monkeypatch):
+    begin(tmp_path / "run")
+    Path("link").symlink_to("source")
+    monkeypatch.chdir(tmp_path)
+    for name in (source, os.path.relpath(source), source.with_name("link"), f"{source}/../source"):
+        begin(tmp_path / "run", **ASKED | {"init_from": str(name)})
+    shutil.move(source, tmp_path / "moved")
+    with pytest.raises(ValueError, match=r"no checkpoint yet .*is not a run directory.*say where to by --init_from"):
+        begin(tmp_path / "run", gin_params=[])
+    assert begin(tmp_path / "run", **ASKED | {"init_from": "moved"}).init_from == str(tmp_path / "moved")
+    begin(tmp_path / "other", gin_params=["env.map_name='8m'"])
+    with_best(tmp_path / "other")
+    for other in ("other", "nowhere"):
+        with pytest.raises(ValueError, match=f"began from .*source, not from {other}"):
+            begin(tmp_path / "run", **ASKED | {"init_from": other})
+
+
+def test_damaged_weights_are_said_before_a_run_is_made(tmp_path):
+    begin(tmp_path / "one", gin_params=TINY, num_actors=0)
+    config = plan_start(TrainOptions(run_dir=str(tmp_path / "one"))).config
+    team = Networks(training_spec(config), config.network, 0)
+    networks = {"policy": team.policy, "critic": team.critic}
+    Checkpoints(tmp_path / "one/checkpoints", 1, run_id(tmp_path / "one")).save("best", 0, networks, {})
+    check_start(config, tmp_path / "one")
+    (variables,) = (tmp_path / "one/checkpoints").glob("best-*/variables.data*")
+    variables.write_bytes(variables.read_bytes()[:-1])
+    with pytest.raises(CheckpointError, match="is not what was written"):
+        check_start(config, tmp_path / "one")

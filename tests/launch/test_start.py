@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import threading
 
 import pytest
 
 from seed_matrace.config import ConfigError, load_config
 from seed_matrace.launch.start import TrainOptions, plan_start
+from seed_matrace.launch.sweep import SweepOptions, sweep
 from seed_matrace.learner.metrics import read_run_info, write_run_info
 from seed_matrace.learner.run_directory import RunDirectory, load_run_config, scenario_info
 from seed_matrace.transport.address import HostPort
@@ -67,6 +70,7 @@ def change(path):
     [
         *({}, {"num_actors": 0}, {"seed": 3}),
         *({"gin_params": [param]} for param in ("run.total_env_steps = 10", "seed_matrace.run.stop_win_rate=0")),
+        {"gin_params": ["budget = 10\nrun.total_env_steps = %budget", "import json"]},
     ],
 )
 def test_a_run_directory_that_is_not_there_begins_no_run_of_what_nobody_named(tmp_path, flags):
@@ -89,6 +93,21 @@ def test_something_inside_a_run_is_not_the_run(tmp_path, inside):
     begin(tmp_path / "here", gin_files=["maps/8m.gin"])
     with pytest.raises(ValueError, match=f"here/{inside} .*near: {tmp_path}/here"):
         plan_start(TrainOptions(run_dir=str(tmp_path / "here" / inside)))
+
+
+def test_no_run_begins_inside_another(tmp_path, monkeypatch):
+    begin(tmp_path / "here", gin_files=["maps/8m.gin"])
+    (tmp_path / "link").symlink_to("here")
+    monkeypatch.chdir(tmp_path)
+    for inside in ("here/checkpoints", "here/a/b", "link/new", "here/../here/new"):
+        with pytest.raises(ValueError, match=f"{inside} lies inside the run .*/here: "):
+            plan_start(TrainOptions(run_dir=inside, gin_files=["maps/8m.gin"]))
+    for folder in ("here", "here/logs"):
+        with pytest.raises(ValueError, match=f"{folder} lies inside the run|here: name a folder elsewhere"):
+            sweep(SweepOptions(tmp_path / folder), threading.Event())
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(ValueError, match=r"runs/3m-.* lies inside the run .*/here: .*by --run_dir"):
+        plan_start(TrainOptions())
 
 
 @pytest.mark.parametrize(
@@ -128,7 +147,9 @@ def test_an_empty_name_is_not_the_same_as_none():
     assert plan_start(TrainOptions()).config.env.map_name == "3m"
 
 
-def test_settings_of_a_file_that_nobody_named_are_said():
+def test_settings_of_a_file_that_nobody_named_are_said(tmp_path):
+    start = plan_start(TrainOptions(run_dir=str(tmp_path / "new"), gin_params=["include 'recurrent.gin'"]))
+    assert list(start.notes) == ["settings of maps/3m.gin, as no --gin_file is named"]
     start = plan_start(TrainOptions(gin_params=["env.map_name = '8m'"]))
     assert list(start.notes) == ["settings of maps/3m.gin, as no --gin_file is named"]
     assert start.path.parts[1].startswith("8m-")
@@ -214,7 +235,11 @@ def test_a_changed_scenario_is_refused_and_the_same_elsewhere_is_not(project):
     assert (config.env.title, config.env.scenario.name) == ("mine", "mine.json")
     assert "maps/mine.json" in start.texts[1]
     (project / "maps/mine.json").unlink()
-    go_on(project / "r", gin_params=MINE)  # gone: the run has its own
+    start, _ = go_on(project / "r", gin_params=MINE)  # gone: the run has its own
+    assert [re.sub(r" \S*/r/", " r/", note) for note in start.notes] == [
+        "there is no file maps/mine.json; the run goes on with its own copy, r/maps/mine.json"
+    ]
+    assert not go_on(project / "r")[0].notes
 
 
 def test_another_map_is_another_run(project):
