@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from seed_matrace.envs.pettingzoo_makers import make_parallel_env
 from seed_matrace.foreign_files import shown
 
 _MOST_STEPS = 10_000_000
+_LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 _STEP = ("observations", "rewards", "terminations", "truncations", "infos")
 
 
@@ -130,7 +132,8 @@ class ForeignEnv:
                 return None
         if state is None:
             return None
-        array = spaces.as_float32(spaces.numbers(self._at("state()"), value, f"numbers ({advice})"))
+        field = self._at("state()")
+        array = spaces.as_float32(field, spaces.numbers(field, value, f"numbers ({advice})"))
         self._state_size = array.size if self._state_size is None else self._state_size
         if array.size != self._state_size or not array.size:
             raise self._fault(f"state() is {array.size} numbers; {self._state_size or 'some'} expected ({advice})")
@@ -244,7 +247,14 @@ class ForeignEnv:
     def _reward(self, rewards: Mapping[Any, Any]) -> float:
         """Of all agents, in one order; what one is paid that has left is the team's, too."""
         paid = (agent for agent in self.agents if agent in rewards)
-        return sum(spaces.read_number(self._at("rewards", agent), rewards[agent]) for agent in paid)
+        read = {agent: spaces.read_number(self._at("rewards", agent), rewards[agent]) for agent in paid}
+        total = sum(read.values())
+        if not abs(total) <= _LARGEST_FLOAT32:
+            agent = max(read, key=lambda name: (not math.isfinite(read[name]), abs(read[name])))
+            logging.log_first_n(
+                logging.WARNING, "%s is %.6g, at which training stops", 1, self._at("rewards", agent), read[agent]
+            )
+        return total
 
     def _won(self, infos: Mapping[Any, Any]) -> bool:
         wanted = self._config.won_info

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -29,9 +30,10 @@ class Reader:
             raise ForeignError(f"{field} is {shown(space)}; a space of gymnasium's expected")
         if isinstance(space, spaces.Dict) and MASK in space.spaces:
             space = spaces.Dict({name: part for name, part in space.spaces.items() if name != MASK})
-        if not space.is_np_flattenable:
-            raise ForeignError(f"{field} is {shown(space)}; a space of a fixed size expected")
-        self._space, self.size = space, int(spaces.flatdim(space))
+        try:
+            self._space, self.size = space, int(spaces.flatdim(space))
+        except (ValueError, NotImplementedError):  # Graph, Sequence, and spaces that gymnasium does not know
+            raise ForeignError(f"{field} is {shown(space)}; a space of a fixed size expected") from None
         if self.size > _MOST_NUMBERS:
             raise ForeignError(f"{field} is {shown(space)}, {self.size:,} numbers; at most {_MOST_NUMBERS:,} expected")
 
@@ -49,9 +51,9 @@ def read_choices(field: str, space: Any) -> tuple[int, int]:
     from gymnasium import spaces
 
     if not isinstance(space, spaces.Discrete):
-        kind = type(space).__module__.split(".")[0]
+        kind = f" of {type(space).__module__.split('.')[0]}" if type(space).__name__ == "Discrete" else ""  # gym's
         raise ForeignError(
-            f"{field} is {shown(space)} of {kind}; only discrete actions (gymnasium.spaces.Discrete) can be learnt"
+            f"{field} is {shown(space)}{kind}; only discrete actions (gymnasium.spaces.Discrete) can be learnt"
         )
     if space.n > _MOST_ACTIONS:
         raise ForeignError(f"{field} is {shown(space)}; at most {_MOST_ACTIONS:,} actions expected")
@@ -96,10 +98,17 @@ def numbers(field: str, value: Any, expected: str = "numbers") -> np.ndarray:
     return array
 
 
-def as_float32(array: np.ndarray) -> np.ndarray:
-    """float32 [size]; what float32 cannot hold is infinite there, which training itself refuses."""
+def as_float32(field: str, array: np.ndarray) -> np.ndarray:
+    """float32 [size]; ForeignError unless float32 holds all of it."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return array.astype(np.float32).ravel()
+        flat = array.astype(np.float32).ravel()
+        if array.dtype.kind != "f" or math.isfinite(flat.dot(flat)):  # one quick call; false for very large ones, too
+            return flat
+    wrong = np.flatnonzero(~np.isfinite(flat))
+    if wrong.size:
+        place = f"{field}, number {wrong[0]} of {flat.size}," if flat.size > 1 else field
+        raise ForeignError(f"{place} is {array.flat[wrong[0]]:.6g}; finite numbers that float32 can hold expected")
+    return flat
 
 
 def _parts(space: Any, value: Any, field: str) -> Iterator[np.ndarray]:
@@ -121,7 +130,7 @@ def _parts(space: Any, value: Any, field: str) -> Iterator[np.ndarray]:
         array = numbers(field, value)
         if array.shape != space.shape:
             raise ForeignError(f"{field} has the shape {array.shape}; {space.shape} expected, as its space says")
-        yield as_float32(array)
+        yield as_float32(field, array)
     elif isinstance(space, spaces.Discrete):
         yield _one_hot(field, read_number(field, value), int(space.start), int(space.n))
     elif isinstance(space, spaces.MultiDiscrete):
@@ -132,7 +141,14 @@ def _parts(space: Any, value: Any, field: str) -> Iterator[np.ndarray]:
         for item, start, count in zip(array.flat, starts.flat, space.nvec.flat, strict=True):
             yield _one_hot(field, float(item), int(start), int(count))
     else:
-        yield as_float32(numbers(field, spaces.flatten(space, value)))
+        try:
+            flat = spaces.flatten(space, value)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # KeyError of a text's letters, and whatever spaces of others do
+            expected = f"a value of its space {shown(space)} expected ({type(error).__name__})"
+            raise ForeignError(f"{field} is {shown(value)}; {expected}") from error
+        yield as_float32(field, numbers(field, flat))
 
 
 def _one_hot(field: str, value: float, start: int, count: int) -> np.ndarray:

@@ -95,7 +95,7 @@ class ActingStatistics:
 class Inference:
     """Answers groups with the newest policy; ``seed`` decides the sampling of actions.
 
-    A reward beyond ``largest_reward`` is a DivergedError before it is in an unroll.
+    A reward beyond ``largest_reward`` is a DivergedError, which names the environment, before it is in an unroll.
     """
 
     def __init__(
@@ -107,11 +107,12 @@ class Inference:
         *,
         seed: int,
         largest_reward: float = LARGEST,
+        environment: str = "",
     ) -> None:
         self.statistics = ActingStatistics()
         self._policy = policy
         self._unrolls = unrolls
-        self._largest_reward = largest_reward
+        self._largest_reward, self._environment = largest_reward, environment
         self._group_size = plan.group_size
         self._batch_groups = _batch_sizes(plan.num_groups)
         self._staging = empty_env_output(spec, plan.num_groups * plan.group_size)
@@ -131,7 +132,7 @@ class Inference:
         for index, slot in enumerate(slots):
             copy_rows(self._fields, index * size, flatten(slot.env), 0, size)
         rows = len(groups) * size
-        check_reward(self._staging.reward[:rows], self._largest_reward)
+        check_reward(self._staging.reward[:rows], self._largest_reward, self._environment)
         padded = next(count for count in self._batch_groups if count >= len(groups)) * size
         if padded > rows:
             self._pad(rows, padded)

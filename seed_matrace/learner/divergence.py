@@ -41,26 +41,30 @@ def largest_reward(config: Config) -> float:
     return min(math.sqrt(2 * config.run.stop_loss * steps / loss.baseline_cost), LARGEST)
 
 
-def check_reward(reward: np.ndarray, largest: float) -> None:
-    """Raises DivergedError unless all rewards are sound; it is quick, for every batch that acts comes by."""
+def check_reward(reward: np.ndarray, largest: float, environment: str = "") -> None:
+    """Raises DivergedError unless all rewards are sound; it is quick, for every batch that acts comes by.
+
+    Args:
+      environment: what it is called, for the message.
+    """
     with np.errstate(over="ignore"):
         if reward.dot(reward) <= largest * largest:  # all in one call; false for NaN, too
             return
     unsound = reward[~(np.abs(reward) <= largest)]
     if unsound.size:
         raise DivergedError(
-            f"an environment sent a reward of {unsound[0]:.6g}; {largest:.4g} is the largest that counts as sound "
-            "(from run.stop_loss). Look at the environment; no checkpoint holds it"
+            f"{f'environment {environment}' if environment else 'an environment'} sent a reward of {unsound[0]:.6g}; "
+            f"{largest:.4g} is the largest that counts as sound (from run.stop_loss). Look at the environment; no checkpoint holds it"
         )
 
 
-def check_evaluated(stats: EpisodeStats, largest: float) -> None:
+def check_evaluated(stats: EpisodeStats, largest: float, environment: str) -> None:
     """Raises DivergedError unless evaluated episodes can be told from one another: see ``check_reward``."""
     sound = np.abs(stats.episode_return) <= largest * np.maximum(stats.length, 1)
     if not sound.all():
         raise DivergedError(
-            f"an evaluated episode has the return {stats.episode_return[~sound][0]:.6g}, which no sound rewards add up "
-            "to. Look at the environment; no checkpoint holds it"
+            f"environment {environment}: an evaluated episode has the return {stats.episode_return[~sound][0]:.6g}, "
+            "which no sound rewards add up to. Look at the environment; no checkpoint holds it"
         )
 
 

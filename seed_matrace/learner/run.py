@@ -222,7 +222,7 @@ class TrainingRun:
             game_replay=self._game_replay(),
         )
         self.progress.evaluation_due = False
-        check_evaluated(stats, largest_reward(self.config))
+        check_evaluated(stats, largest_reward(self.config), self.config.env.title)
         self.progress.evaluations += 1
         self._unless_disk_full(lambda: self._results.append(self.progress.env_steps, self.progress.wall_s, stats))
         won = has_winner(self.config.env)

@@ -136,9 +136,9 @@ class Acting:
         unrolls = Unrolls(spec, sizes)
         batcher = Batcher(unrolls, spec, self.config.learner.batch_size, sizes)
         policy = VersionedPolicy(self.policy_step, self.policy_version, self.share)
-        largest = largest_reward(self.config)
+        checks = {"largest_reward": largest_reward(self.config), "environment": self.config.env.title}
         seed = self.seed + self.session + self.host * _SEEDS_OF_A_HOST
-        return unrolls, batcher, Inference(policy, unrolls, spec, plan, seed=seed, largest_reward=largest)
+        return unrolls, batcher, Inference(policy, unrolls, spec, plan, seed=seed, **checks)
 
 
 class LockstepSource:
@@ -152,7 +152,7 @@ class LockstepSource:
     def __init__(self, acting: Acting, plan: GroupPlan) -> None:
         self._unrolls, self._batcher, self._inference = acting.make_parts(plan)
         self._batch = self._batcher.new_batch()
-        self._largest_reward = largest_reward(acting.config)
+        self._largest_reward, self._environment = largest_reward(acting.config), acting.config.env.title
         self._session = int(acting.resume.get("session", acting.session))
         _, welcome = GroupTable(plan, seed=acting.seed, session=self._session).assign(0)
         self._envs: list[VectorEnv] = [
@@ -188,7 +188,7 @@ class LockstepSource:
         for index, (env, slot) in enumerate(zip(self._envs, self._slots, strict=True)):
             arrays[f"env/{index}"] = np.frombuffer(env.get_state_bytes(), np.uint8)
             arrays |= {f"slot/{index}/{number}": array for number, array in enumerate(flatten(slot.env))}
-            check_reward(slot.env.reward, self._largest_reward)  # inference would see it next
+            check_reward(slot.env.reward, self._largest_reward, self._environment)  # inference would see it next
         return arrays
 
     def _set_state(self, arrays: Mapping[str, np.ndarray]) -> None:

@@ -10,6 +10,7 @@ from gymnasium import spaces
 from odd import Odd, part, raises
 
 from seed_matrace.config import EnvConfig
+from seed_matrace.envs import pettingzoo_border
 from seed_matrace.envs.registry import env_spec, make_vector_env, noted_spec, spec_of_run
 
 STEPS = 11
@@ -100,10 +101,41 @@ def test_what_can_be_understood_is_played(changes, expected):
     assert ends(play(played)) == expected
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
-def test_rewards_that_are_no_use_are_left_to_training_itself(value):
-    rewards = [out.reward[0] for out in play(config(step=part(1, lambda rewards: {"a": value})))]
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e39])
+def test_rewards_that_are_no_use_are_left_to_training_itself(value, monkeypatch):
+    said = []
+    monkeypatch.setattr(pettingzoo_border.logging, "log_first_n", lambda *args: said.append(args[1] % args[3:]))
+    rewards = [out.reward[0] for out in play(config(step=part(1, lambda rewards: {"a": 1e30, "b": value})))]
     assert not np.isfinite(rewards[1])
+    assert said[0] == f"environment odd.Odd: rewards['b'] is {value:.6g}, at which training stops"
+
+
+SOUND = np.array([0.0, -1e38, 3e38])  # whose squares float32 does not hold
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf, 1e39, np.float32("inf"), np.float16("nan"), np.longdouble(1e300)])
+@pytest.mark.parametrize("field", ["observations", "state"])
+def test_what_is_seen_must_be_finite_in_float32(field, value):
+    space = spaces.Dict({"far": spaces.Tuple((BOX, BOX))})
+
+    def shown(env, wrong):
+        return {"far": (SOUND, np.append(SOUND[:2], value) if wrong and env.time == 2 else SOUND)}
+
+    def step(env, actions):
+        _, *rest = Odd.step(env, actions)
+        return {agent: shown(env, agent == "b" and field == "observations") for agent in "ab"}, *rest
+
+    played = config(
+        observation_space=lambda env, agent: space,
+        reset=lambda env, seed: (Odd.reset(env) and env.told(shown(env, False)), {}),
+        step=step,
+        state=lambda env: shown(env, field == "state")["far"][1],
+    )
+    where = r"observations\['b'\]\['far'\]\[1\]" if field == "observations" else r"state\(\)"
+    with pytest.raises(ValueError, match=rf"^environment odd\.Odd: {where}, number 2 of 3, is (nan|-?inf|1e\+)"):
+        play(played)
+    value = 0.0
+    play(played)
 
 
 @pytest.mark.parametrize(
@@ -293,8 +325,11 @@ def test_properties_that_raise_are_one_sentence(what):
         ({"max_cycles": True}, "max_cycles is True.: set env.episode_limit"),
         ({"max_cycles": 10**400}, "max_cycles is 1000"),
         ({"action_space": lambda env, agent: spaces.MultiDiscrete([2, 2])}, r"action_space\('a'\) is .*only discrete"),
-        ({"action_space": lambda env, agent: None}, r"action_space\('a'\) is None of builtins; only discrete"),
+        ({"action_space": lambda env, agent: None}, r"action_space\('a'\) is None; only discrete"),
         ({"observation_space": lambda env, agent: "box"}, r"observation_space\('a'\) is 'box'; a space of gymnasium"),
+        ({"observation_space": lambda env, agent: spaces.Text(5)}, r"observations\['a'\] is .*a value of its space Text"),
+        ({"observation_space": lambda env, agent: spaces.Space((3,))}, r"observation_space\('a'\) is .*of a fixed size"),
+        ({"observation_space": lambda env, agent: spaces.Sequence(BOX)}, r"observation_space\('a'\) is .*of a fixed size"),
         ({"observation_space": {"a": BOX}}, r"observation_space\('b'\) is None"),
         ({"observation_space": lambda env, agent: spaces.Box(0, 1, (0,))}, "observe nothing"),
     ],

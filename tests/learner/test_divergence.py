@@ -152,8 +152,8 @@ def test_rewards_that_no_sound_loss_allows_are_said_as_they_arrive(poison):
     assert 1e6 < largest < 1e9
     check_reward(np.array([0.9, 1e-9, *[-0.9] * 5], np.float32) * np.float32(largest), largest)
     check_reward(np.zeros(0, np.float32), largest)
-    with pytest.raises(DivergedError, match=r"sent a reward of .*Look at the environment"):
-        check_reward(np.array([0.0, poison, 1.0], np.float32), largest)
+    with pytest.raises(DivergedError, match=r"environment my\.X sent a reward of .*Look at the environment"):
+        check_reward(np.array([0.0, poison, 1.0], np.float32), largest, "my.X")
 
 
 def test_rewards_that_are_clipped_or_normalised_may_be_large():
@@ -174,8 +174,8 @@ def test_weights_that_are_not_finite_are_in_no_checkpoint(tmp_path, monkeypatch)
 
 def test_evaluated_episodes_with_an_unsound_return_are_never_the_best():
     stats = EpisodeStats(np.array([1.0, np.nan]), np.array([5, 5]), *np.zeros((3, 2)))
-    with pytest.raises(DivergedError, match="has the return nan"):
-        check_evaluated(stats, 1e7)
-    check_evaluated(stats._replace(episode_return=np.array([1.0, -4e7])), 1e7)
+    with pytest.raises(DivergedError, match="environment 3m: an evaluated episode has the return nan"):
+        check_evaluated(stats, 1e7, "3m")
+    check_evaluated(stats._replace(episode_return=np.array([1.0, -4e7])), 1e7, "3m")
     with pytest.raises(DivergedError, match=r"has the return -6e\+07"):
-        check_evaluated(stats._replace(episode_return=np.array([1.0, -6e7])), 1e7)
+        check_evaluated(stats._replace(episode_return=np.array([1.0, -6e7])), 1e7, "3m")
