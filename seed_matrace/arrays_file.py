@@ -11,9 +11,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from seed_matrace.foreign_files import open_file, shown
+from seed_matrace.foreign_files import MOST_BYTES, open_file, parse_document, shown
 
 _MOST_AT_ONCE = 2**20  # bytes of one read: the longest directory of a zip file that is looked at
+_ALWAYS = 2**24  # bytes of all arrays that may be
+_TIGHTEST = 100  # more only so many times what the file is long: replays are packed 5 times, zeros 1,000 times
 _KINDS = "biuf"
 _SUFFIX = ".npy"
 
@@ -38,10 +40,47 @@ def read_arrays(
       OSError: there is no such file, or it is not a regular one.
       ArraysError: it is no such file, is damaged, or declares more than it may or than it holds.
     """
-    with open_file(path) as file, _one_sentence(), zipfile.ZipFile(_InPieces(file)) as members:
-        infos = members.infolist()
-        _check_directory(infos, most_bytes, most_arrays)
-        return {info.filename.removesuffix(_SUFFIX): _read(members, info) for info in infos}
+    with open_arrays(path, most_bytes=most_bytes, most_arrays=most_arrays) as arrays:
+        return {name: arrays.read(name) for name in arrays.declared}
+
+
+@contextmanager
+def open_arrays(
+    path: str | os.PathLike[str], *, most_bytes: int = 2**30, most_arrays: int = 2000
+) -> Iterator[ArraysFile]:
+    """As ``read_arrays``, for who wants to look at what is declared before any of it is read."""
+    with open_file(path) as file:
+        yield ArraysFile(file, most_bytes, most_arrays)
+
+
+class ArraysFile:
+    """An open file of arrays; raises ArraysError, as its methods.
+
+    Attributes:
+      declared: shape and dtype of every array, by name.
+    """
+
+    def __init__(self, file: BinaryIO, most_bytes: int, most_arrays: int) -> None:
+        with _one_sentence():
+            self._members = zipfile.ZipFile(_InPieces(file))
+            infos = self._members.infolist()
+            _check_directory(infos, most_bytes, most_arrays, os.fstat(file.fileno()).st_size)
+            self._infos = {info.filename.removesuffix(_SUFFIX): info for info in infos}
+            self.declared = {name: _declared(self._members, info) for name, info in self._infos.items()}
+
+    def read(self, name: str) -> np.ndarray:
+        """One array."""
+        with _one_sentence(), self._members.open(self._infos[name]) as member:
+            array: np.ndarray = np.lib.format.read_array(member, allow_pickle=False)
+            return array
+
+    def document(self, name: str) -> Any:
+        """What the JSON text in one array says; None if there is no such array. ValueError if it is no JSON."""
+        if name not in self.declared:
+            return None
+        if self._infos[name].file_size > MOST_BYTES:
+            raise ArraysError(f"{name} is {self._infos[name].file_size:,} bytes; at most {MOST_BYTES:,} expected")
+        return parse_document(self.read(name).tobytes())
 
 
 @contextmanager
@@ -68,7 +107,7 @@ class _InPieces:
         return self._file.read(_MOST_AT_ONCE if size < 0 else size)
 
 
-def _check_directory(infos: list[zipfile.ZipInfo], most_bytes: int, most_arrays: int) -> None:
+def _check_directory(infos: list[zipfile.ZipInfo], most_bytes: int, most_arrays: int, file_bytes: int) -> None:
     if len(infos) > most_arrays:
         raise ArraysError(f"it holds {len(infos):,} arrays; at most {most_arrays:,} expected")
     if len({info.filename for info in infos}) != len(infos):
@@ -80,10 +119,12 @@ def _check_directory(infos: list[zipfile.ZipInfo], most_bytes: int, most_arrays:
     total = sum(info.file_size for info in infos)
     if total > most_bytes:
         raise ArraysError(f"its arrays are {total:,} bytes; at most {most_bytes:,} expected")
+    if total > _ALWAYS + _TIGHTEST * file_bytes:
+        raise ArraysError(f"its arrays are {total:,} bytes in a file of {file_bytes:,}; real ones do not pack so well")
 
 
-def _read(members: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
-    """One array, whose header must declare just what the directory does."""
+def _declared(members: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and dtype of an array, whose header must declare just what the directory does."""
     name = shown(info.filename.removesuffix(_SUFFIX))
     with members.open(info) as member:
         shape, dtype = _header(member, name)
@@ -92,9 +133,7 @@ def _read(members: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
             raise ArraysError(f"{name} is {shown(str(dtype))} {shown(shape)}; numbers expected")
         if size != held:
             raise ArraysError(f"{name} declares {dtype} {shown(shape)}, {size:,} bytes, but {held:,} are there")
-    with members.open(info) as member:
-        array: np.ndarray = np.lib.format.read_array(member, allow_pickle=False)
-        return array
+        return shape, dtype
 
 
 def _header(member: Any, name: str) -> tuple[tuple[int, ...], np.dtype]:

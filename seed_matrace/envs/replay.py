@@ -9,17 +9,16 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from seed_matrace.arrays_file import read_arrays
+from seed_matrace.arrays_file import open_arrays
 from seed_matrace.envs.replay_check import DTYPES, check_replay
 from seed_matrace.files import write_file
-from seed_matrace.foreign_files import parse_document, shown
+from seed_matrace.foreign_files import shown
 
 FORMAT = "seed_matrace replay 1"
 SUFFIX = ".npz"
@@ -102,14 +101,15 @@ def read_replay(path: str | os.PathLike[str]) -> Replay:
       ValueError: there is no such file, or it is not a replay of this version; the message says what it is.
     """
     try:
-        arrays = read_arrays(path, most_bytes=_MOST_BYTES, most_arrays=1 + len(DTYPES))
-        about = _about(arrays)
-        missing = [name for name in DTYPES if name not in arrays]
-        if missing:
-            raise ValueError(f"there is no array {missing[0]!r} in it")
+        with open_arrays(path, most_bytes=_MOST_BYTES, most_arrays=1 + len(DTYPES)) as file:
+            about = _checked_about(file.document("about"))
+            missing = [name for name in DTYPES if name not in file.declared]
+            if missing:
+                raise ValueError(f"there is no array {missing[0]!r} in it")
+            arrays = {name: file.read(name) for name in DTYPES}
         if arrays["units"].ndim and arrays["units"].dtype == np.uint16:  # else it is refused below
             arrays["units"] = np.cumsum(arrays["units"], axis=0, dtype=np.uint16)
-        replay = Replay(about, **{name: arrays[name] for name in DTYPES})
+        replay = Replay(about, **arrays)
         check_replay(replay)
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
@@ -118,9 +118,8 @@ def read_replay(path: str | os.PathLike[str]) -> Replay:
     return replay
 
 
-def _about(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """What the JSON text says; ValueError if it is none, or of another format."""
-    about = parse_document(arrays["about"].tobytes()) if "about" in arrays else None
+def _checked_about(about: Any) -> dict[str, Any]:
+    """ValueError if it is none, or of another format."""
     written = about.get("format") if isinstance(about, dict) else None
     if not isinstance(about, dict) or written != FORMAT:
         raise ValueError(f"its format is {shown(written)}, this program reads {FORMAT!r}")

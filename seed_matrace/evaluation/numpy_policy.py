@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from seed_matrace.arrays_file import read_arrays
+from seed_matrace.arrays_file import open_arrays
 from seed_matrace.evaluation.team import Team
 from seed_matrace.files import write_file
-from seed_matrace.foreign_files import parse_document, shown
+from seed_matrace.foreign_files import shown
 from seed_matrace.specs import EnvSpec, read_env_spec
 from seed_matrace.types import Memory, PolicyOutput
 
@@ -176,13 +176,17 @@ def load_numpy_policy(path: str | os.PathLike[str]) -> NumpyPolicy:
       OSError: it cannot be read.
     """
     try:
-        weights = read_arrays(path, most_arrays=_MOST_ARRAYS)
-        about = parse_document(weights.pop(_ABOUT).tobytes()) if _ABOUT in weights else None
-        if not isinstance(about, dict) or about.pop("format", None) != _FORMAT:
-            raise ValueError("its format is not one that this version knows")
-        facts = _facts(about)
-        _check_weights(weights)
-        policy = NumpyPolicy(facts, weights)
+        with open_arrays(path, most_arrays=_MOST_ARRAYS) as arrays:
+            about = arrays.document(_ABOUT)
+            if not isinstance(about, dict) or about.pop("format", None) != _FORMAT:
+                raise ValueError("its format is not one that this version knows")
+            facts = _facts(about)
+            declared = {name: array for name, array in arrays.declared.items() if name != _ABOUT}
+            _check_declared(declared, facts)
+            policy = NumpyPolicy(facts, {name: arrays.read(name) for name in declared})
+        for name, array in policy.weights.items():
+            if not np.isfinite(array).all():
+                raise ValueError(f"{name} is not finite")
         policy.try_out()
         return policy
     except ValueError as error:
@@ -213,16 +217,21 @@ def _facts(about: dict[str, Any]) -> PolicyFacts:
     return PolicyFacts(**{**about, "spec": spec})
 
 
-def _check_weights(weights: Mapping[str, np.ndarray]) -> None:
-    layers = sum(name.startswith("kernel_") for name in weights)
+def _check_declared(declared: Mapping[str, tuple[tuple[int, ...], np.dtype]], facts: PolicyFacts) -> None:
+    """Raises ValueError for what need not be read to be seen."""
+    layers = sum(name.startswith("kernel_") for name in declared)
     wanted = {f"{part}_{layer}" for part in ("kernel", "bias") for layer in range(layers)}
-    if not layers or not wanted <= set(weights):
-        raise ValueError(f"there is no array {min(wanted - set(weights), default='kernel_0')!r} in it")
-    for name, array in weights.items():
+    if not layers or not wanted <= set(declared):
+        raise ValueError(f"there is no array {min(wanted - set(declared), default='kernel_0')!r} in it")
+    for name, (shape, dtype) in declared.items():
         if not re.fullmatch(r"(kernel|bias|gain|offset)_\d+|gru_kernel|gru_bias|obs_mean|obs_std", name):
             raise ValueError(f"there is an array {shown(name)} in it, which this version does not know")
-        if array.dtype != np.float32 or not np.isfinite(array).all():
-            raise ValueError(f"{name} is {array.dtype} {array.shape}; finite numbers, float32, expected")
+        if dtype != np.float32:
+            raise ValueError(f"{name} is {dtype} {shape}; float32 expected")
+    spec, seen = facts.spec, declared["kernel_0"][0]
+    inputs = facts.frame_stack * spec.obs_dim + facts.agent_id * spec.n_agents + facts.last_action * spec.n_actions
+    if seen[-2:-1] != (inputs,):
+        raise ValueError(f"its arrays do not fit one another (kernel_0 is {seen}, for {inputs} inputs)")
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

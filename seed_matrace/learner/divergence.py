@@ -54,7 +54,8 @@ def check_reward(reward: np.ndarray, largest: float, environment: str = "") -> N
     if unsound.size:
         raise DivergedError(
             f"{f'environment {environment}' if environment else 'an environment'} sent a reward of {unsound[0]:.6g}; "
-            f"{largest:.4g} is the largest that counts as sound (from run.stop_loss). Look at the environment; no checkpoint holds it"
+            f"{largest:.4g} is the largest that counts as sound (from run.stop_loss). "
+            "Look at the environment; no checkpoint holds it"
         )
 
 

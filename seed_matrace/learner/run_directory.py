@@ -92,6 +92,8 @@ def load_run_config(run_dir: Path, gin_params: Iterable[str] = ()) -> tuple[Conf
       ValueError: no run was begun there, or its configuration or its scenario file is missing or not what was written.
     """
     path = run_dir / OPERATIVE_CONFIG
+    if run_dir.is_file():
+        raise ValueError(f"{run_dir} is a file; the folder of a run is expected{near_runs(run_dir)}")
     try:
         read_checked(path, _ADVICE)
     except FileNotFoundError:

@@ -136,9 +136,10 @@ class Acting:
         unrolls = Unrolls(spec, sizes)
         batcher = Batcher(unrolls, spec, self.config.learner.batch_size, sizes)
         policy = VersionedPolicy(self.policy_step, self.policy_version, self.share)
-        checks = {"largest_reward": largest_reward(self.config), "environment": self.config.env.title}
+        largest, name = largest_reward(self.config), self.config.env.title
         seed = self.seed + self.session + self.host * _SEEDS_OF_A_HOST
-        return unrolls, batcher, Inference(policy, unrolls, spec, plan, seed=seed, **checks)
+        inference = Inference(policy, unrolls, spec, plan, seed=seed, largest_reward=largest, environment=name)
+        return unrolls, batcher, inference
 
 
 class LockstepSource:
