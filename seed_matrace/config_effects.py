@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator
+import json
+import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from seed_matrace.config import OPTIONS, Config, load_config, options
-from seed_matrace.smac_options import SmacOptions
+from seed_matrace.smac_options import STARCRAFT2_VERSION, SmacOptions
 
 _SMAC = [f"env.{item.name}" for item in dataclasses.fields(SmacOptions)]
 _REWARDS = {"env.reward_negative_scale", "env.reward_only_positive", "env.reward_defeat"}
@@ -17,24 +19,84 @@ _STATE = {"env.obs_instead_of_state", "env.state_last_action", "env.state_timest
 _OF_THE_GAME = {"env.window_size_x", "env.window_size_y", "env.debug", "env.difficulty"}
 _OF_A_PERSON = {"env.replay_dir", "env.replay_prefix", "env.continuing_episode"}  # who steps an environment by hand
 _THRESHOLDS = ("loss.clip_rho_threshold", "loss.clip_c_threshold", "loss.clip_pg_rho_threshold")
+_TOPOLOGY = {name for name in OPTIONS if name.startswith("topology.")}
+_OF_ACTORS = {name for name in OPTIONS if name.startswith(("inference.", "actor."))} | {"learner.queued_unrolls"}
+_REWARD = (1e-3, 1e4, "episodes of SMAC's are worth 20 in all")
+_CLIPS = (1e-2, math.inf, "nearly nothing of what was played is learnt from")
+_CORES = (0.1, 1024, "no machine has so many")
+_USUAL: dict[str, tuple[float, float, str]] = {  # from, to, and what lies beyond
+    "loss.discount": (0.1, 1, "rewards to come hardly count"),
+    "loss.clip_rho_threshold": _CLIPS,
+    "loss.clip_c_threshold": _CLIPS,
+    "loss.clip_pg_rho_threshold": _CLIPS,
+    "loss.max_abs_reward": (1e-2, 1e4, "rewards are cut to next to nothing, or never"),
+    "loss.baseline_cost": (1e-4, 100, "the critic or the policy is hardly trained beside the other"),
+    "loss.kl_cost": (1e-6, 100, "it does next to nothing, or the policy stays as it is"),
+    "loss.target_entropy": (0, 1e3, "no team's policy has so much"),
+    "loss.entropy_cost": (1e-7, 100, "it does next to nothing, or the policy stays random"),
+    "loss.entropy_cost_speed": (1e-4, 1e3, "the entropy cost stays as it is, or leaps"),
+    "optimizer.learning_rate": (1e-7, 0.1, "weights stay as they are, or leap"),
+    "optimizer.epsilon": (1e-16, 1, "it rounds to nothing, or weights stay as they are"),
+    "optimizer.clip_norm": (1e-4, 1e6, "weights stay as they are, or nothing is clipped"),
+    "inference.max_wait_ms": (0, 1000, "actors do nothing but wait"),
+    "inference.actor_timeout_s": (0.1, math.inf, "actors at work are cut off"),
+    "run.stop_loss": (10, math.inf, "healthy runs have such losses"),
+    "env.reward_death_value": _REWARD,
+    "env.reward_win": _REWARD,
+    "env.reward_defeat": _REWARD,
+    "env.reward_negative_scale": _REWARD,
+    "env.reward_scale_rate": _REWARD,
+    "topology.cpus_per_actor": _CORES,
+    "topology.learner_cpus": _CORES,
+}
 
 
-def warnings_of(config: Config) -> list[str]:
-    """One sentence for each thing that may not be meant; options that nobody set to another value are no such thing."""
+def warnings_of(config: Config, num_actors: int | None = None, *, here: bool = False) -> list[str]:
+    """One sentence for each thing that may not be meant; options that nobody set to another value are no such thing.
+
+    Args:
+      num_actors: of the run; None: not known.
+      here: whether they are started on this machine.
+    """
     values, base = options(config), _base()
     told = []
-    for names, why in _without_effect(config):
+    without_effect = [*_without_effect(config), *_without_actors(config, num_actors, here)]
+    for names, why in without_effect:
         chosen = [name for name in names if values[name] not in (OPTIONS[name].default, base[name])]
         if chosen:
             said = ", ".join(f"{name} = {values[name]!r}" for name in sorted(chosen))
             told.append(f"{said} does nothing in this run: {why}")
-    return [*told, *_doubts(config)]
+    idle = {name for names, _ in without_effect for name in names}
+    return [*told, *_unusual({name: value for name, value in values.items() if name not in idle}), *_doubts(config)]
 
 
-def effective(config: Config) -> dict[str, Any]:
-    """The options that do something, by name: runs of one seed that agree in all of them are the same run."""
-    idle = {name for names, _ in _without_effect(config) for name in names}
-    return {name: value for name, value in options(config).items() if name not in idle}
+def effective(config: Config, num_actors: int | None = None) -> dict[str, Any]:
+    """What the options do, by name: runs of one seed on one machine that agree in all of it are the same run.
+
+    Args:
+      num_actors: as the command says that begins the run, whatever ``topology.num_actors`` is; None: not known.
+    """
+    env, optimizer = config.env, config.optimizer
+    without_effect = [*_without_effect(config), *_without_actors(config, num_actors, here=True)]
+    idle = {name for names, _ in without_effect for name in names} | {"evaluation.every_fraction"}
+    if num_actors is not None:
+        idle |= _TOPOLOGY
+    if env.backend == "counting":
+        idle.add("env.map_name")
+    if optimizer.decay_to == 1:
+        idle.add("optimizer.decay_to")
+    meant = {
+        "env.step_mul": env.loops_per_step,
+        "env.arguments": env.arguments or {},
+        "env.game_version": env.game_version or STARCRAFT2_VERSION,
+        "evaluation.every_env_steps": _evaluated_every(config),
+        "evaluation.absolute_episodes": config.evaluation.episodes_at_the_end,
+    }
+    if optimizer.decay_to == 1:
+        meant["optimizer.decay_env_steps"] = 0
+    if (scenario := env.scenario) is not None:
+        meant["env.map_name"] = json.loads(scenario.read_bytes())
+    return {name: value for name, value in (options(config) | meant).items() if name not in idle}
 
 
 @functools.cache
@@ -50,6 +112,8 @@ def _without_effect(config: Config) -> Iterator[tuple[set[str], str]]:
     if env.backend != "starcraft2":
         of_games = {name for name in OPTIONS if name.startswith("starcraft2.")}
         yield {"env.game_version", *of_games}, f"env.backend = {env.backend!r} plays no StarCraft II"
+    if env.backend not in ("skirmish", "starcraft2"):
+        yield {"evaluation.replays"}, f"env.backend = {env.backend!r} leaves no replays"
     if env.backend == "counting":
         yield set(_SMAC) - _OF_THE_GAME - _OF_A_PERSON, "env.backend = 'counting' has no battles"
     if config.network.critic_input != "state":
@@ -80,6 +144,29 @@ def _without_effect(config: Config) -> Iterator[tuple[set[str], str]]:
         yield {"run.stop_episodes"}, "run.stop_win_rate = 0 never stops early"
     if env.backend == "pettingzoo" and not env.won_info:
         yield {"run.stop_win_rate", "run.stop_episodes"}, "nobody wins without env.won_info"
+
+
+def _without_actors(config: Config, num_actors: int | None, here: bool) -> Iterator[tuple[set[str], str]]:
+    """Options that change nothing with so many actors; None: it is not known how many there are."""
+    if num_actors == 0:
+        yield _OF_ACTORS | _TOPOLOGY, "it is of one process, without actors (--num_actors=0)"
+        return
+    if num_actors is not None and config.topology.num_actors not in (None, num_actors):
+        yield {"topology.num_actors"}, f"--num_actors={num_actors} decides"
+    if here:
+        yield _TOPOLOGY - {"topology.num_actors"}, "it is for actors on several machines, and these are started here"
+
+
+def _unusual(values: Mapping[str, Any]) -> Iterator[str]:
+    """Numbers that are possible, and beyond what anybody has meant by them; 0 is for others to judge."""
+    for name in sorted(_USUAL.keys() & values.keys()):
+        low, high, beyond = _USUAL[name]
+        value = values[name]
+        if value and not low <= abs(value) <= high:
+            usual = (
+                f"{low:g} or more" if high == math.inf else f"at most {high:g}" if not low else f"{low:g} to {high:g}"
+            )
+            yield f"{name} = {value:g} is hardly meant, {usual} is usual: beyond that {beyond}"
 
 
 def _doubts(config: Config) -> Iterator[str]:
@@ -126,9 +213,15 @@ def _doubts(config: Config) -> Iterator[str]:
         )
 
 
+def _evaluated_every(config: Config) -> int:
+    """Env steps from one evaluation to the next."""
+    evaluation = config.evaluation
+    return evaluation.every_env_steps or max(int(evaluation.every_fraction * config.run.total_env_steps), 1)
+
+
 def _doubts_of_evaluation(config: Config, step: int) -> Iterator[str]:
     evaluation, run = config.evaluation, config.run
-    every = evaluation.every_env_steps or max(int(evaluation.every_fraction * run.total_env_steps), 1)
+    every = _evaluated_every(config)
     if every > run.total_env_steps:
         yield (
             f"evaluation.every_env_steps = {every:,} is more than run.total_env_steps = {run.total_env_steps:,}: only "

@@ -71,7 +71,7 @@ class Bindings:
         Args:
           imports: whether ``import my_module`` is done, in this process; only what a person types may say so.
         """
-        title = f"--gin_param {text if len(text) < 200 else text[:200] + '...'!r}"
+        title = _flag_title(text)
         text = plain_text(text, title)
         self._add(text, _Source(title, lines="\n" in text.strip(), imports=imports))
 
@@ -188,6 +188,25 @@ class Bindings:
         near = near_options(name, self._options)
         sections = ", ".join(dict.fromkeys(option.partition(".")[0] for option in self._options))
         return f"near: {', '.join(near)}" if near else f"{EXPECTED}, with the sections {sections}"
+
+
+def _flag_title(text: str) -> str:
+    return f"--gin_param {text if len(text) < 200 else text[:200] + '...'!r}"
+
+
+def bound_here(text: str, title: str = "") -> list[str]:
+    """The names that the text of a flag binds itself, options and macros, not by its includes.
+
+    Args:
+      title: how messages call the flag, if it is none of ``--gin_param``.
+
+    Raises:
+      ConfigError: it cannot be read.
+    """
+    title = title or _flag_title(text)
+    parsed = [statement for statement, _ in statements(plain_text(text, title), lambda line: title)]
+    bindings = [statement for statement in parsed if isinstance(statement, config_parser.BindingStatement)]
+    return [".".join(filter(None, (statement.selector, statement.arg_name))) for statement in bindings]
 
 
 def near_options(name: str, options: Mapping[str, str]) -> list[str]:

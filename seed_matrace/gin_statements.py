@@ -146,9 +146,12 @@ class _Parser(config_parser.ConfigParser):
 
     def _maybe_parse_basic_type(self) -> tuple[bool, Any]:
         minus = self._current_token.string == "-"
+        line, (_, start) = self._current_token.line, self._current_token.start
         parsed, value = super()._maybe_parse_basic_type()
         if minus and not parsed:
             self._refuse("a minus without a number")
+        if value == 0 and isinstance(value, float) and re.match(r"-?\s*[0._]*[1-9]", line[start:]):
+            self._refuse("a number too near to 0")
         return parsed, value
 
     def _refuse(self, message: str) -> None:

@@ -80,14 +80,15 @@ def sweep(options: SweepOptions, stop: threading.Event) -> Outcome:
     """
     if (around := run_around(options.sweep_dir / SWEEP_FILE)) is not None:
         raise ValueError(f"--sweep_dir={options.sweep_dir} lies inside the run {around}: name a folder elsewhere")
-    planned = _planned(options)
+    begun = (options.sweep_dir / SWEEP_FILE).exists()
+    num_actors = sweep_actors(options.sweep_dir) if begun and options.num_actors is None else options.num_actors or 0
+    planned = _planned(options, num_actors)
     for plan in planned:
         check_scenario(options.sweep_dir, plan)
         _check_goes_on(options.sweep_dir / plan.run.name, plan.config)
-    for text in dict.fromkeys(text for plan in planned for text in warnings_of(plan.config)):
+    warnings = (text for plan in planned for text in warnings_of(plan.config, num_actors, here=True))
+    for text in dict.fromkeys(warnings):
         print(f"warning: {text}", file=sys.stderr, flush=True)
-    begun = (options.sweep_dir / SWEEP_FILE).exists()
-    num_actors = sweep_actors(options.sweep_dir) if begun and options.num_actors is None else options.num_actors or 0
     parallel = options.parallel or max(len(os.sched_getaffinity(0)) // (1 + num_actors), 1)
     with _locked(options.sweep_dir):
         for plan in planned:
@@ -96,7 +97,7 @@ def sweep(options: SweepOptions, stop: threading.Event) -> Outcome:
         return _Sweep(options, planned, parallel, num_actors).run(stop)
 
 
-def _planned(options: SweepOptions) -> list[PlannedRun]:
+def _planned(options: SweepOptions, num_actors: int) -> list[PlannedRun]:
     """What the flags ask for, and whatever else an earlier command has begun in the directory."""
     begun = read_sweep(options.sweep_dir) if (options.sweep_dir / SWEEP_FILE).exists() else []
     says_what = options.gin_files or options.gin_params or options.gin_axes or options.grids or options.seeds
@@ -110,6 +111,7 @@ def _planned(options: SweepOptions) -> list[PlannedRun]:
                 gin_axes=options.gin_axes,
                 grids=options.grids,
                 seeds=seeds,
+                num_actors=num_actors,
             )
             asked = [load_planned(run) for run in runs]
         except ValueError as error:

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seed_matrace.config import Config, load_config
+from seed_matrace.config import Config, ConfigError, load_config
 from seed_matrace.config_effects import effective
 from seed_matrace.envs.registry import env_spec
 from seed_matrace.evaluation.sweep_record import PLAIN_VARIANT, SweepRun
+from seed_matrace.fields import FieldError, check_literal
 from seed_matrace.files import read_checked, write_checked
+from seed_matrace.gin_bindings import PACKAGE, bound_here
 from seed_matrace.learner.run_directory import portable_scenario, scenario_binding
+from seed_matrace.specs import EnvSpec
 
 PLANS_DIR = "plans"
 DEFAULT_GIN_FILES = ("maps/3m.gin",)  # as train has it
@@ -29,6 +32,7 @@ class Choice:
     label: str
     gin_file: str | None = None
     gin_param: str | None = None
+    flag: str = ""  # that says so
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ def plan_sweep(
     gin_axes: Sequence[str] = (),
     grids: Sequence[str] = (),
     seeds: Sequence[int] = (0,),
+    num_actors: int = 0,
 ) -> list[SweepRun]:
     """Every combination of the axes for every seed; each combination's first seed comes before any second one.
 
@@ -56,21 +61,32 @@ def plan_sweep(
       gin_axes: each a list of gin files separated by commas, of which a run loads one.
       grids: each a binding with a list of values, "loss.entropy_cost=[0.1, 1.0]", of which a run takes one.
       seeds: of every combination.
+      num_actors: of every run.
 
     Raises:
       ValueError: an axis that cannot be read, a configuration that does not load, or two runs of one name.
     """
-    axes = [*map(_gin_axis, gin_axes), *_grid_axes(grids)]
+    axes = [*map(_gin_axis, gin_axes), *_grid_axes(grids, gin_params)]
     combinations, effects = [], {}
     files_of: dict[str, dict[str, None]] = {}
     for choices in itertools.product(*axes):
         files = (*gin_files, *(choice.gin_file for choice in choices if choice.gin_file)) or DEFAULT_GIN_FILES
         params = (*gin_params, *(choice.gin_param for choice in choices if choice.gin_param))
-        config = _load(files, params)
+        try:
+            config, spec = _load(files, params)
+        except ConfigError as error:
+            raise ConfigError(_as_said(str(error), choices)) from None
+        if "/" in config.env.title or not config.env.title.strip("."):
+            raise ValueError(
+                f"env.map_name = {config.env.map_name!r} gives no name to the folder of its runs; rename it"
+            )
         labels = [choice.label for choice in choices if choice.label != config.env.title]
         combination = (config.env.title, ",".join(labels) or PLAIN_VARIANT, files, params)
-        effects[combination] = effective(config)
-        files_of.setdefault(config.env.title, {})[config.env.map_name] = None
+        effects[combination] = effective(config, num_actors)
+        if config.env.backend == "pettingzoo":
+            effects[combination]["env.episode_limit"] = spec.episode_limit
+        file = config.env.scenario or Path(config.env.map_name)
+        files_of.setdefault(config.env.title, {})[str(file.resolve())] = None
         combinations.append(combination)
     runs = [SweepRun(name, variant, seed, *flags) for seed in seeds for name, variant, *flags in combinations]
     for name, count in Counter(run.name for run in runs).items():
@@ -102,7 +118,7 @@ def load_planned(run: SweepRun, sweep_dir: Path | None = None) -> PlannedRun:
     if sweep_dir is not None and (kept := plan_file(sweep_dir, run)).exists():
         read_checked(kept)
         files, params = (str(kept),), ()
-    config = _load(files, params)
+    config, _ = _load(files, params)
     if (scenario := config.env.scenario) is not None:
         params = (*params, scenario_binding(scenario.name))
     return PlannedRun(run, config, load_config(files, params, imports=False)[1])
@@ -137,10 +153,16 @@ def _write(path: Path, content: bytes) -> None:
     write_checked(path, content)
 
 
-def _load(gin_files: Sequence[str], gin_params: Sequence[str]) -> Config:
+def _load(gin_files: Sequence[str], gin_params: Sequence[str]) -> tuple[Config, EnvSpec]:
     config = load_config(gin_files, gin_params, imports=False)[0]  # sweep.json holds the bindings of later commands
-    env_spec(config.env)
-    return config
+    return config, env_spec(config.env)
+
+
+def _as_said(error: str, choices: Sequence[Choice]) -> str:
+    """What is wrong with a value of an axis, by the flag that a person wrote."""
+    for choice in choices:
+        error = error.replace(f"--gin_param {choice.gin_param!r}", choice.flag) if choice.gin_param else error
+    return error
 
 
 def _gin_axis(text: str) -> list[Choice]:
@@ -153,26 +175,45 @@ def _gin_axis(text: str) -> list[Choice]:
     return [Choice(_in_a_path(label), gin_file=name) for label, name in zip(labels, files, strict=True)]
 
 
-def _grid_axes(grids: Sequence[str]) -> list[list[Choice]]:
+def _grid_axes(grids: Sequence[str], gin_params: Sequence[str]) -> list[list[Choice]]:
     parsed = [_parse_grid(text) for text in grids]
+    for name, count in Counter(_plain(name) for name, _ in parsed).items():
+        if count > 1:
+            raise ValueError(f"{count} --grid flags are of {name}; write all of its values into one")
+        for text in gin_params:
+            if name in map(_plain, bound_here(text)):
+                raise ValueError(f"--gin_param {text!r} and a --grid are both of {name}; leave one of them out")
     last_parts = Counter(name.rpartition(".")[2] for name, _ in parsed)
     axes = []
-    for name, values in parsed:
+    for text, (name, values) in zip(grids, parsed, strict=True):
         last = name.rpartition(".")[2]
         shown = last if last_parts[last] == 1 else name
-        axes.append([Choice(_label(name, shown, value), gin_param=f"{name} = {value!r}") for value in values])
+        axes.append(
+            [Choice(_label(name, shown, value), None, f"{name} = {value!r}", f"--grid={text!r}") for value in values]
+        )
     return axes
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix(f"{PACKAGE}.")
 
 
 def _parse_grid(text: str) -> tuple[str, list[Any]]:
     name, _, listed = text.partition("=")
+    name, title = name.strip(), f"--grid={text!r}"
     try:
         values = ast.literal_eval(listed.strip())
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
         values = None
-    if not re.fullmatch(r"\s*[\w.]+\s*", name) or not isinstance(values, list) or not values:
-        raise ValueError(f"--grid={text!r} is not a name with a list of values, as in 'loss.entropy_cost=[0.1, 1.0]'")
-    return name.strip(), values
+    if not re.fullmatch(r"[\w.]+", name) or not isinstance(values, list) or not values:
+        raise ValueError(f"{title} is not a name with a list of values, as in 'loss.entropy_cost=[0.1, 1.0]'")
+    bound_here(f"{name} = {listed}", title)  # what gin's parser, unlike Python's, does not take
+    try:
+        for value in values:
+            check_literal(name, value)
+    except FieldError as error:
+        raise ConfigError(f"{title}: {error}") from None
+    return name, values
 
 
 def _label(name: str, shown: str, value: Any) -> str:

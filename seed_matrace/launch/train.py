@@ -77,7 +77,8 @@ def train(options: TrainOptions, stop: threading.Event) -> str:
     with contextlib.closing(RunDirectory(path)) as directory, _log_file(path / "logs" / "learner.log"):
         if resuming:
             directory.check_same_run(config)
-        for text in warnings_of(config) if hosts.chief else ():
+        here = not options.listen_at
+        for text in warnings_of(config, topology.num_actors, here=here) if hosts.chief else ():
             logging.warning("warning: %s", text)
         seed = hosts.from_chief(start.seed)
         scenario = scenario_info(config)

@@ -79,6 +79,18 @@ NEEDS_A_LOOK = [
     ("env.reward_scale = False\nenv.reward_scale_rate = 10.0", "env.reward_scale = False"),
     ("env.backend = 'counting'\nenv.obs_last_action = True", "'counting' has no battles"),
     ("env.backend = 'pettingzoo'\nrun.stop_win_rate = 0.5", "nobody wins without env.won_info"),
+    ("env.backend = 'counting'\nevaluation.replays = False", "'counting' leaves no replays"),
+    ("run.stop_loss = 1e-30", "10 or more is usual"),
+    ("optimizer.learning_rate = 100", "1e-07 to 0.1 is usual"),
+    ("optimizer.epsilon = 1e30", "weights stay as they are"),
+    ("optimizer.clip_norm = 1e-30", "weights stay as they are"),
+    ("loss.kl_cost = 1e30", "1e-06 to 100 is usual"),
+    ("loss.max_abs_reward = 1e-30", "cut to next to nothing"),
+    ("loss.baseline_cost = 1e30", "is hardly meant"),
+    ("loss.discount = 1e-30", "rewards to come hardly count"),
+    ("loss.entropy_cost_speed = 1e30", "stays as it is, or leaps"),
+    ("env.reward_win = 1e30", "worth 20 in all"),
+    ("inference.max_wait_ms = 50_000", "nothing but wait"),
 ]
 
 
@@ -86,6 +98,40 @@ NEEDS_A_LOOK = [
 def test_values_that_may_not_be_meant_are_said_once(params, said):
     (warning,) = warnings_of(load_config(["maps/3m.gin"], [params])[0])
     assert said in warning and "\n" not in warning
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        (
+            "inference.max_wait_ms = 5\ntopology.num_actors = 2",
+            "inference.max_wait_ms = 5.0, topology.num_actors = 2",
+        ),
+        ("actor.groups_per_actor = 2", "actor.groups_per_actor = 2 does nothing in this run: it is of one process"),
+        ("learner.queued_unrolls = 2", "of one process"),
+    ],
+)
+def test_what_only_actors_do_does_nothing_in_one_process(params, said):
+    config, *_ = load_config([], [params])
+    (warning,) = warnings_of(config, num_actors=0)
+    assert said in warning
+    assert warnings_of(config) == warnings_of(config, num_actors=2, here=True) == []
+
+
+def test_what_is_reserved_on_several_machines_does_nothing_on_one():
+    config, *_ = load_config([], ["topology.learner_cpus = 4\ntopology.num_actors = 2"])
+    assert warnings_of(config, num_actors=2) == []
+    (warning,) = warnings_of(config, num_actors=2, here=True)
+    assert warning.startswith("topology.learner_cpus = 4.0 does nothing")
+    assert "--num_actors=3 decides" in warnings_of(config, num_actors=3)[0]
+
+
+@pytest.mark.parametrize("number", ["1e-999", "-1e-999", "1E-400", f"0.{'0' * 400}1", "(1e-999)"])
+def test_numbers_that_would_silently_be_0_are_refused(number):
+    with pytest.raises(ConfigError, match="too near to 0"):
+        load_config([], [f"optimizer.clip_norm = {number}"])
+    for zero in ("0.0", "0e-999", "-0.0", "0_0.0"):
+        assert load_config([], [f"loss.kl_cost = {zero}"])[0].loss.kl_cost == 0
 
 
 @pytest.mark.parametrize("backend", ["skirmish", "starcraft2", "counting", "pettingzoo"])

@@ -82,6 +82,19 @@ def test_gin_files_of_one_name_keep_their_folders_apart(tmp_path):
         ({"grids": ["[0.9]"]}, "is not a name with a list of values"),
         ({"grids": ["loss.discount=[0.9, 0.9]"]}, "2 runs of this sweep would be called 3m/discount=0.9/seed_0"),
         ({"gin_axes": [" , "]}, "names no gin file"),
+        ({"grids": ["loss.discount=[0.9]", "seed_matrace.loss.discount=[0.8]"]}, "2 --grid flags are of loss.discount"),
+        ({"grids": ["loss.discount=[0.9]"] * 2}, "2 --grid flags are of loss.discount"),
+        (
+            {"grids": ["loss.discount=[0.9]"], "gin_params": ["loss.lambda_ = 1\nseed_matrace.loss.discount = 0.8"]},
+            "and a --grid are both of loss.discount",
+        ),
+        ({"grids": ["loss.discount=[1e999]"]}, r"--grid='loss\.discount=\[1e999\]': .*finite number"),
+        ({"grids": ["loss.discount=[1e-999]"]}, r"--grid='loss\.discount=\[1e-999\]': a number too near to 0"),
+        (
+            {"grids": ["loss.discount=[0.9, 2.0]"]},
+            r"^--grid='loss\.discount=\[0\.9, 2\.0\]': loss.discount must be",
+        ),
+        ({"grids": ["env.map_name=['../x']"], "gin_params": ["env.backend='counting'"]}, "no name to the folder"),
     ],
 )
 def test_axes_that_cannot_be_read_are_refused(flags, said):
@@ -110,11 +123,32 @@ def test_combinations_that_do_not_load_are_refused_before_anything_runs(flags, s
         {"grids": ["loss.discount=[1, 1.0]"]},
         {"gin_axes": ["matrace_obs.gin,uncorrected.gin"], "gin_params": ["loss.importance_weights='joint'"]},
         {"grids": ["env.backend=['skirmish']", "starcraft2.step_timeout_s=[30, 60]"], "seeds": range(2)},
+        *(
+            {"grids": [grid]}
+            for grid in ("env.step_mul=[8, None]", "topology.num_actors=[1, 2]", "topology.learner_port=[0, 9]")
+        ),
+        *({"grids": [grid]} for grid in ("inference.max_wait_ms=[0, 5]", "actor.groups_per_actor=[1, 2]")),
+        *({"grids": [grid]} for grid in ("learner.queued_unrolls=[1, 2]", "evaluation.absolute_episodes=[None, 320]")),
+        {"grids": ["topology.num_actors=[1, 2]"], "num_actors": 1},
+        {"grids": ["evaluation.every_env_steps=[0, 100_000]"], "gin_params": ["run.total_env_steps=5_000_000"]},
+        {"grids": ["optimizer.decay_env_steps=[0, 1000]"], "gin_params": ["optimizer.decay_to=1"]},
     ],
 )
 def test_variants_that_would_be_the_same_runs_are_refused(flags):
     with pytest.raises(ValueError, match=r"3m/\S+ and 3m/\S+ would be the same runs"):
         plan_sweep(**flags)
+
+
+def test_what_only_actors_do_tells_runs_with_actors_apart():
+    assert len(plan_sweep(grids=["inference.max_wait_ms=[0, 5]"], num_actors=2)) == 2
+
+
+@pytest.mark.parametrize("grid", ["env.arguments=[None, {}]", "env.episode_limit=[0, 25]"])
+def test_variants_of_pettingzoos_environments_are_compared_by_what_is_played(grid):
+    pytest.importorskip("mpe2")
+    params = ["env.backend='pettingzoo'", "env.map_name='mpe2.simple_spread_v3'"]
+    with pytest.raises(ValueError, match="would be the same runs"):
+        plan_sweep(grids=[grid], gin_params=params)
 
 
 def test_grids_may_be_of_macros_and_not_of_names_that_nothing_uses(tmp_path):
@@ -174,10 +208,33 @@ def scenario(path, episode_limit=9):
 
 
 def test_runs_on_scenario_files_are_called_after_their_stems(tmp_path):
-    files = [scenario(tmp_path / "a/mine.json"), scenario(tmp_path / "b/yours.json")]
+    files = [scenario(tmp_path / "a/mine.json"), scenario(tmp_path / "b/yours.json", 8)]
     assert names(grids=[f"env.map_name={files}"]) == ["mine/matrace/seed_0", "yours/matrace/seed_0"]
     with pytest.raises(ValueError, match=r"a/mine\.json and .*c/mine\.json would both be called mine; rename one"):
         plan_sweep(grids=[f"env.map_name={[files[0], scenario(tmp_path / 'c/mine.json')]}"])
+
+
+def test_a_scenario_file_is_one_map_however_it_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    scenario(tmp_path / "a.json")
+    (tmp_path / "b.json").write_text((tmp_path / "a.json").read_text().replace(",", ",  "))
+    with pytest.raises(ValueError, match=r"would be called a/.*is a value named twice"):
+        plan_sweep(grids=["env.map_name=['a.json', './a.json']"])
+    with pytest.raises(ValueError, match=r"a/matrace and b/matrace would be the same runs"):
+        plan_sweep(grids=["env.map_name=['a.json', 'b.json']"])
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "mine.gin").write_text("env.map_name = 'a.json'\n")
+    for flags in (
+        {"grids": ["env.map_name=['../a.json']"]},
+        {"grids": [f"env.map_name=[{str(tmp_path / 'a.json')!r}]"]},
+        {"gin_files": ["../mine.gin"]},
+    ):
+        assert names(**flags) == ["a/matrace/seed_0"]
+    for dots in (".", ".."):
+        scenario(tmp_path / f"{dots}.json")
+        with pytest.raises(ValueError, match="name is"):
+            plan_sweep(grids=[f"env.map_name=['../{dots}.json']"])
 
 
 def test_a_sweep_needs_no_file_outside_of_it_to_go_on(tmp_path, monkeypatch):
