@@ -38,14 +38,12 @@ def make_env(map_name: str = "8m", *more: Any, seed: int | None = None, **smac_o
       ValueError: unknown map, likewise; a value of the wrong type or out of range.
     """
     from seed_matrace.skirmish.smac_env import StarCraft2Env
-    from seed_matrace.smac_options import check_option_names
 
     if more:
         raise TypeError(
             f"make_env takes the map by position and the rest by name: is {more[0]!r} the seed (seed={more[0]!r}) or "
             f"SMAC's second argument (step_mul={more[0]!r})? StarCraft2Env takes SMAC's order"
         )
-    check_option_names(smac_options)
     return StarCraft2Env(map_name, seed=seed, **smac_options)
 
 

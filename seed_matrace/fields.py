@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import math
+import operator
+import sys
 import types
 import typing
 from collections.abc import Callable
@@ -43,18 +46,31 @@ def option(
 def check_fields(instance: Any, title: Callable[[str], str] = str) -> None:
     """Checks every field of a (frozen) dataclass; an int may stand for a float and a list for a tuple.
 
+    NumPy's numbers and truth values become Python's.
+
     Args:
       title: from the name of a field to how messages call it.
 
     Raises:
       FieldError: one sentence that names the field, its value and what was expected.
     """
-    hints = typing.get_type_hints(type(instance))
     for item in dataclasses.fields(instance):
-        name = title(item.name)
-        value = _typed(name, getattr(instance, item.name), hints[item.name])
-        _check_range(name, value, item.metadata)
+        value = check_value(type(instance), item.name, getattr(instance, item.name), title)
         object.__setattr__(instance, item.name, value)
+
+
+def check_value(kind: type, field: str, value: Any, title: Callable[[str], str] = str) -> Any:
+    """The same of one field of the dataclass ``kind``; returns what it would hold."""
+    hint, metadata = _known(kind)[field]
+    checked = _typed(title(field), value, hint)
+    _check_range(title(field), checked, metadata)
+    return checked
+
+
+@functools.cache
+def _known(kind: Any) -> dict[str, tuple[Any, typing.Mapping[str, Any]]]:
+    hints = typing.get_type_hints(kind)
+    return {item.name: (hints[item.name], item.metadata) for item in dataclasses.fields(kind)}
 
 
 def check_literal(name: str, value: Any) -> None:
@@ -76,6 +92,30 @@ def check_literal(name: str, value: Any) -> None:
         raise FieldError(f"{name} must be of numbers, text, lists and dicts, not {value!r} ({type(value).__name__})")
 
 
+def plain(value: Any) -> Any:
+    """A number, truth value or text of NumPy as Python's own; anything else as it is."""
+    numpy = sys.modules.get("numpy")  # who has not loaded it has none of its numbers
+    return value.item() if numpy is not None and isinstance(value, numpy.generic) else value
+
+
+def whole_number(name: str, value: Any, low: int, below: int = 1 << 63) -> int:
+    """``value`` as an int of Python's.
+
+    Raises:
+      FieldError: it is no whole number (True is none, 3.0 neither), less than ``low``, or not less than ``below``.
+    """
+    number = plain(value)
+    try:
+        fits = not isinstance(number, bool) and low <= operator.index(number) < below
+    except TypeError:
+        fits = False
+    if not fits:
+        shown = f"{number:#x}"[:40] if isinstance(number, int) and abs(number) >> 64 else repr(value)
+        limit = f"2**{below.bit_length() - 1}" if below >> 16 else below
+        raise FieldError(f"{name} is {shown}; a whole number, at least {low} and less than {limit}, expected")
+    return operator.index(number)
+
+
 def near_names(name: str, known: typing.Iterable[str]) -> str:
     """The names nearest to ``name``, or all of them if none is near, separated by commas."""
     known = list(known)
@@ -84,6 +124,7 @@ def near_names(name: str, known: typing.Iterable[str]) -> str:
 
 def _typed(name: str, value: Any, hint: Any) -> Any:
     """Returns ``value`` as ``hint`` asks (an int may stand for a float, a list for a tuple) or raises."""
+    value = plain(value)
     if typing.get_origin(hint) is tuple and isinstance(value, (list, tuple)):
         element = typing.get_args(hint)[0]
         return tuple(_typed(f"{name}[{i}]", item, element) for i, item in enumerate(value))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec
 
 from seed_matrace.fields import FieldError, check_fields, near_names, option
 
+P = ParamSpec("P")
 DEFAULT_STEP_MUL = 8  # of SMAC's maps
 STARCRAFT2_BUILDS = {"4.10": 75689, "4.6.2": 69232}  # of the versions that results with SMAC are published for
 STARCRAFT2_VERSION = "4.10"  # unless another is asked for
@@ -99,9 +102,21 @@ class SmacOptions:
         return self.obs_all_health or self.obs_own_health
 
 
-def check_option_names(names: Iterable[str]) -> None:
-    """Raises TypeError, which gives the near ones, for a name that is no option's."""
-    known = [item.name for item in dataclasses.fields(SmacOptions)]
+def check_option_names(names: Iterable[str], known: Sequence[str] = ()) -> None:
+    """Raises TypeError, which gives the near ones, for a name that is not ``known``, or no option's."""
+    known = known or [item.name for item in dataclasses.fields(SmacOptions)]
     for name in names:
         if name not in known:
             raise TypeError(f"unknown option {name!r}; near: {near_names(name, known)}")
+
+
+def names_options(init: Callable[P, None]) -> Callable[P, None]:
+    """A constructor that names the near ones of an argument it does not know."""
+    known = tuple(inspect.signature(init).parameters)[1:]
+
+    @functools.wraps(init)
+    def checked(*values: P.args, **named: P.kwargs) -> None:
+        check_option_names(named, known)
+        init(*values, **named)
+
+    return checked

@@ -5,6 +5,7 @@ It tests the way of the data without any game, and is the skeleton to start from
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -24,6 +25,8 @@ class CountingVectorEnv:
     Episodes of environment i last 3 + i mod 5 steps; every second one ends by truncation. The reward of a step is
     the number of the step it led to, in the episode that it belongs to. A third of the battles is won.
     """
+
+    __copy__ = copy.deepcopy  # a copy plays its own battles
 
     def __init__(self, num_envs: int, first_env: int = 0, *, with_final: bool = False) -> None:
         self.spec = dataclasses.replace(SPEC, with_final=with_final)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,6 +22,8 @@ class FrameStack:
 
     The next observation is written into ``next_frame`` and counts from ``push`` on.
     """
+
+    __copy__ = copy.deepcopy  # a copy plays its own battles
 
     def __init__(self, depth: int, num_envs: int, spec: EnvSpec) -> None:
         """Starts without observations.
@@ -134,6 +137,8 @@ class FrameStackVectorEnv:
         for array in memory:
             array[...] = np.frombuffer(state, array.dtype, array.size, start).reshape(array.shape)
             start += array.nbytes
+
+    __copy__ = copy.deepcopy  # a copy plays its own battles
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles: views of the stack are made anew."""

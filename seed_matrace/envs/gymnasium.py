@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import secrets
 from typing import Any
 
@@ -40,6 +41,8 @@ class SkirmishGymnasiumVectorEnv(VectorEnv):
     """
 
     metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
+
+    __copy__ = copy.deepcopy  # a copy plays its own battles
 
     def __init__(
         self,

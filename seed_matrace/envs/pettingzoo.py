@@ -5,6 +5,7 @@ The other way round, training on PettingZoo's environments, is in ``pettingzoo_v
 
 from __future__ import annotations
 
+import copy
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -31,6 +32,8 @@ class SkirmishParallelEnv(ParallelEnv):
     """
 
     metadata = {"name": "seed_matrace", "render_modes": list(RENDER_MODES), "render_fps": 3}  # noqa: RUF012
+
+    __copy__ = copy.deepcopy  # a copy plays its own battles
 
     def __init__(
         self,

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from seed_matrace.fields import whole_number
 from seed_matrace.skirmish.maps import SkirmishMap, load_map, map_names
 
+LONGEST_EPISODE = 1 << 31  # env steps are less
 _registry: dict[str, dict[str, Any]] = {}  # filled when somebody asks: loading all maps takes a while
 
 
 def get_smac_map_registry() -> dict[str, dict[str, Any]]:
-    """``get_map_params`` of every map by its name; always the same dict. A "limit" changed in it counts."""
+    """``get_map_params`` of every map by its name; always the same dict.
+
+    A "limit" changed in it counts in every ``StarCraft2Env`` made afterwards, and nowhere else.
+    """
     if not _registry:
         _registry.update({name: _params(load_map(name)) for name in map_names()})
     return _registry
@@ -37,6 +42,11 @@ def registered_limit(battle_map: SkirmishMap) -> int:
     """
     own = _params(battle_map)
     registered = _registry.get(battle_map.name, own)
+    if not isinstance(registered, dict):
+        raise ValueError(
+            f"the registry of maps was changed: {battle_map.name} is {registered!r}; a dict of "
+            f"{', '.join(own)} expected"
+        )
     for key in own:
         if key != "limit" and registered.get(key) != own[key]:
             raise ValueError(
@@ -44,10 +54,7 @@ def registered_limit(battle_map: SkirmishMap) -> int:
                 f"simulator's map has {own[key]!r}; of a map only the limit can be set there, other maps are "
                 "scenario files (docs/simulator.md)"
             )
-    limit = registered.get("limit")
-    if not isinstance(limit, int) or limit < 1:
-        raise ValueError(f"the registry's limit of {battle_map.name} is {limit!r}; env steps, at least 1, expected")
-    return limit
+    return whole_number(f"the registry's limit of {battle_map.name}", registered.get("limit"), 1, LONGEST_EPISODE)
 
 
 def _params(battle_map: SkirmishMap) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from seed_matrace._cext._skirmish import Skirmish
+from seed_matrace.fields import whole_number
 from seed_matrace.skirmish.smac_look import HEALTH_ROW
 from seed_matrace.skirmish.smac_shown import SmacShown
 
@@ -20,6 +22,9 @@ class SmacBattle(SmacShown):
     defeat_counted: bool
     _battles: Skirmish
     _one_hots: np.ndarray  # float64 [A, A]
+    _dead_before: np.ndarray  # bool [U], a step ago
+    death_tracker_ally: np.ndarray  # float64 [N]
+    death_tracker_enemy: np.ndarray  # float64 [M]
 
     def get_agent_action(self, a_id: int, action: int) -> int | None:
         """Turns an action into an order; ``step`` calls it for each agent, unless the scripted team plays.
@@ -72,9 +77,32 @@ class SmacBattle(SmacShown):
         if self.reward_sparse:
             return 0
         self._check_started()
-        dead = self._dead.astype(np.float64)
-        self.death_tracker_ally, self.death_tracker_enemy = dead[: self.n_agents], dead[self.n_agents :]
+        trackers, n = (self.death_tracker_ally, self.death_tracker_enemy), self.n_agents
+        known = self._dead_before.astype(np.float64).tobytes()
+        if self._given_units or b"".join(map(_bytes, trackers)) != known:
+            return self._count_damage()
+        self.death_tracker_ally[:], self.death_tracker_enemy[:] = self._dead[:n], self._dead[n:]
         return self._damage
+
+    def _count_damage(self) -> float:
+        """The reward unit by unit, where somebody has set death trackers or units: the tracked do not count."""
+        sides = (
+            (self.agents, self.previous_ally_units, self.death_tracker_ally),
+            (self.enemies, self.previous_enemy_units, self.death_tracker_enemy),
+        )
+        lost = []
+        for units, before, tracker in sides:
+            lost.append(0.0)
+            for index, unit in units.items():
+                if not tracker[index] and before is not None:
+                    lost[-1] += before[index].health + before[index].shield
+                    if unit.health == 0:
+                        tracker[index] = 1
+                        lost[-1] += self.reward_death_value
+                    else:
+                        lost[-1] -= unit.health + unit.shield
+        own, enemy = lost
+        return abs(enemy) if self.reward_only_positive else enemy - own * self.reward_negative_scale
 
     def _end_battle(self, code: int, reward: float, info: dict[str, Any]) -> float:
         """Counts the battle and returns its last reward."""
@@ -90,11 +118,13 @@ class SmacBattle(SmacShown):
     def _take_actions(self, actions: Sequence[int]) -> list[int]:
         """What is to be played; the actions become the last ones. Raises AssertionError, and nothing has changed."""
         try:
-            given = [int(action) for action in actions]
-        except TypeError:
-            raise ValueError(
-                f"actions are {actions!r}; one number for each of {self.n_agents} agents expected"
-            ) from None
+            numbers = list(actions)
+            given = [int(action) for action in numbers]
+            whole = given == numbers or all(map(operator.eq, given, numbers))
+        except (TypeError, ValueError, OverflowError):
+            whole = False
+        if not whole:
+            raise ValueError(f"actions are {actions!r}; one whole number for each of {self.n_agents} agents expected")
         if len(given) != self.n_agents:
             raise ValueError(f"{len(given)} actions given; one for each of {self.n_agents} agents expected")
         for agent, action in enumerate(given):
@@ -109,13 +139,19 @@ class SmacBattle(SmacShown):
             if plain and "get_agent_action" not in self.__dict__:
                 self._check_available(given)
                 return given
-            orders = [self.get_agent_action(agent, action) for agent, action in enumerate(given)]
+            orders = [self._order(agent, action) for agent, action in enumerate(given)]
         except BaseException:
             self.last_action, self._last_of_kernel = before
             raise
-        taken = [self._possible(agent, order or 0) for agent, order in enumerate(orders)]
+        taken = [self._possible(agent, order) for agent, order in enumerate(orders)]
         self._begin_actions(self.last_action, kernel_knows=taken == given)
         return taken
+
+    def _order(self, agent: int, action: int) -> int:
+        order = self.get_agent_action(agent, action)
+        if order is None:
+            return 0
+        return whole_number(f"what get_agent_action returned (if not None) of agent {agent}", order, 0, self.n_actions)
 
     def _check_available(self, given: Sequence[int]) -> None:
         avail = self._shown.avail_actions[0]
@@ -140,6 +176,7 @@ class SmacBattle(SmacShown):
         self._battles.step(np.array([orders], np.int32), *out[:4], *ends, *statistics, out.final_obs, out.final_state)
         rewards, played = self._battles.last_step()
         self._damage, self._played = float(rewards[0]), played[0].tolist()
+        self._dead_before = self._dead
         self._look_at(self._battles.units()[0])
 
     def _look_at(self, units: np.ndarray) -> None:
@@ -147,3 +184,8 @@ class SmacBattle(SmacShown):
         self._dead = units[HEALTH_ROW] <= 0
         allies = int(np.count_nonzero(self._dead[: self.n_agents]))
         self._fallen = allies, int(np.count_nonzero(self._dead)) - allies
+
+
+def _bytes(array: Any) -> bytes:
+    """Of an array of numbers; of anything else none, so that it is never like one."""
+    return array.tobytes() if isinstance(array, np.ndarray) else b""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import logging
-import operator
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,15 +12,17 @@ from typing import Any
 
 import numpy as np
 
+from seed_matrace.fields import whole_number
 from seed_matrace.skirmish.episode_record import EpisodeRecord
 from seed_matrace.skirmish.maps import load_map
 from seed_matrace.skirmish.picture import draw_battle
 from seed_matrace.skirmish.recording import drawn_units
+from seed_matrace.skirmish.smac_attributes import overrule_values
 from seed_matrace.skirmish.smac_battle import SmacBattle
 from seed_matrace.skirmish.smac_left_out import LEFT_OUT, refuse_left_out
 from seed_matrace.skirmish.smac_units import OWN_TYPE_ID, Roster
 from seed_matrace.skirmish.vector_env import BACKEND, build_battles
-from seed_matrace.smac_options import SmacOptions
+from seed_matrace.smac_options import SmacOptions, names_options
 
 _TARGETS = 4  # of Skirmish.memory(): whom the scripted team attacks
 
@@ -37,9 +39,11 @@ class StarCraft2Env(SmacBattle):
       others: fields of ``SmacOptions``, in SMAC's order.
 
     Raises:
-      ValueError: unknown map (the message names near ones); a value of the wrong type or out of range.
+      TypeError: unknown option; the message names near ones.
+      ValueError: unknown map, likewise; a value of the wrong type or out of range.
     """
 
+    @names_options
     def __init__(
         self,
         map_name: str = "8m",
@@ -80,13 +84,9 @@ class StarCraft2Env(SmacBattle):
         self.battles_won = self.battles_game = self.timeouts = self.force_restarts = 0
         self.reward: float = 0
         self.last_stats = self.renderer = None
-        self.max_reward = self.n_enemies * options.reward_death_value + options.reward_win
+        self.__dict__["max_reward"] = self.n_enemies * options.reward_death_value + options.reward_win
         self._episode_count = self._episode_steps = self._total_steps = 0
-        self._min_unit_type = 0
         self._unit_types: list[int] | None = None
-        self.marine_id = self.marauder_id = self.medivac_id = 0
-        self.stalker_id = self.zealot_id = self.colossus_id = 0
-        self.hydralisk_id = self.zergling_id = self.baneling_id = 0
         # SMAC's rewards for the end and their scale are added here: they may be changed, and the scale grows.
         bare = dataclasses.replace(options, reward_sparse=False, reward_win=0.0, reward_defeat=0.0, reward_scale=False)
         self._battle_layout = dataclasses.replace(self.layout, options=bare)
@@ -97,8 +97,13 @@ class StarCraft2Env(SmacBattle):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         refuse_left_out(cls, StarCraft2Env)
+        overrule_values(cls, StarCraft2Env)
+
+    __copy__ = copy.deepcopy  # a copy plays its own battle
 
     def __getattr__(self, name: str) -> Any:
+        if name in self.__dict__:  # units that were written down before the constructor came
+            return self.__dict__[name]
         if name in LEFT_OUT:
             raise AttributeError(f"{name} of SMAC's class is not here: {LEFT_OUT[name]} (docs/smac_interface.md)")
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -106,9 +111,7 @@ class StarCraft2Env(SmacBattle):
     def seed(self, seed: int | None = None) -> int:
         """The seed that the battles are played with; a given one counts from the next ``reset``."""
         if seed is not None:
-            self._seed = operator.index(seed)
-            if not 0 <= self._seed < 2**63:
-                raise ValueError(f"seed is {seed}; at least 0 and less than 2**63 expected")
+            self._seed = whole_number("seed", seed, 0)
             self._playing = self._closed = False
             self._waves = 0
             self._battles = build_battles(
@@ -128,7 +131,6 @@ class StarCraft2Env(SmacBattle):
           ``get_obs()`` and ``get_state()``.
         """
         self._check_open()
-        self._look_for_overrides()
         self._forget_episode()
         self._battles.reset(*self._shown[:3])
         self._look_at(self._battles.units()[0])
@@ -154,13 +156,14 @@ class StarCraft2Env(SmacBattle):
         self._show_units(roster, self._units)
         vitality = sum(kind.health + kind.shield for kind in kinds[self.n_agents :])
         if len(drawn):  # every battle is worth what its own enemies are
-            self.max_reward = self.n_enemies * self.options.reward_death_value + self.reward_win + vitality
+            most = self.n_enemies * self.options.reward_death_value + self.reward_win + vitality
+            self.__dict__["max_reward"] = most
         elif self._episode_count == 0:
-            self.max_reward += vitality
+            self.__dict__["max_reward"] += vitality
         if self._unit_types is None:
-            self._min_unit_type = OWN_TYPE_ID
-            for type_id, kind in self._own_kinds.items():
-                setattr(self, f"{kind.name.lower()}_id", type_id)
+            self.__dict__["_min_unit_type"] = OWN_TYPE_ID
+            numbers = {f"{kind.name.lower()}_id": type_id for type_id, kind in self._own_kinds.items()}
+            self.__dict__.update(numbers)
         self._unit_types = list(roster.unit_types)
 
     def get_unit_types(self) -> list[int] | None:
@@ -184,6 +187,8 @@ class StarCraft2Env(SmacBattle):
         self._check_open()
         if not self._playing:
             raise RuntimeError("step() outside an episode; call reset() to start one")
+        if self.reward_scale and not self.max_reward:
+            raise ValueError("max_reward is 0, by which rewards would be divided; set another, or reward_scale = False")
         orders = self._take_actions(actions)
         self._play(orders)
         if self.heuristic_ai and hasattr(actions, "__setitem__"):
@@ -216,6 +221,10 @@ class StarCraft2Env(SmacBattle):
         if not self.heuristic_ai:
             raise AttributeError("heuristic_targets")
         return [target if target >= 0 else None for target in self._battles.memory()[_TARGETS][0].tolist()]
+
+    @heuristic_targets.setter
+    def heuristic_targets(self, targets: Any) -> None:
+        raise AttributeError("heuristic_targets cannot be set: the scripted team is part of the compiled step")
 
     def get_stats(self) -> dict[str, float]:
         """Counts of battles and the win rate (0 before the first end); SMAC calls timeouts draws, too."""
@@ -267,6 +276,7 @@ class StarCraft2Env(SmacBattle):
         self._started = self.win_counted = self.defeat_counted = False
         self._episode_steps = 0
         self._begin_actions(np.zeros((self.n_agents, self.n_actions)))
+        self._dead_before = np.zeros(self.n_agents + self.n_enemies, bool)
         self.death_tracker_ally = np.zeros(self.n_agents)
         self.death_tracker_enemy = np.zeros(self.n_enemies)
         self._show_units(None, None)

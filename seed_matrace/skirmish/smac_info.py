@@ -2,51 +2,31 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from seed_matrace.skirmish.layout import ACTIONS_WITHOUT_TARGET, HEIGHT_FEATURES, MOVE_FEATURES, PATHING_FEATURES
+from seed_matrace.skirmish.layout import (
+    ACTIONS_WITHOUT_TARGET,
+    HEIGHT_FEATURES,
+    MOVE_FEATURES,
+    PATHING_FEATURES,
+    FeatureLayout,
+)
 from seed_matrace.skirmish.map_params import registered_limit
 from seed_matrace.skirmish.maps import SkirmishMap
 from seed_matrace.skirmish.multi_agent_env import MultiAgentEnv
+from seed_matrace.skirmish.smac_attributes import ATTRIBUTES, FIXED, FREE, TYPE_IDS, UNITS
 from seed_matrace.smac_options import SmacOptions
-
-# What the compiled battle was told once and for all. Other options count as they are when they are looked at.
-FIXED = (
-    "map_name", "map_type", "n_agents", "n_enemies", "n_actions", "n_actions_no_attack", "n_actions_move",
-    "n_obs_pathing", "n_obs_height", "unit_type_bits", "shield_bits_ally", "shield_bits_enemy", "map_x", "map_y",
-    "max_distance_x", "max_distance_y", "pathing_grid", "terrain_height", "obs_all_health", "obs_own_health",
-    "obs_last_action", "obs_pathing_grid", "obs_terrain_height", "obs_instead_of_state", "obs_timestep_number",
-    "state_last_action", "state_timestep_number", "reward_only_positive", "reward_death_value",
-    "reward_negative_scale", "heuristic_ai", "heuristic_rest", "_move_amount", "_step_mul",
-)  # fmt: skip
-_FREE = (
-    "difficulty", "game_version", "continuing_episode", "debug", "replay_dir", "replay_prefix", "reward_sparse",
-    "reward_win", "reward_defeat", "reward_scale", "reward_scale_rate",
-)  # fmt: skip
-
-
-def _fixed(name: str) -> property:
-    """An attribute that can be read, and be set to what it is."""
-
-    def refuse(instance: Any, value: Any) -> None:
-        if "_fixed" not in instance.__dict__ or np.array_equal(getattr(instance, name), value):
-            return  # a constructor that is still to come says what it is
-        raise AttributeError(
-            f"{name} is fixed when the environment is made; it cannot become {value!r}. Where it is an option, give it "
-            "to the constructor"
-        )
-
-    return property(attrgetter(f"_fixed.{name}"), refuse)
 
 
 class SmacInfo(MultiAgentEnv):
     """Sizes, names and options as attributes and methods of ``smac.env.StarCraft2Env``."""
 
     # Types of what the constructor sets by name.
+    options: SmacOptions
+    battle_map: SkirmishMap
+    layout: FeatureLayout
     map_name: str
     map_type: str
     n_enemies: int
@@ -70,6 +50,9 @@ class SmacInfo(MultiAgentEnv):
     obs_timestep_number: bool
     state_last_action: bool
     state_timestep_number: bool
+    reward_only_positive: bool
+    reward_death_value: float
+    reward_negative_scale: float
     heuristic_ai: bool
     continuing_episode: bool
     replay_dir: str
@@ -81,11 +64,11 @@ class SmacInfo(MultiAgentEnv):
     reward_scale_rate: float
     _move_amount: float
     _step_mul: int | None
+    max_reward: float
 
     def __init__(self, battle_map: SkirmishMap, options: SmacOptions) -> None:
-        self.options = options
-        self.battle_map = battle_map
-        self.layout = battle_map.layout.with_options(options, registered_limit(battle_map))
+        layout = battle_map.layout.with_options(options, registered_limit(battle_map))
+        self.__dict__.update(options=options, battle_map=battle_map, layout=layout)
         fixed: dict[str, Any] = {name: getattr(options, name) for name in FIXED if hasattr(options, name)}
         fixed |= {
             "obs_own_health": options.own_health_shown,
@@ -112,16 +95,20 @@ class SmacInfo(MultiAgentEnv):
         }
         fixed["pathing_grid"].setflags(write=False)
         fixed["terrain_height"].setflags(write=False)
-        self._fixed = SimpleNamespace(**fixed)
-        for name in _FREE:
-            setattr(self, name, getattr(options, name))
+        fixed |= dict.fromkeys(("_min_unit_type", *TYPE_IDS), 0)
+        for name in UNITS:  # a subclass may have written them down already
+            self.__dict__.pop(name, None)
+        self.__dict__.update(fixed)
+        self.__dict__.update({name: getattr(options, name) for name in FREE})
+        self.__dict__["episode_limit"] = self.layout.episode_limit
+        self._built = True
         self.window_size = options.window_size_x, options.window_size_y
-        self.episode_limit = self.layout.episode_limit
         self._agent_race, self._bot_race = battle_map.races
         types = [f"type_{bit}" for bit in range(battle_map.unit_type_bits)]
         shield = [["shield"] * bits for bits in (fixed["shield_bits_ally"], fixed["shield_bits_enemy"])]
         self.ally_state_attr_names = ["health", "energy/cooldown", "rel_x", "rel_y", *shield[0], *types]
         self.enemy_state_attr_names = ["health", "rel_x", "rel_y", *shield[1], *types]
+        self._attributes_of_kernel = len(self.ally_state_attr_names), len(self.enemy_state_attr_names)
 
     def get_env_info(self) -> dict[str, Any]:
         """state_shape, obs_shape, n_actions, n_agents, episode_limit, agent_features and enemy_features."""
@@ -138,7 +125,9 @@ class SmacInfo(MultiAgentEnv):
         """Declared width of the state."""
         if self.options.obs_instead_of_state:
             return self.n_agents * self.get_obs_size()
-        return self.layout.state_dim
+        units = self.n_agents * self.get_ally_num_attributes() + self.n_enemies * self.get_enemy_num_attributes()
+        actions = self.n_agents * self.n_actions if self.state_last_action else 0
+        return units + actions + int(self.state_timestep_number)
 
     def get_total_actions(self) -> int:
         """Number of actions of an agent."""
@@ -177,5 +166,5 @@ class SmacInfo(MultiAgentEnv):
         return 9
 
 
-for _name in FIXED:
-    setattr(SmacInfo, _name, _fixed(_name))
+for _name, _property in ATTRIBUTES.items():
+    setattr(SmacInfo, _name, _property)

@@ -7,13 +7,14 @@ subclass has changed one of the methods here: then these are what it shows.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import Any
 
 import numpy as np
 
 from seed_matrace.skirmish.maps import SkirmishMap
+from seed_matrace.skirmish.smac_attributes import is_built
 from seed_matrace.skirmish.smac_info import SmacInfo
 from seed_matrace.skirmish.smac_units import OWN_TYPE_ID, Roster, Unit, type_orders
 from seed_matrace.skirmish.units import UnitType, load_unit_type
@@ -33,6 +34,18 @@ class Direction(IntEnum):
 
 
 _AHEAD = {Direction.NORTH: (0, 1), Direction.SOUTH: (0, -1), Direction.EAST: (1, 0), Direction.WEST: (-1, 0)}
+
+
+def _units(name: str, look: Callable[[Any], Any], doc: str) -> property:
+    """Units of the battle; what is set in their place counts until the next step or reset looks again."""
+
+    def read(env: Any) -> Any:
+        return env._given_units[name] if name in env._given_units else look(env)
+
+    def write(env: Any, value: Any) -> None:
+        (env._given_units if is_built(env) else env.__dict__)[name] = value
+
+    return property(read, write, doc=doc)
 
 
 class SmacLook(SmacInfo):
@@ -56,14 +69,16 @@ class SmacLook(SmacInfo):
         self._table_before: np.ndarray | None = None
         self._unseen: list[np.ndarray] = []  # newer tables, which nobody has asked for yet
         self._teams: tuple[dict[int, Unit], dict[int, Unit]] | None = None
+        self._given_units: dict[str, Any] = {}  # what somebody has set in the place of the battle's units
 
     def _move_units(self, table: np.ndarray) -> None:
         """The same units a step later."""
         self._unseen.append(table)
+        self._given_units = {}
         if self._teams is not None and self._roster is not None:  # somebody may have kept these
             newest = self._newest()
             for team, own in zip(self._teams, (True, False), strict=True):
-                team.update(self._roster.team(newest, own=own))
+                dict.update(team, self._roster.team(newest, own=own))
 
     def _newest(self) -> Any:
         """The units now; of the dead, as SMAC has it, what was seen of them last."""
@@ -87,25 +102,20 @@ class SmacLook(SmacInfo):
             return None
         return self._roster.team(self._table_before, own=own)
 
-    @property
-    def agents(self) -> dict[int, Unit]:
-        """Own units by number; empty before the first ``reset``. Steps put new units into the same dict."""
-        return self._team(own=True)
-
-    @property
-    def enemies(self) -> dict[int, Unit]:
-        """Enemy units, likewise."""
-        return self._team(own=False)
-
-    @property
-    def previous_ally_units(self) -> dict[int, Unit] | None:
-        """Own units before the last step; None after ``reset``."""
-        return self._team_before(own=True)
-
-    @property
-    def previous_enemy_units(self) -> dict[int, Unit] | None:
-        """Enemy units, likewise."""
-        return self._team_before(own=False)
+    agents = _units(
+        "agents",
+        lambda env: env._team(own=True),
+        "Own units by number; empty before the first ``reset``. Steps put new units into the same dict.",
+    )
+    enemies = _units("enemies", lambda env: env._team(own=False), "Enemy units, likewise.")
+    previous_ally_units = _units(
+        "previous_ally_units",
+        lambda env: env._team_before(own=True),
+        "Own units before the last step; None after ``reset``.",
+    )
+    previous_enemy_units = _units(
+        "previous_enemy_units", lambda env: env._team_before(own=False), "Enemy units, likewise."
+    )
 
     def get_unit_by_id(self, a_id: int) -> Unit:
         """The unit of an agent."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -30,25 +31,29 @@ class SmacShown(SmacLook):
         super().__init__(battle_map, options)
         self._shown = empty_env_output(self.layout.spec(self.episode_limit), 1)
         self._started = self._closed = False
-        self._look_for_overrides()
-
-    def _look_for_overrides(self) -> None:
-        self._overridden = frozenset(
-            name for name, method in _ORIGINALS.items() if getattr(type(self), name) is not method
-        )
 
     def _begin_actions(self, last_action: np.ndarray, kernel_knows: bool = True) -> None:
         """Remembers ``last_action``, and whether the kernel shows the same."""
         self.last_action = last_action
-        self._last_of_kernel = last_action if kernel_knows else None
+        self._last_of_kernel = last_action.tobytes() if kernel_knows else None
 
     @property
     def _changed(self) -> frozenset[str]:
         """What a subclass, or somebody on this very object, has made of what the kernel knows."""
-        changed = self._overridden
+        changed: frozenset[str] = frozenset()
+        methods = _METHODS(type(self))
+        if methods != _OWN_METHODS:  # looked up anew each time: somebody may put a method on the class
+            pairs = zip(_ORIGINALS.items(), methods, strict=True)
+            changed = frozenset(name for (name, own), method in pairs if method is not own)
         if not self.__dict__.keys().isdisjoint(_ORIGINALS):
             changed = changed.union(self.__dict__.keys() & _ORIGINALS.keys())
-        return changed if self.last_action is self._last_of_kernel else changed.union(["last_action"])
+        if self._given_units:
+            changed |= {"get_unit_by_id"}
+        if (len(self.ally_state_attr_names), len(self.enemy_state_attr_names)) != self._attributes_of_kernel:
+            changed |= {"get_ally_num_attributes"}
+        last = self.last_action
+        known = isinstance(last, np.ndarray) and last.tobytes() == self._last_of_kernel
+        return changed if known else changed | {"last_action"}
 
     def get_obs(self) -> list[np.ndarray]:
         """One observation per agent; zeros of the dead."""
@@ -126,3 +131,4 @@ _ORIGINALS: dict[str, Any] = {
     for name in (*INGREDIENTS, "get_obs", "get_obs_agent", "get_state_dict")
     if name != "last_action"
 }
+_METHODS, _OWN_METHODS = attrgetter(*_ORIGINALS), tuple(_ORIGINALS.values())

@@ -55,6 +55,21 @@ class Unit(_Fields):
         raise AttributeError(f"the simulator's units have no {name!r}; there is {', '.join(self._fields)}")
 
 
+class Team(dict[int, Unit]):
+    """Units by number. They are looked at: a unit put in or taken out would not be the battle's."""
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise TypeError(
+            "agents and enemies are what the battle shows; set env.agents (or enemies) to another dict instead, which "
+            "counts until the next step"
+        )
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> Any:
+        return Team, (dict(self),)
+
+
 class Roster:
     """Who takes part in a battle: what never changes of the unit in each slot, allies first.
 
@@ -71,12 +86,12 @@ class Roster:
         self._n_agents = n
         self._tags = [unit_tag(slot, wave) for slot in range(len(kinds))]
 
-    def team(self, table: np.ndarray, *, own: bool) -> dict[int, Unit]:
+    def team(self, table: np.ndarray, *, own: bool) -> Team:
         """One side of a table float32 [5, U], by the numbers that SMAC gives its units."""
         n = self._n_agents
         slots = range(n) if own else range(n, len(self.kinds))
         rows = table.T.tolist()
-        return {index: self._unit(slot, rows[slot], own) for index, slot in enumerate(slots)}
+        return Team({index: self._unit(slot, rows[slot], own) for index, slot in enumerate(slots)})
 
     def _unit(self, slot: int, numbers: list[float], own: bool) -> Unit:
         x, y, health, shield, gauge = numbers

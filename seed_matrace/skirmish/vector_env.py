@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from typing import Any
 
 import numpy as np
 
 from seed_matrace._cext._skirmish import Skirmish
+from seed_matrace.fields import whole_number
 from seed_matrace.skirmish.draws import empty_teams
 from seed_matrace.skirmish.layout import DEFAULT_OPTIONS, FeatureLayout
 from seed_matrace.skirmish.maps import SkirmishMap, load_map
@@ -56,9 +58,8 @@ class SkirmishVectorEnv:
         with_final: bool = False,
         autoreset: bool = True,
     ) -> None:
-        for name, value, least in (("num_envs", num_envs, 1), ("seed", seed, 0), ("first_env", first_env, 0)):
-            if not least <= value < 2**63:
-                raise ValueError(f"{name} is {value}; at least {least} and less than 2**63 expected")
+        num_envs = whole_number("num_envs", num_envs, 1)
+        seed, first_env = whole_number("seed", seed, 0), whole_number("first_env", first_env, 0)
         self.map = load_map(map_name)
         self.options = options
         self.layout = self.map.layout.with_options(options, self.map.episode_limit)
@@ -203,6 +204,8 @@ class SkirmishVectorEnv:
     def _state_header(self) -> bytes:
         return f"{BACKEND} {self.map.name} {self.num_envs} environments, streams {self._streams}\n".encode()
 
+    __copy__ = copy.deepcopy  # a copy plays its own battles
+
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles: they go on bit for bit, with outputs of their own."""
         return {**self.__dict__, "_known_outs": {}}
@@ -257,6 +260,11 @@ def reward_divisor(battle_map: SkirmishMap, options: SmacOptions) -> float:
     if not options.reward_scale:
         return 1.0
     max_reward = battle_map.n_enemies * options.reward_death_value + options.reward_win + full_vitality(battle_map)
+    if not max_reward:
+        raise ValueError(
+            "the most that a battle can give is 0, by which rewards would be divided; change reward_win or "
+            "reward_death_value, or set reward_scale=False"
+        )
     return max_reward / options.reward_scale_rate
 
 

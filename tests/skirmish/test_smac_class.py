@@ -18,7 +18,7 @@ from smac_names import PUBLIC, SIGNATURE
 import seed_matrace
 from seed_matrace import StarCraft2Env, make_env
 from seed_matrace.skirmish.map_params import get_map_params, get_smac_map_registry
-from seed_matrace.skirmish.smac_info import FIXED
+from seed_matrace.skirmish.smac_attributes import FIXED
 from seed_matrace.skirmish.smac_left_out import LEFT_OUT
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 from seed_matrace.smac.env import MultiAgentEnv

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from seed_matrace import make_env
+from seed_matrace import make_env, make_vector_env
 from seed_matrace.skirmish.maps import map_names
 from seed_matrace.skirmish.smac_env import StarCraft2Env
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
@@ -213,14 +214,16 @@ def test_bad_input() -> None:
         make_env("3m", obs_last_acton=True)
     with pytest.raises(ValueError, match="seed is -1"):
         make_env("3m", seed=-1)
-    with pytest.raises(TypeError, match="float"):
-        make_env("3m", seed=1.5)
+    for seed in (1.5, 3.0, "3", True, 1 << 70):
+        for seeded in (make_env("3m").seed, partial(make_env, "3m"), partial(make_vector_env, "3m", 1)):
+            with pytest.raises(ValueError, match=r"seed is .*; a whole number"):
+                seeded(seed=seed)
     env = make_env("3m")
     env.reset()
     with pytest.raises(ValueError, match="2 actions given; one for each of 3 agents"):
         env.step([1, 1])
-    for actions in ([[1, 1, 1]], 1, [1, None, 1]):
-        with pytest.raises(ValueError, match="one number for each of 3 agents expected"):
+    for actions in ([[1, 1, 1]], 1, [1, None, 1], [np.nan, 1, 1], [1, np.inf, 1], [1.5, 1, 1], ["1", 1, 1], "111"):
+        with pytest.raises(ValueError, match="one whole number for each of 3 agents expected"):
             env.step(actions)
 
 

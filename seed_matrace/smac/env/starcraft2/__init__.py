@@ -1,1 +1,5 @@
 """Of ``smac.env.starcraft2`` the class and the maps; how it speaks with StarCraft II has no counterpart."""
+
+from seed_matrace.smac.env.starcraft2 import maps, starcraft2
+
+__all__ = ["maps", "starcraft2"]
