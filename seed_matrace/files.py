@@ -54,6 +54,24 @@ def _write(path: Path, content: bytes, mode: int) -> None:
     sync(path.parent)
 
 
+def is_utf8(path: str | os.PathLike[str]) -> bool:
+    """Whether a name is text, as TensorFlow wants it."""
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def check_utf8(name: str, path: str | os.PathLike[str] | None) -> None:
+    """Raises ValueError for a path that TensorFlow cannot open; ``name`` is what it was given as."""
+    if path is not None and not is_utf8(path):
+        raise ValueError(
+            f"{name}={os.fspath(path)} has characters that are not UTF-8, or not in this locale: name it otherwise, or "
+            "run in a locale of UTF-8, such as LC_ALL=C.UTF-8"
+        )
+
+
 def clear(folder: Path) -> None:
     """Removes what kills left aside in ``folder`` and below; nobody may be writing there."""
     for aside in folder.rglob(".*.aside"):

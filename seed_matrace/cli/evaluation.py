@@ -10,6 +10,7 @@ from absl import flags
 
 from seed_matrace.cli.command import Command, define_sc2_flags, print_json, required, use_sc2_python
 from seed_matrace.cli.process import import_tensorflow
+from seed_matrace.files import check_utf8
 
 
 def _define_weights_flags(values: flags.FlagValues) -> None:
@@ -36,6 +37,7 @@ def _eval(values: flags.FlagValues, _: list[str]) -> None:
     from seed_matrace.evaluation.episodes import summarise
 
     use_sc2_python(values)
+    check_utf8("--run_dir", values.run_dir)
     import_tensorflow()
     from seed_matrace.evaluation.policy import load_policy, play
 
@@ -71,6 +73,9 @@ def _export(values: flags.FlagValues, _: list[str]) -> None:
     output = Path(values.output or run_dir / ("policy.npz" if numpy else "policy"))
     if numpy and output.suffix != ".npz":
         raise flags.Error(f"--output={output}: a file for NumPy is called .npz")
+    check_utf8("--run_dir", run_dir)
+    if not numpy:
+        check_utf8("--output", output)
     import_tensorflow()
     from seed_matrace.evaluation.export import export_numpy, export_saved_model
     from seed_matrace.evaluation.policy import load_policy

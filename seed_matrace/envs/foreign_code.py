@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_folders: dict[str, str] = {}  # the working folders that environments have gone to, by their names
 
 
 class ForeignError(ValueError):
@@ -16,16 +19,40 @@ class ForeignError(ValueError):
 def foreign_call(name: str, what: str) -> Iterator[None]:
     """Turns what is raised inside, SystemExit too, into a ForeignError; only KeyboardInterrupt is let through.
 
+    An environment that changes the working folder finds it so in its next call; everybody else is where they were.
+
     Args:
       name: of the environment.
       what: was called, as "step".
     """
+    here = _working_folder()
+    if name in _folders:
+        _go_to(_folders[name])
     try:
         yield
     except (ForeignError, KeyboardInterrupt):
         raise
     except BaseException as error:
         raise ForeignError(f"environment {name}: {what} raised {_described(error)}") from error
+    finally:
+        there = _working_folder()
+        if there != here:
+            _folders[name] = there
+            _go_to(here)
+        else:
+            _folders.pop(name, None)
+
+
+def _working_folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # it was removed
+        return ""
+
+
+def _go_to(folder: str) -> None:
+    with suppress(OSError):
+        os.chdir(folder)
 
 
 def _described(error: BaseException) -> str:

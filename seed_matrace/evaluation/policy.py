@@ -18,6 +18,7 @@ from seed_matrace.evaluation.episodes import until
 from seed_matrace.evaluation.recording import Recorder, can_record
 from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.evaluation.team import Team
+from seed_matrace.files import check_utf8
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.greedy import GreedyTeam
 from seed_matrace.learner.learner import Learner
@@ -132,6 +133,7 @@ def load_policy(run_dir: str | os.PathLike[str], checkpoint: str = "best") -> Tr
     kinds = {"best": "best", "latest": "step"}
     if checkpoint not in kinds:
         raise ValueError(f"checkpoint must be 'best' or 'latest', not {checkpoint!r}")
+    check_utf8("--run_dir", run_dir)
     config, _, _ = load_run_config(Path(run_dir))
     noted = read_run_info(Path(run_dir)).get("sizes") if (Path(run_dir) / RUN_FILE).is_file() else None
     spec = spec_of_run(_unstacked(config.env), noted)

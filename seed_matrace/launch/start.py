@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seed_matrace.config import Config, bound_options, decides_learning, load_config
+from seed_matrace.files import check_utf8
 from seed_matrace.launch.topology import Topology, plan_topology
 from seed_matrace.learner.metrics import RUN_FILE, read_run_info, run_id
 from seed_matrace.learner.run_directory import (
@@ -79,6 +80,8 @@ def plan_start(options: TrainOptions, default_actors: int = 1) -> Start:
     """
     if options.run_dir == "":
         raise ValueError("--run_dir is empty; name a folder, or leave it out to begin a run in runs/")
+    check_utf8("--run_dir", options.run_dir)
+    check_utf8("--init_from", options.init_from)
     path = Path(options.run_dir) if options.run_dir else None
     resuming = path is not None and is_run_directory(path)
     if path is not None and not resuming:

@@ -22,6 +22,7 @@ from pathlib import Path
 from seed_matrace.config import Config
 from seed_matrace.config_effects import warnings_of
 from seed_matrace.evaluation.sweep_record import SWEEP_FILE, SweepRun, read_sweep, sweep_actors, write_sweep
+from seed_matrace.files import check_utf8
 from seed_matrace.interpreter import start
 from seed_matrace.launch.sweep_display import SweepDisplay
 from seed_matrace.launch.sweep_plan import PlannedRun, check_scenario, keep_plan, load_planned, plan_file, plan_sweep
@@ -78,6 +79,7 @@ def sweep(options: SweepOptions, stop: threading.Event) -> Outcome:
     Raises:
       ValueError: what makes it impossible, before anything is started or written.
     """
+    check_utf8("--sweep_dir", options.sweep_dir)
     if (around := run_around(options.sweep_dir / SWEEP_FILE)) is not None:
         raise ValueError(f"--sweep_dir={options.sweep_dir} lies inside the run {around}: name a folder elsewhere")
     begun = (options.sweep_dir / SWEEP_FILE).exists()

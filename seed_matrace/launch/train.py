@@ -19,6 +19,7 @@ from absl import logging
 from seed_matrace.config import Config
 from seed_matrace.config_effects import warnings_of
 from seed_matrace.envs.registry import backend_name, env_spec, has_winner, noted_spec, plays_elsewhere
+from seed_matrace.files import is_utf8
 from seed_matrace.foreign_files import printable
 from seed_matrace.inference.groups import GroupPlan, plan_groups
 from seed_matrace.launch.display import Display, duration
@@ -55,7 +56,9 @@ def train(options: TrainOptions, stop: threading.Event) -> str:
     from seed_matrace.learner.warm_start import check_start
 
     start = plan_start(options, default_actors=1 if options.listen_at else default_num_actors())
-    config, path, resuming, topology = start.config, start.path, start.resuming, start.topology
+    config, resuming, topology = start.config, start.resuming, start.topology
+    whole = start.path.absolute()  # whatever an environment makes of the working folder
+    path = whole if is_utf8(whole) else start.path  # for TensorFlow
     env_spec(config.env)  # an unknown map is said before a directory is made
     if topology.num_actors == 0 and plays_elsewhere(config.env):
         raise ValueError(
@@ -98,7 +101,7 @@ def train(options: TrainOptions, stop: threading.Event) -> str:
                 scenario=scenario,
                 sizes=noted_spec(config.env),
             )
-        introduction = _introduction(config, path, seed, topology.num_actors, devices)
+        introduction = _introduction(config, start.path, seed, topology.num_actors, devices)
         print(printable("\n".join([introduction, *start.notes])), flush=True)
         options = dataclasses.replace(options, init_from=start.init_from)
         progress = _run(config, directory, seed, plan, topology, options, devices, stop)
@@ -107,7 +110,7 @@ def train(options: TrainOptions, stop: threading.Event) -> str:
             write_finished(path, finished)
         else:
             finished = ""
-    return _conclusion(config, path, progress, finished) if hosts.chief else ""
+    return _conclusion(config, start.path, progress, finished) if hosts.chief else ""
 
 
 @contextlib.contextmanager

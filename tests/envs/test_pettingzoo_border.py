@@ -2,6 +2,8 @@
 
 import dataclasses
 import logging
+import os
+from pathlib import Path
 
 import numpy as np
 import odd
@@ -230,6 +232,43 @@ def test_what_is_raised_is_one_sentence_with_its_own_words(method, error):
 def test_ctrl_c_in_an_environment_is_ctrl_c():
     with pytest.raises(KeyboardInterrupt):
         play(config(step=raises(KeyboardInterrupt())))
+
+
+class Wanderer(Odd):
+    """Changes the working folder when it is made, and looks there for its files; moves on as it ends."""
+
+    def __init__(self, folder):
+        super().__init__()
+        os.chdir(folder)
+
+    def step(self, actions):
+        answer = super().step(actions)
+        self.max_cycles = int(Path("rules.txt").read_text())
+        if not self.agents:
+            os.chdir("further")
+            os.chdir("..")
+        if self.time == 3 and Path("broken").exists():
+            os.chdir("further")
+            raise OSError("broken")
+        return answer
+
+
+odd.Wanderer = Wanderer
+
+
+def test_an_environment_that_changes_the_working_folder_does_so_for_itself_alone(tmp_path, monkeypatch):
+    home, away = tmp_path / "home", tmp_path / "away"
+    for folder in (home, away, away / "further"):
+        folder.mkdir()
+    monkeypatch.chdir(home)
+    (away / "rules.txt").write_text("4")
+    wandering = EnvConfig("odd.Wanderer", "pettingzoo", arguments={"folder": str(away)}, team_reward="sum")
+    assert ends(play(wandering)) == PLAIN
+    assert Path.cwd() == home
+    (away / "broken").touch()
+    with pytest.raises(ValueError, match="step raised OSError: broken"):
+        play(wandering)
+    assert Path.cwd() == home
 
 
 class Twisted(Odd):

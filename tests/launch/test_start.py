@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import threading
@@ -145,6 +146,19 @@ def test_an_empty_name_is_not_the_same_as_none():
     with pytest.raises(ValueError, match="--run_dir is empty"):
         plan_start(TrainOptions(run_dir=""))
     assert plan_start(TrainOptions()).config.env.map_name == "3m"
+
+
+@pytest.mark.parametrize("name", [b"bad\xff", "gr\u00fcn".encode()[:-2]])
+def test_a_name_that_is_no_text_is_refused_before_anything_starts(tmp_path, name):
+    path = tmp_path / os.fsdecode(name)
+    for refused in (
+        lambda: plan_start(TrainOptions(run_dir=str(path), gin_files=["maps/3m.gin"])),
+        lambda: plan_start(TrainOptions(init_from=str(path))),
+        lambda: sweep(SweepOptions(path), threading.Event()),
+    ):
+        with pytest.raises(ValueError, match=r"--(run_dir|init_from|sweep_dir)=.* not UTF-8.*LC_ALL=C\.UTF-8"):
+            refused()
+    assert not path.exists()
 
 
 def test_settings_of_a_file_that_nobody_named_are_said(tmp_path):
