@@ -1,5 +1,6 @@
 """The command line: help, mistakes, and one clear sentence for each."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import pytest
 from processes import loaded, run
 
 from seed_matrace import cli
+from seed_matrace.cli import dispatch
 
 
 def test_without_arguments_the_commands_are_named(capsys):
@@ -137,3 +139,19 @@ def test_bench_prints_one_json_object_last(part):
         costs = [figures[f"{name}_us_per_env_step"] for name in parts]
         assert min(costs) > 0
         assert figures["bound_env_steps_per_s"] == pytest.approx(1e6 * figures["cores"] / sum(costs), rel=1e-3)
+
+
+def test_what_a_library_makes_of_ctrl_c_is_still_ctrl_c(monkeypatch):
+    def interrupted_in_a_scope(*_):
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise RuntimeError("exiting scope without proper nesting") from None
+
+    ended = []
+    monkeypatch.setattr(dispatch, "end_at_once", lambda: ended.append(True))
+    monkeypatch.setitem(cli.COMMANDS, "doctor", dataclasses.replace(cli.COMMANDS["doctor"], run=interrupted_in_a_scope))
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    assert (cli.main(["doctor"]), ended) == (130, [])
+    monkeypatch.setitem(sys.modules, "tensorflow", object())  # whose memory no destructor may touch now
+    assert (cli.main(["doctor"]), ended) == (130, [True])

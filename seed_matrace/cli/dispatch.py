@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import sys
 import textwrap
@@ -15,6 +16,7 @@ from seed_matrace.cli.bench import BENCH
 from seed_matrace.cli.completion import completion_command
 from seed_matrace.cli.doctor import DOCTOR
 from seed_matrace.cli.evaluation import EVAL, EXPORT, PLOT, WATCH
+from seed_matrace.cli.process import end_at_once
 from seed_matrace.cli.ray import RAY
 from seed_matrace.cli.sc2_standin import SC2_STANDIN
 from seed_matrace.cli.sweeps import REPORT, SWEEP
@@ -83,13 +85,31 @@ def _main(args: list[str]) -> int:
     except flags.Error as error:
         return _fail(str(error))
     except KeyboardInterrupt:
-        return 130
+        return _interrupted()
     except (ValueError, OSError, RuntimeError, ArithmeticError, ImportError) as error:
         if isinstance(error, BrokenPipeError) and _nobody_reads(sys.stdout):
             return _READER_GONE
+        if _came_of_interrupt(error):
+            return _interrupted()
         if values is not None and values.is_parsed() and values.traceback:
             traceback.print_exc()
         return _fail(_explained(error))
+
+
+def _interrupted() -> int:
+    """130; a process with TensorFlow in it ends here."""
+    if "tensorflow" in sys.modules:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+        end_at_once()
+    return 130
+
+
+def _came_of_interrupt(error: BaseException | None) -> bool:
+    """Whether ``error`` was raised on the way out of a Ctrl-C, as TensorFlow's scopes do that are left half entered."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 def _nobody_reads(stream: TextIO) -> bool:

@@ -6,12 +6,13 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from absl import flags, logging
 
 from seed_matrace.cli.command import Command, define_gin_flags, define_sc2_flags, required, use_sc2_python
-from seed_matrace.cli.process import import_tensorflow, stop_on_signals
+from seed_matrace.cli.process import ends_in_order, import_tensorflow, stop_on_signals
 from seed_matrace.foreign_files import printable
 from seed_matrace.transport.security import NO_SECURITY, Security, read_token
 
@@ -175,7 +176,7 @@ def _run_learner(
     values: flags.FlagValues, *, listen_at: Sequence[Address] = (), security: Security = NO_SECURITY
 ) -> None:
     from seed_matrace.launch.start import TrainOptions
-    from seed_matrace.launch.train import train
+    from seed_matrace.launch.train import interrupted, train
 
     use_sc2_python(values)
     import_tensorflow()
@@ -189,6 +190,9 @@ def _run_learner(
         listen_at=listen_at,
         security=security,
     )
-    conclusion = train(options, stop_on_signals(_STOPPING))
+    begun: list[Path] = []
+    stop = stop_on_signals(_STOPPING, lambda: printable(interrupted(begun[0] if begun else None)))
+    conclusion = train(options, stop, begun.append)
+    ends_in_order()
     if conclusion:
         print(printable(conclusion), flush=True)

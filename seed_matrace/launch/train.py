@@ -28,7 +28,7 @@ from seed_matrace.launch.output import SteadyLogFile
 from seed_matrace.launch.start import TrainOptions, plan_start
 from seed_matrace.launch.topology import Topology
 from seed_matrace.learner.metrics import write_finished, write_run_info
-from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, RunDirectory, scenario_info
+from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, OPERATIVE_CONFIG, RunDirectory, scenario_info
 from seed_matrace.transport.address import Address
 from seed_matrace.transport.security import NO_SECURITY, Security
 from seed_matrace.transport.shared_memory import check_socket
@@ -42,8 +42,11 @@ if TYPE_CHECKING:
 _PACKAGE = Path(__file__).parents[1]
 
 
-def train(options: TrainOptions, stop: threading.Event) -> str:
+def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], None] = lambda run_dir: None) -> str:
     """Begins or resumes a run and stays until it is over or ``stop`` is set.
+
+    Args:
+      begun: is told the run directory once it is this process's own.
 
     Returns:
       How it ended and how to go on, to be printed; "" where another host will say so.
@@ -78,6 +81,7 @@ def train(options: TrainOptions, stop: threading.Event) -> str:
     if not hosts.chief:
         path, resuming = path / f"host_{hosts.place.number:03d}", False  # for what its actors need, and their logs
     with contextlib.closing(RunDirectory(path)) as directory, _log_file(path / "logs" / "learner.log"):
+        begun(start.path)
         if resuming:
             directory.check_same_run(config)
         here = not options.listen_at
@@ -279,6 +283,17 @@ def _conclusion(config: Config, path: Path, progress: Progress, finished: str) -
             f"  all metrics     {_program('tensorboard')} {logs}",
         ]
     )
+
+
+def interrupted(run_dir: Path | None) -> str:
+    """One sentence of a run that ends without waiting: what is kept of it and how to go on."""
+    if run_dir is None:
+        return "interrupted before a run was begun"
+    go_on = f"{_program('seed-matrace')} train {shlex.quote(f'--run_dir={run_dir}')}"
+    kept = sorted(int(folder.name.split("-")[1]) for folder in (run_dir / CHECKPOINTS_DIR).glob("step-*"))
+    if not kept:
+        return f"interrupted before a checkpoint was written; the run begins again with: {go_on}"
+    return f"interrupted; the newest checkpoint is of {kept[-1]:,} env steps, the run goes on from it with: {go_on}"
 
 
 def _program(name: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from seed_matrace.config import load_config
 from seed_matrace.launch import train as train_module
-from seed_matrace.launch.train import _conclusion, _private_socket
+from seed_matrace.launch.train import _conclusion, _private_socket, interrupted
 from seed_matrace.learner.progress import Progress
 from seed_matrace.transport.shared_memory import check_socket
 
@@ -44,3 +44,13 @@ def test_socket_of_a_run_is_made_however_long_all_paths_are(tmp_path, monkeypatc
         assert path.parent.parent == deep / "tmp"
         check_socket(path)
     assert not list((deep / "tmp").iterdir())
+
+
+def test_run_that_does_not_wait_says_what_is_kept_and_how_to_go_on(tmp_path):
+    run_dir = tmp_path / "a run"
+    assert interrupted(None) == "interrupted before a run was begun"
+    assert "before a checkpoint was written" in interrupted(run_dir)
+    for name in ("step-000000000800", "step-000000001200-1", "best-000000009000", ".step-000000002000"):
+        (run_dir / "checkpoints" / name).mkdir(parents=True)
+    assert "newest checkpoint is of 1,200 env steps" in interrupted(run_dir)
+    assert shlex.split(interrupted(run_dir))[-2:] == ["train", f"--run_dir={run_dir}"]
