@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from seed_matrace._cext._skirmish import Skirmish
-from seed_matrace.fields import whole_number
+from seed_matrace.fields import plain, whole_number
 from seed_matrace.skirmish.smac_look import HEALTH_ROW
 from seed_matrace.skirmish.smac_shown import SmacShown
 
@@ -22,7 +22,10 @@ class SmacBattle(SmacShown):
     defeat_counted: bool
     _battles: Skirmish
     _one_hots: np.ndarray  # float64 [A, A]
-    _dead_before: np.ndarray  # bool [U], a step ago
+    _damage: float
+    _fallen: tuple[int, int]
+    _tracked: bytes  # of death trackers that know the dead
+    _tracked_before: bytes  # a step ago
     death_tracker_ally: np.ndarray  # float64 [N]
     death_tracker_enemy: np.ndarray  # float64 [M]
 
@@ -36,6 +39,10 @@ class SmacBattle(SmacShown):
           AssertionError: the action is not available.
         """
         avail = self.get_avail_agent_actions(a_id)
+        if not hasattr(avail, "__len__") or len(avail) != self.n_actions:
+            raise ValueError(
+                f"get_avail_agent_actions({a_id}) returned {avail!r}; {self.n_actions} numbers, 1 or 0, expected"
+            )
         if not (0 <= action < self.n_actions and avail[action]):
             choices = [choice for choice, free in enumerate(avail) if free]
             raise AssertionError(f"Agent {a_id} cannot perform action {action}; available: {choices}")
@@ -77,11 +84,11 @@ class SmacBattle(SmacShown):
         if self.reward_sparse:
             return 0
         self._check_started()
-        trackers, n = (self.death_tracker_ally, self.death_tracker_enemy), self.n_agents
-        known = self._dead_before.astype(np.float64).tobytes()
-        if self._given_units or b"".join(map(_bytes, trackers)) != known:
+        ally, enemy = self.death_tracker_ally, self.death_tracker_enemy
+        if self._given_units or _bytes(ally) + _bytes(enemy) != self._tracked_before:
             return self._count_damage()
-        self.death_tracker_ally[:], self.death_tracker_enemy[:] = self._dead[:n], self._dead[n:]
+        if self._tracked is not self._tracked_before:  # somebody has died
+            ally[:], enemy[:] = self._dead[: self.n_agents], self._dead[self.n_agents :]
         return self._damage
 
     def _count_damage(self) -> float:
@@ -103,6 +110,15 @@ class SmacBattle(SmacShown):
                         lost[-1] -= unit.health + unit.shield
         own, enemy = lost
         return abs(enemy) if self.reward_only_positive else enemy - own * self.reward_negative_scale
+
+    def _outcome(self) -> tuple[int | None, float]:
+        """What ``update_units`` and ``reward_battle`` say, which a subclass may have written."""
+        code, reward = self.update_units(), plain(self.reward_battle())
+        if code not in (None, -1, 0, 1):
+            raise ValueError(f"update_units returned {code!r}; 1 (won), -1 (lost), 0 (nobody is left) or None expected")
+        if not isinstance(reward, (int, float)):
+            raise ValueError(f"reward_battle returned {reward!r}; a number expected")
+        return code, reward
 
     def _end_battle(self, code: int, reward: float, info: dict[str, Any]) -> float:
         """Counts the battle and returns its last reward."""
@@ -176,14 +192,16 @@ class SmacBattle(SmacShown):
         self._battles.step(np.array([orders], np.int32), *out[:4], *ends, *statistics, out.final_obs, out.final_state)
         rewards, played = self._battles.last_step()
         self._damage, self._played = float(rewards[0]), played[0].tolist()
-        self._dead_before = self._dead
+        self._tracked_before = self._tracked
         self._look_at(self._battles.units()[0])
 
     def _look_at(self, units: np.ndarray) -> None:
         self._units = units
         self._dead = units[HEALTH_ROW] <= 0
         allies = int(np.count_nonzero(self._dead[: self.n_agents]))
-        self._fallen = allies, int(np.count_nonzero(self._dead)) - allies
+        fallen = allies, int(np.count_nonzero(self._dead)) - allies
+        if fallen != self._fallen:
+            self._fallen, self._tracked = fallen, self._dead.astype(np.float64).tobytes()
 
 
 def _bytes(array: Any) -> bytes:

@@ -196,8 +196,7 @@ class StarCraft2Env(SmacBattle):
                 actions[agent] = action
         self._total_steps += 1
         self._episode_steps += 1
-        code = self.update_units()
-        reward = self.reward_battle()
+        code, reward = self._outcome()
         info = {"battle_won": False, "dead_allies": self._fallen[0], "dead_enemies": self._fallen[1]}
         if code is not None:
             reward = self._end_battle(code, reward, info)
@@ -276,7 +275,8 @@ class StarCraft2Env(SmacBattle):
         self._started = self.win_counted = self.defeat_counted = False
         self._episode_steps = 0
         self._begin_actions(np.zeros((self.n_agents, self.n_actions)))
-        self._dead_before = np.zeros(self.n_agents + self.n_enemies, bool)
+        self._damage, self._fallen = 0.0, (0, 0)
         self.death_tracker_ally = np.zeros(self.n_agents)
         self.death_tracker_enemy = np.zeros(self.n_enemies)
+        self._tracked = self._tracked_before = np.zeros(self.n_agents + self.n_enemies).tobytes()
         self._show_units(None, None)

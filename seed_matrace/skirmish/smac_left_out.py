@@ -28,6 +28,11 @@ _PROTOCOL = "numbers of the game's protocol, which nothing here asks for"
 _MAP_CLASS = "pysc2 finds map files with such classes, and here are none"
 # Of modules, by where they are in SMAC.
 LEFT_OUT_OF_MODULES: dict[str, dict[str, str]] = {
+    "smac": {
+        "bin": "smac_maps.map_param_registry has the maps",
+        "examples": "docs/smac_interface.md begins with one, docs/pettingzoo.md has others",
+    },
+    "smac.env.starcraft2": {"render": "there is no window; render(mode='rgb_array') is a picture"},
     "smac.env": {"pettingzoo": "seed_matrace.envs.pettingzoo is the simulator's own"},
     "smac.env.starcraft2.starcraft2": dict.fromkeys(("races", "difficulties", "actions"), _PROTOCOL),
     "smac.env.starcraft2.maps.smac_maps": dict.fromkeys(("SMACMap", *map_names()), _MAP_CLASS),

@@ -40,7 +40,7 @@ class SmacShown(SmacLook):
     @property
     def _changed(self) -> frozenset[str]:
         """What a subclass, or somebody on this very object, has made of what the kernel knows."""
-        changed: frozenset[str] = frozenset()
+        changed = _NOTHING
         methods = _METHODS(type(self))
         if methods != _OWN_METHODS:  # looked up anew each time: somebody may put a method on the class
             pairs = zip(_ORIGINALS.items(), methods, strict=True)
@@ -49,8 +49,6 @@ class SmacShown(SmacLook):
             changed = changed.union(self.__dict__.keys() & _ORIGINALS.keys())
         if self._given_units:
             changed |= {"get_unit_by_id"}
-        if (len(self.ally_state_attr_names), len(self.enemy_state_attr_names)) != self._attributes_of_kernel:
-            changed |= {"get_ally_num_attributes"}
         last = self.last_action
         known = isinstance(last, np.ndarray) and last.tobytes() == self._last_of_kernel
         return changed if known else changed | {"last_action"}
@@ -79,6 +77,8 @@ class SmacShown(SmacLook):
         """Global state: float32 [get_state_size()], or wider with obs_instead_of_state and obs_timestep_number."""
         self._check_started()
         changed = self._changed
+        if (len(self.ally_state_attr_names), len(self.enemy_state_attr_names)) != self._attributes_of_kernel:
+            changed |= {"get_ally_num_attributes"}
         if self.obs_instead_of_state and (changed or self.obs_timestep_number):
             return self._joined(self.get_obs())
         if not self.obs_instead_of_state and not changed.isdisjoint(("get_state_dict", *INGREDIENTS)):
@@ -131,4 +131,5 @@ _ORIGINALS: dict[str, Any] = {
     for name in (*INGREDIENTS, "get_obs", "get_obs_agent", "get_state_dict")
     if name != "last_action"
 }
+_NOTHING: frozenset[str] = frozenset()
 _METHODS, _OWN_METHODS = attrgetter(*_ORIGINALS), tuple(_ORIGINALS.values())

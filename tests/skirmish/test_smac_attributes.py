@@ -205,6 +205,23 @@ def test_order_that_is_no_number_is_refused(order: Any) -> None:
         env.step([1, 1, 1])
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("update_units", "won", "update_units returned 'won'; 1"),
+        ("reward_battle", None, "reward_battle returned None; a number"),
+        ("get_avail_agent_actions", [0, 1], r"get_avail_agent_actions\(0\) returned \[0, 1\]; 9 numbers"),
+        ("get_avail_agent_actions", None, r"get_avail_agent_actions\(0\) returned None; 9 numbers"),
+    ],
+)
+def test_what_a_method_of_somebodys_own_returns_is_checked(name: str, value: Any, message: str) -> None:
+    env = started()
+    assert env.reward_battle() == 0, "nothing has been done yet"
+    setattr(env, name, lambda *arguments: value)
+    with pytest.raises(ValueError, match=message):
+        env.step([1, 1, 1])
+
+
 def test_numbers_of_numpy_are_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     given = {
         "step_mul": np.int64(8), "move_amount": np.float32(3), "reward_only_positive": np.False_,
@@ -252,6 +269,8 @@ def test_modules_say_what_they_leave_out(module: str, name: str) -> None:
     if name.isidentifier():
         with pytest.raises(ImportError, match=reason):
             exec(f"from seed_matrace.{module} import {name}")
+    if module == "smac":  # which loads nothing before somebody asks for something
+        return
     with pytest.raises(ImportError, match=reason):
         getattr(importlib.import_module(f"seed_matrace.{module}"), name)
     with pytest.raises(AttributeError, match=f"module 'seed_matrace.{module}' has no attribute 'other'"):
