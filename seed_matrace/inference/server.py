@@ -55,7 +55,8 @@ class InferenceServer:
         self._stop = threading.Event()
         self._run_over = False
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
-        unrolls.call_on_release(transport.wake)
+        self._closing, self._closed = threading.Lock(), False
+        unrolls.call_on_release(self._wake)
 
     def start(self) -> None:
         self._thread.start()
@@ -64,7 +65,7 @@ class InferenceServer:
         """Ends the loop and closes the transport; ``run_over`` lets the actors know that they can end too."""
         self._run_over = run_over
         self._stop.set()
-        self._transport.wake()
+        self._wake()
         self._thread.join()
 
     @property
@@ -87,7 +88,15 @@ class InferenceServer:
         finally:
             self._log.close()
             self._tell.close()
-            self._transport.close()
+            with self._closing:
+                self._closed = True
+                self._transport.close()
+
+    def _wake(self) -> None:
+        """Nothing once the loop has ended by itself, after an error: its descriptors may be others' by then."""
+        with self._closing:
+            if not self._closed:
+                self._transport.wake()
 
     def _send_actors_home(self) -> None:
         self._transport.say_goodbye()
