@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-CHECKSUMS = ".checksums"  # of a folder: {"run.json": [[size, CRC-32], ...]}, the newest first
+CHECKSUMS = "checksums.json"  # of a folder: {"run.json": [[size, CRC-32], ...]}, the newest first
 _NOTED = 4  # a copy of a run that is at work may hold a file that is a little older than its checksums
 
 
@@ -78,15 +78,20 @@ def clear(folder: Path) -> None:
         aside.unlink(missing_ok=True)
 
 
-def write_checked(path: str | os.PathLike[str], content: str | bytes) -> None:
-    """As ``write_file``, and noted for ``read_checked``: first the checksum, so that a kill in between does no harm."""
+def write_checked(path: str | os.PathLike[str], content: str | bytes, *, owner: str = "") -> None:
+    """As ``write_file``, and noted for ``read_checked``: first the checksum, so that a kill in between does no harm.
+
+    Args:
+      owner: what tells whose file it is from files of others; its checksum covers it.
+    """
     path = Path(path)
     content = content.encode() if isinstance(content, str) else content
     try:
         noted = _noted(path.parent)
     except ValueError:  # whoever reads says so; what is at work goes on
         noted = {}
-    entries = [_entry(content), *([_entry(path.read_bytes())] if path.is_file() else []), *noted.get(path.name, [])]
+    before = [_entry(path.read_bytes(), owner)] if path.is_file() else []
+    entries = [_entry(content, owner), *before, *noted.get(path.name, [])]
     different = [entry for index, entry in enumerate(entries) if entry not in entries[:index]]
     try:
         write_file(path.parent / CHECKSUMS, json.dumps({**noted, path.name: different[:_NOTED]}) + "\n")
@@ -95,28 +100,43 @@ def write_checked(path: str | os.PathLike[str], content: str | bytes) -> None:
     write_file(path, content)
 
 
-def read_checked(path: str | os.PathLike[str], advice: str = "put back a copy of it") -> bytes:
+def read_checked(
+    path: str | os.PathLike[str], advice: str = "put back a copy of it", *, owner: str = "", must_be_noted: bool = False
+) -> bytes:
     """What ``write_checked`` wrote; a file that was never noted, as those of older versions, is read unchecked.
 
     Args:
       advice: what to do about a damaged file, for the error.
+      owner: whose file it is to be.
+      must_be_noted: whether it is known to be of a version that notes.
 
     Raises:
       FileNotFoundError: there is no such file.
-      ValueError: it is empty or not what was written, or cannot be read.
+      ValueError: it is empty, not what was written, of another owner, or cannot be read; it is not noted.
     """
     path = Path(path)
     for _ in range(3):  # it may be written anew right now
-        entries = _noted(path.parent).get(path.name)
+        noted = _noted(path.parent)
+        entries = noted.get(path.name)
         try:
             content = path.read_bytes()
         except FileNotFoundError:
             raise
         except OSError as error:
             raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
-        if content and (entries is None or _entry(content) in entries):
+        if content and (_entry(content, owner) in entries if entries is not None else not must_be_noted):
             return content
-    what = "is not what was written: it was damaged, or changed by hand" if content else "is empty: it was damaged"
+    if content and entries is None:
+        raise ValueError(
+            f"{path.parent / CHECKSUMS}, which says what {path.name} holds, {'lacks it' if noted else 'is missing'}: "
+            "put back a copy of it; a run is copied with all of its files, as by cp -a"
+        )
+    others = ", or is of another run" if owner else ""
+    what = (
+        f"is not what was written: it was damaged, or changed by hand{others}"
+        if content
+        else "is empty: it was damaged"
+    )
     raise ValueError(f"{path} {what}; {advice}")
 
 
@@ -130,28 +150,37 @@ def parse_json(content: str | bytes) -> Any:
         return json.loads(content, parse_constant=_refuse, parse_float=_finite)
     except RecursionError:
         raise ValueError("its JSON is nested too deeply") from None
+    except _NoNumberError:
+        raise
+    except ValueError:  # text that is no JSON, bytes that are no text, digits without end
+        raise ValueError("it is not JSON") from None
 
 
-def to_line(values: Mapping[str, Any], name: str = "crc32") -> str:
-    """One line of JSON that ends in a checksum of itself under ``name``; ValueError for NaN."""
+def to_line(values: Mapping[str, Any], name: str = "crc32", before: int = 0) -> tuple[str, int]:
+    """One line of JSON that ends in a checksum of itself under ``name``, and that checksum; ValueError for NaN.
+
+    Args:
+      before: what the checksum is to cover, too, such as that of the line before.
+    """
     text = json.dumps(values, allow_nan=False)
-    return f'{text[:-1]}{", " if values else ""}"{name}": {zlib.crc32(text.encode())}}}'
+    crc = zlib.crc32(text.encode(), before)
+    return f'{text[:-1]}{", " if values else ""}"{name}": {crc}}}', crc
 
 
-def parse_line(line: bytes, name: str = "crc32") -> tuple[dict[str, Any], bool]:
-    """What ``to_line`` was given, and whether the line has a checksum; those of older versions have none.
+def parse_line(line: bytes, name: str = "crc32", before: int = 0) -> tuple[dict[str, Any], int | None]:
+    """What ``to_line`` was given, and the checksum; None if it has none, as lines of older versions.
 
     Raises:
-      ValueError: it is not what was written.
+      ValueError: it is not what was written, or not behind what was there before.
     """
     checked = re.fullmatch(rb'(.*?)(?:, )?"%b": (\d+)\}' % name.encode(), line)
     text = checked[1] + b"}" if checked else line
     values = parse_json(text)
     if not isinstance(values, dict):
         raise ValueError("it is no JSON object")
-    if name in values or (checked and zlib.crc32(text) != int(checked[2])):
-        raise ValueError("it is not what was written")
-    return values, bool(checked)
+    if name in values or (checked and zlib.crc32(text, before) != int(checked[2])):
+        raise ValueError("it is not what was written there")
+    return values, int(checked[2]) if checked else None
 
 
 def sync(path: Path) -> None:
@@ -173,22 +202,26 @@ def _noted(folder: Path) -> dict[str, list[list[int]]]:
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
     except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error}); put back a copy of it") from None
+        raise ValueError(f"{path} is damaged: {error}; put back a copy of it") from None
     if not isinstance(noted, dict) or not all(isinstance(entries, list) for entries in noted.values()):
-        raise ValueError(f"{path} is damaged (no lists of checksums); put back a copy of it")
+        raise ValueError(f"{path} is damaged: it has no lists of checksums; put back a copy of it")
     return noted
 
 
-def _entry(content: bytes) -> list[int]:
-    return [len(content), zlib.crc32(content)]
+def _entry(content: bytes, owner: str) -> list[int]:
+    return [len(content), zlib.crc32(content, zlib.crc32(owner.encode()))]
+
+
+class _NoNumberError(ValueError):
+    """What JSON does not have; the message says it."""
 
 
 def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON number")
+    raise _NoNumberError(f"{constant} is no JSON number")
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if number - number != 0:
-        raise ValueError(f"{text} is no finite number")
+        raise _NoNumberError(f"{text:.40} is no finite number")
     return number

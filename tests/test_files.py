@@ -166,9 +166,35 @@ def test_file_of_an_older_version_is_read_unchecked_unless_it_is_empty(tmp_path)
 @pytest.mark.parametrize(
     "text", ["", "{", "NaN", "[-Infinity]", "1e999", "1" * 5000, "[" * 100_000, b"\xff", '{"a": 1}x']
 )
-def test_what_is_no_sound_json_is_one_kind_of_error(text):
-    with pytest.raises(ValueError, match=r"."):
+def test_what_is_no_sound_json_is_one_kind_of_error_in_plain_words(text):
+    with pytest.raises(ValueError, match=r"is not JSON|is no JSON number|is no finite number|nested too deeply"):
         parse_json(text)
+
+
+def test_file_of_another_owner_is_refused_whatever_is_noted_beside_it(tmp_path):
+    write_checked(tmp_path / "results.json", "text", owner="one")
+    assert read_checked(tmp_path / "results.json", owner="one") == b"text"
+    for other in ("", "two"):
+        with pytest.raises(ValueError, match="is not what was written"):
+            read_checked(tmp_path / "results.json", owner=other)
+
+
+@pytest.mark.parametrize("noted", [None, "another.json"])
+def test_file_that_must_be_noted_and_is_not_is_refused_with_how_to_copy(tmp_path, noted):
+    (tmp_path / "run.json").write_text("text")
+    if noted:
+        write_checked(tmp_path / noted, "text")
+    with pytest.raises(ValueError, match=r"checksums\.json, .*(is missing|lacks it): put back a copy of it; .*cp -a"):
+        read_checked(tmp_path / "run.json", must_be_noted=True)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00\x01", b"\x00\x00\x00{", b"[]", b'{"run.json": 1}'])
+def test_damaged_checksums_are_said_in_plain_words(tmp_path, content):
+    (tmp_path / CHECKSUMS).write_bytes(content)
+    with pytest.raises(
+        ValueError, match=r"checksums\.json is damaged: it (is not JSON|has no lists of checksums); put back"
+    ):
+        read_checked(tmp_path / "run.json")
 
 
 def test_sound_json_is_read(tmp_path):

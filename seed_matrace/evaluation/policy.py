@@ -139,11 +139,16 @@ def load_policy(run_dir: str | os.PathLike[str], checkpoint: str = "best") -> Tr
     spec = spec_of_run(_unstacked(config.env), noted)
     with_final = config.loss.bootstrap_time_limit
     learner = Learner(config, dataclasses.replace(spec_of_run(config.env, noted), with_final=with_final), seed=0)
-    restored = Checkpoints(Path(run_dir) / CHECKPOINTS_DIR, 1, run_id(run_dir)).restore_newest(
-        kinds[checkpoint], {"policy": learner.policy, "critic": learner.critic}
+    checkpoints = Checkpoints(Path(run_dir) / CHECKPOINTS_DIR, 1, run_id(run_dir))
+    other = (
+        "; --checkpoint=latest takes the newest weights" if checkpoint == "best" and checkpoints.find("step") else ""
     )
+    try:
+        restored = checkpoints.restore_newest(kinds[checkpoint], {"policy": learner.policy, "critic": learner.critic})
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}{other}") from None
     if restored is None:
-        raise CheckpointError(f"{run_dir} has no {checkpoint} checkpoint yet")
+        raise CheckpointError(f"{run_dir} has no {checkpoint} checkpoint{other or ' yet'}")
     for problem in restored.problems:
         logging.warning("passed over a checkpoint: %s", problem)
     return TrainedPolicy(learner, config, spec, restored.state["env_steps"])

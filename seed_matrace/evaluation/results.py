@@ -7,16 +7,19 @@ two backends never meet under one key.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from seed_matrace.files import parse_json, read_checked, write_checked
+from seed_matrace.learner.metrics import read_run_info, run_id
 from seed_matrace.types import EpisodeStats
 
 RESULTS_FILE = Path("eval", "results.json")
 ABSOLUTE = "absolute_metrics"
+_ADVICE = "put back a copy of it, or remove it to go on without"
 _LEVELS = ("environment", "task", "algorithm", "run")
 
 
@@ -51,9 +54,10 @@ class ResultsWriter:
         if "," in algorithm:
             raise ValueError(f"algorithm must not contain a comma (marl-eval), not {algorithm!r}")
         self._path = Path(run_dir) / RESULTS_FILE
-        environment = backend if backend.startswith("pettingzoo") else f"smac-{backend}"
         self._won = won
-        self._keys = (environment, map_name, algorithm, f"seed_{seed}")
+        self._owner = run_id(run_dir)
+        environment, task, run = keys_of_run(backend, map_name, seed)
+        self._keys = (environment, task, algorithm, run)
         self._steps: list[dict[str, Any]] = []
         self._absolute: dict[str, list] | None = None
         self._unsaved = False
@@ -102,7 +106,7 @@ class ResultsWriter:
             content[ABSOLUTE] = self._absolute
         for key in reversed(self._keys):
             content = {key: content}
-        write_checked(self._path, json.dumps(content))
+        write_checked(self._path, json.dumps(content), owner=self._owner)
         self._unsaved = False
 
 
@@ -111,16 +115,26 @@ def read_results(run_dir: str | Path) -> dict[str, Any]:
 
     Raises:
       FileNotFoundError: the run has no evaluation yet.
-      ValueError: the file is not what was written.
+      ValueError: the file is not what was written, or is of another run.
     """
-    path = Path(run_dir) / RESULTS_FILE
-    content = read_checked(path)
+    path, owner = Path(run_dir) / RESULTS_FILE, run_id(run_dir)
+    content = read_checked(path, _ADVICE, owner=owner, must_be_noted=bool(owner))
     try:
         results = parse_json(content)
         _check(results)
     except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}; put back a copy of it") from None
+        raise ValueError(f"{path} is damaged: {error}; {_ADVICE}") from None
+    with contextlib.suppress(FileNotFoundError):
+        info = read_run_info(run_dir)
+        environment, task, run = keys_of_run(info["backend"], info["map"], info["seed"])
+        for algorithm in _run_of(results, (environment, task), path).values():
+            _run_of(algorithm, (run,), path)
     return dict(results)
+
+
+def keys_of_run(backend: str, map_name: str, seed: int) -> tuple[str, str, str]:
+    """What a run's results stand under: environment, task and run."""
+    return backend if backend.startswith("pettingzoo") else f"smac-{backend}", map_name, f"seed_{seed}"
 
 
 def _check(results: Any) -> None:
@@ -175,7 +189,7 @@ def merge_results(runs: Iterable[tuple[str, str | Path]], tasks: Mapping[Path, s
 def _run_of(results: dict[str, Any], keys: tuple[str, ...], path: Path) -> dict[str, Any]:
     for key in keys:
         if key not in results:
-            raise ValueError(f"{path} holds results of {', '.join(map(repr, results))}, this run is {key!r}")
+            raise ValueError(f"{path} holds results of {', '.join(map(repr, results))}, this run is {key!r}; {_ADVICE}")
         results = results[key]
     return results
 

@@ -91,24 +91,31 @@ def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], 
         scenario = scenario_info(config)
         hosts.check_alike(f"{start.texts[1]} {scenario}")
         config = directory.keep_scenario(config)
-        directory.write_config(*start.texts)
-        if hosts.chief:
-            write_run_info(
-                path,
-                backend=backend_name(config.env),
-                map_name=config.env.title,
-                seed=seed,
-                argv=sys.argv,
-                devices=devices.description,
-                init_from=start.init_from,
-                num_actors=topology.num_actors,
-                scenario=scenario,
-                sizes=noted_spec(config.env),
-            )
+
+        def write_down() -> None:
+            directory.write_config(*start.texts)
+            if hosts.chief:
+                write_run_info(
+                    path,
+                    backend=backend_name(config.env),
+                    map_name=config.env.title,
+                    seed=seed,
+                    argv=sys.argv,
+                    devices=devices.description,
+                    init_from=start.init_from,
+                    num_actors=topology.num_actors,
+                    scenario=scenario,
+                    sizes=noted_spec(config.env),
+                )
+
+        if not resuming:
+            write_down()
         introduction = _introduction(config, start.path, seed, topology.num_actors, devices)
         print(printable("\n".join([introduction, *start.notes])), flush=True)
         options = dataclasses.replace(options, init_from=start.init_from)
-        progress = _run(config, directory, seed, plan, topology, options, devices, stop)
+        # What cannot be gone on with stays as it is.
+        restored = write_down if resuming else None
+        progress = _run(config, directory, seed, plan, topology, options, devices, stop, restored)
         finished = progress.finished
         if hosts.chief and finished and _play_absolute(config, path, seed, stop):
             write_finished(path, finished)
@@ -148,6 +155,7 @@ def _run(
     options: TrainOptions,
     devices: Devices,
     stop: threading.Event,
+    restored: Callable[[], None] | None,
 ) -> Progress:
     from seed_matrace.learner.run import TrainingRun
     from seed_matrace.learner.sources import check_memory
@@ -159,6 +167,8 @@ def _run(
         contextlib.ExitStack() as stack,
     ):
         run = TrainingRun(config, directory.path, seed, display, devices)
+        if restored:
+            restored()
         if options.init_from and not run.resumed:
             display.note(run.start_from(Path(options.init_from)))
         run.join_hosts()

@@ -85,7 +85,7 @@ class Checkpoints:
             tf.train.Checkpoint(**trackables).write(str(aside / _VARIABLES))
             np.savez(aside / _ARRAYS, **(arrays or {}))  # type: ignore[arg-type]
             files = {file.name: [file.stat().st_size, _crc(file)] for file in sorted(aside.iterdir())}
-            (aside / CHECKPOINT_STATE).write_text(to_line({**state, **about, "files": files}))
+            (aside / CHECKPOINT_STATE).write_text(to_line({**state, **about, "files": files})[0])
             for file in (*aside.iterdir(), aside):
                 sync(file)
             os.rename(aside, final)
@@ -121,6 +121,18 @@ class Checkpoints:
         """Committed checkpoints of one kind, newest first."""
         named = [folder for folder in self._folder.glob(f"{kind}-*") if _NAME.fullmatch(folder.name)]
         return sorted(named, key=_order, reverse=True)
+
+    def problems(self, kind: str) -> list[str]:
+        """What is wrong with the checkpoints of a kind, a sentence for each; [] if one of them is intact."""
+        found = []
+        for folder in self.find(kind):
+            try:
+                read_state(folder, self._run_id)
+            except CheckpointError as error:
+                found.append(str(error))
+            else:
+                return []
+        return found or [f"{self._folder} has no {kind} checkpoint"]
 
     def restore_newest(
         self, kind: str, trackables: Mapping[str, Any], check: Callable[[Mapping[str, Any]], object] = lambda _: None
@@ -174,9 +186,13 @@ def read_state(folder: Path, run_id: str = "") -> dict[str, Any]:
         return _verified_state(folder, run_id)
     except CheckpointError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        said = f"{error.filename} {error.strerror}" if isinstance(error, OSError) else str(error)
-        raise CheckpointError(f"{folder} is damaged: {said}") from None
+    except OSError as error:
+        name = Path(error.filename or folder).name
+        raise CheckpointError(f"{folder} is damaged: {name} cannot be read: {error.strerror or error}") from None
+    except ValueError as error:
+        raise CheckpointError(f"{folder} is damaged: {CHECKPOINT_STATE}: {error}") from None
+    except (KeyError, TypeError, AttributeError):
+        raise CheckpointError(f"{folder} is damaged: {CHECKPOINT_STATE} is not what was written") from None
 
 
 def load_arrays(folder: Path) -> dict[str, np.ndarray]:
@@ -211,10 +227,10 @@ def _restore(folder: Path, trackables: Mapping[str, Any]) -> None:
 
 def _verified_state(folder: Path, run_id: str) -> dict[str, Any]:
     content = (folder / CHECKPOINT_STATE).read_bytes()
-    state, checked = parse_line(content) if b"\n" not in content else (parse_json(content), False)
+    state, checked = parse_line(content) if b"\n" not in content else (parse_json(content), None)
     files = state.pop("files")
     about = {name: state.pop(name) for name in ("run", "kind") if name in state}
-    if about and not checked:
+    if about and checked is None:
         raise CheckpointError(f"{folder} is damaged: {CHECKPOINT_STATE} is not what was written")
     name = _NAME.fullmatch(folder.name)
     steps = state["env_steps"]

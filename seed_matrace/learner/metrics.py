@@ -16,6 +16,7 @@ import secrets
 import socket
 import subprocess
 import time
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,9 @@ TENSORBOARD_DIR = "tb"
 RUN_FILE = "run.json"
 _ALWAYS = ("env_steps", "wall_s", "learner_steps")
 _CHECKSUM = "perf/crc32"  # of its line; as all of "perf/" it differs between two runs of a seed
-_ADVICE = "it was damaged, or changed by hand; put back a copy of it"
+_ADVICE = (
+    "the file was damaged, changed by hand, or is of another run; put back a copy of it, or remove it to go on without"
+)
 
 
 class MetricsWriter:
@@ -51,11 +54,16 @@ class MetricsWriter:
         path = Path(run_dir) / METRICS_FILE
         path.parent.mkdir(parents=True, exist_ok=True)
         kept = resume_bytes or 0 if path.exists() else 0
-        reports = _reports_within(path, kept) if kept else []
-        self._file = GrowingFile(path, kept)
+        self._chain = _Chain(run_id(run_dir))
         self._events: _EventFile | None = None
-        if tensorboard:
-            self._events = _EventFile(Path(run_dir) / TENSORBOARD_DIR, reports[-1]["env_steps"] + 1 if reports else 0)
+        try:
+            reports = _reports_within(path, kept, self._chain) if kept else []
+            self._file = GrowingFile(path, kept)
+            if tensorboard:
+                tb = Path(run_dir) / TENSORBOARD_DIR
+                self._events = _EventFile(tb, reports[-1]["env_steps"] + 1 if reports else 0)
+        except OSError as error:
+            raise ValueError(f"{error.filename or path} cannot be written: {error.strerror or error}") from None
 
     @property
     def position(self) -> int:
@@ -85,7 +93,7 @@ class MetricsWriter:
             "learner_steps": int(learner_steps),
             **tags,
         }
-        self._file.append(to_line(report, _CHECKSUM).encode() + b"\n")
+        self._file.append(self._chain.line_of(report))
         if self._events:
             self._events.write(int(env_steps), tags)
 
@@ -118,13 +126,38 @@ def read_metrics(run_dir: str | Path) -> list[dict[str, Any]]:
         raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
     if b"}" in torn[:-1]:  # a line's end is not missing but damaged
         raise ValueError(f"{path}, line {len(lines) + 1} is not a report: it does not end where it should; {_ADVICE}")
-    return list(_parse_reports(path, lines))
+    return list(_parse_reports(path, lines, _Chain(run_id(run_dir))))
 
 
-def _parse_reports(path: Path, lines: Sequence[bytes]) -> Iterator[dict[str, Any]]:
+class _Chain:
+    """Checksums that each cover the one before, the first the run's id: a line tells its place and its run.
+
+    Lines of older versions, which have none, may only come first, and only in a run that has no id.
+    """
+
+    def __init__(self, owner: str) -> None:
+        self._newest = zlib.crc32(owner.encode())
+        self._begun = bool(owner)
+
+    def line_of(self, report: Mapping[str, Any]) -> bytes:
+        """The line that comes next."""
+        line, self._newest = to_line(report, _CHECKSUM, self._newest)
+        return line.encode() + b"\n"
+
+    def parse(self, line: bytes) -> dict[str, Any]:
+        """The report in the line that comes next; ValueError if it is another one."""
+        report, crc = parse_line(line, _CHECKSUM, self._newest)
+        if crc is not None:
+            self._newest, self._begun = crc, True
+        elif self._begun:
+            raise ValueError("it is not what was written there")
+        return report
+
+
+def _parse_reports(path: Path, lines: Sequence[bytes], chain: _Chain) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(lines, start=1):
         try:
-            report, _ = parse_line(line, _CHECKSUM)
+            report = chain.parse(line)
             if "env_steps" not in report:
                 raise ValueError("it has no env_steps")
             for tag, value in report.items():
@@ -135,7 +168,7 @@ def _parse_reports(path: Path, lines: Sequence[bytes]) -> Iterator[dict[str, Any
         yield report
 
 
-def _reports_within(path: Path, size: int) -> list[dict[str, Any]]:
+def _reports_within(path: Path, size: int, chain: _Chain) -> list[dict[str, Any]]:
     """The reports in the first ``size`` bytes."""
     with path.open("rb") as file:
         *lines, rest = file.read(size).split(b"\n")
@@ -144,7 +177,7 @@ def _reports_within(path: Path, size: int) -> list[dict[str, Any]]:
             f"{path} lacks reports that the newest checkpoint counts ({size} bytes of them); put back a copy of it, or "
             "remove it to go on without"
         )
-    return list(_parse_reports(path, lines))
+    return list(_parse_reports(path, lines, chain))
 
 
 def _plain(value: Any) -> float | None:
@@ -242,7 +275,8 @@ def write_run_info(
 ) -> None:
     """Writes run.json: what was started, when, where, with which versions; a resumed run adds itself under ``resumed``.
 
-    From here on the directory holds a run. Its ``id`` is in each of its checkpoints, too.
+    From here on the directory holds a run. Its ``id`` is in each of its checkpoints, too, and its reports and results
+    are bound to it; a run with one keeps checksums of its files. Runs of older versions have none, and get none.
 
     Args:
       run_dir: the run directory, made if missing.
@@ -268,7 +302,6 @@ def write_run_info(
     if path.exists():
         info = read_run_info(run_dir)
         info.pop("finished", None)
-        info.setdefault("id", secrets.token_hex(8))  # older versions gave none
         info["resumed"] = [*info.get("resumed", []), start]
     else:
         about = {"map": map_name, "backend": backend, "seed": int(seed)}
@@ -321,7 +354,9 @@ def read_run_info(run_dir: str | Path) -> dict[str, Any]:
     try:
         info = parse_json(content)
     except ValueError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from None
+        raise ValueError(f"{path} cannot be read: {error}; put back a copy of it") from None
+    if isinstance(info, dict) and "id" in info:
+        read_checked(path, must_be_noted=True)
     wanted = {"map": str, "backend": str, "seed": int}
     missing = [name for name, kind in wanted.items() if not isinstance(info, dict) or type(info.get(name)) is not kind]
     if missing:

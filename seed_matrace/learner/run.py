@@ -22,14 +22,21 @@ from seed_matrace.envs.replay import Replay
 from seed_matrace.evaluation.battles import play_battles
 from seed_matrace.evaluation.episodes import EvaluationCutError, summarise, until
 from seed_matrace.evaluation.recording import Recorder, can_record
-from seed_matrace.evaluation.results import ResultsWriter
+from seed_matrace.evaluation.results import RESULTS_FILE, ResultsWriter
 from seed_matrace.inference.actors import ActorsLostError
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.divergence import check_evaluated, check_loss, check_saved, largest_reward
 from seed_matrace.learner.greedy import GreedyTeam
 from seed_matrace.learner.hosts import Hosts
 from seed_matrace.learner.learner import Learner
-from seed_matrace.learner.metrics import MetricsWriter, ScalarMeans, run_id, was_checkpointed, write_checkpointed
+from seed_matrace.learner.metrics import (
+    METRICS_FILE,
+    MetricsWriter,
+    ScalarMeans,
+    run_id,
+    was_checkpointed,
+    write_checkpointed,
+)
 from seed_matrace.learner.progress import Progress, progress_from
 from seed_matrace.learner.rates import Rates
 from seed_matrace.learner.replays import FOLDER, EvaluationReplays
@@ -70,6 +77,7 @@ class TrainingRun:
         self._saved_learner_steps = -1  # of the newest checkpoint
         self.resumed = self._restore()
         if self._hosts.chief:
+            self._say_what_is_missing()
             self._writer = MetricsWriter(run_dir, self.progress.metrics_bytes if self.resumed else None)
             self._results = ResultsWriter(
                 run_dir,
@@ -314,6 +322,29 @@ class TrainingRun:
             return False
         return True
 
+    def _say_what_is_missing(self) -> None:
+        """What a person removed, or lost, is gone on without; but it is said."""
+        back = "to have it back, stop, put back a copy of it and go on from there"
+        for file, counted in (
+            (METRICS_FILE, self.progress.metrics_bytes),
+            (RESULTS_FILE, self.progress.evaluations),
+        ):
+            path = self._run_dir / file
+            if counted and not path.exists():
+                what = f"all of its reports until {self.progress.env_steps:,} env steps"
+                if file == RESULTS_FILE:
+                    what = f"the outcomes of {counted} evaluations"
+                self._saved_learner_steps = -1  # the newest checkpoint counts what is gone
+                self._warn(f"{path} is missing, and with it {what}; the run goes on with a new one: {back}")
+        if self.progress.best != Progress().best and (problems := self._checkpoints.problems("best")):
+            self._warn(f"{'; '.join(problems)}; the best of the evaluations to come is kept instead: {back}")
+            self.progress.best = Progress().best
+
+    def _warn(self, text: str) -> None:
+        """Says it on the screen and in learner.log."""
+        self._reporter.note(text)
+        logging.info("%s", text)
+
     def _restore(self) -> bool:
         restored = self._checkpoints.restore_newest("step", self.learner.trackables, progress_from)
         if restored is None and was_checkpointed(self._run_dir):
@@ -325,8 +356,7 @@ class TrainingRun:
             return False
         self.learner.publish()
         for problem in restored.problems:
-            self._reporter.note(f"passed over a checkpoint: {problem}")
-            logging.info("passed over a checkpoint: %s", problem)  # to learner.log
+            self._warn(f"passed over a checkpoint: {problem}")
         self.progress = progress_from(restored.state)
         self.progress.session += 1
         self._means.set_state(self.progress.means)

@@ -13,7 +13,7 @@ from typing import IO
 from seed_matrace.config import Config, ConfigError, EnvConfig, decides_learning, load_config, options
 from seed_matrace.envs.registry import scenario_digest
 from seed_matrace.files import clear, read_checked, write_checked
-from seed_matrace.learner.metrics import RUN_FILE, read_run_info
+from seed_matrace.learner.metrics import RUN_FILE, read_run_info, run_id
 
 OPERATIVE_CONFIG = "operative_config.gin"
 CHECKPOINTS_DIR = "checkpoints"
@@ -95,7 +95,7 @@ def load_run_config(run_dir: Path, gin_params: Iterable[str] = ()) -> tuple[Conf
     if run_dir.is_file():
         raise ValueError(f"{run_dir} is a file; the folder of a run is expected{near_runs(run_dir)}")
     try:
-        read_checked(path, _ADVICE)
+        read_checked(path, _ADVICE, must_be_noted=bool(run_id(run_dir)))
     except FileNotFoundError:
         if is_run_directory(run_dir):
             raise ValueError(f"{run_dir} holds a run but no {OPERATIVE_CONFIG}; put back a copy of it") from None

@@ -55,8 +55,19 @@ def _best_networks(run_dir: Path) -> dict[str, Any]:
     config, _, _ = load_run_config(run_dir)
     best = Networks(training_spec(config), config.network, 0)
     networks: dict[str, Any] = {"policy": best.policy, "critic": best.critic}
-    if Checkpoints(run_dir / CHECKPOINTS_DIR, 1, run_id(run_dir)).restore_newest("best", networks) is None:
-        raise CheckpointError(f"{run_dir} has no best checkpoint to start from yet")
+    checkpoints = Checkpoints(run_dir / CHECKPOINTS_DIR, 1, run_id(run_dir))
+    advice = (
+        "; that run, gone on with for more env steps, keeps the best of its next evaluations, and seed-matrace eval "
+        "--checkpoint=latest plays its newest weights"
+        if checkpoints.find("step")
+        else ""
+    )
+    try:
+        restored = checkpoints.restore_newest("best", networks)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}{advice}") from None
+    if restored is None:
+        raise CheckpointError(f"{run_dir} has no best checkpoint to start from{advice or ' yet'}")
     return networks
 
 

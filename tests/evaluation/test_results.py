@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from seed_matrace.evaluation.results import RESULTS_FILE, ResultsWriter, read_results
+from seed_matrace.evaluation.scores import read_scores
 from seed_matrace.files import CHECKSUMS
+from seed_matrace.learner.metrics import write_run_info
 from seed_matrace.types import EpisodeStats
 
 RUN = {"backend": "skirmish-1", "map_name": "3m", "seed": 7}
@@ -116,6 +120,30 @@ def test_results_of_another_run_are_not_continued(tmp_path, other):
     with pytest.raises(ValueError, match=r"results\.json holds results of"):
         ResultsWriter(tmp_path, **{**RUN, **other}, resume_env_steps=0)
     assert json.loads((tmp_path / RESULTS_FILE).read_text())  # and they are not touched
+
+
+@pytest.mark.parametrize("other", [{}, {"backend": "sc2-4.10"}, {"map_name": "8m"}, {"seed": 8}], ids=str)
+def test_results_of_another_run_copied_here_are_refused_by_every_reader(tmp_path, other):
+    for name, about in (("one", RUN), ("two", {**RUN, **other})):
+        write_run_info(tmp_path / name, **about, argv=[])
+        ResultsWriter(tmp_path / name, **about).append(0, 0.0, episodes(2, seed=0))
+    shutil.copytree(tmp_path / "two" / "eval", tmp_path / "one" / "eval", dirs_exist_ok=True)
+    for read in (read_results, partial(read_scores, variant="a"), partial(ResultsWriter, **RUN, resume_env_steps=0)):
+        with pytest.raises(
+            ValueError, match=r"results\.json is not what was written.*of another run; put back.*remove it"
+        ):
+            read(tmp_path / "one")
+    (tmp_path / "one" / "eval" / CHECKSUMS).unlink()
+    with pytest.raises(ValueError, match=r"checksums\.json, .* is missing"):
+        read_results(tmp_path / "one")
+
+
+@pytest.mark.parametrize("other", [{"backend": "sc2-4.10"}, {"map_name": "8m"}, {"seed": 8}], ids=str)
+def test_results_without_checksums_are_still_held_against_run_json(tmp_path, other):
+    ResultsWriter(tmp_path, **{**RUN, **other}).append(0, 0.0, episodes(2, seed=0))  # of an older version: without id
+    (tmp_path / "run.json").write_text(json.dumps({"backend": "skirmish-1", "map": "3m", "seed": 7}))
+    with pytest.raises(ValueError, match=r"results\.json holds results of .*, this run is"):
+        read_results(tmp_path)
 
 
 def test_comma_in_the_algorithm_is_refused(tmp_path):

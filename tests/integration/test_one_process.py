@@ -123,7 +123,11 @@ def test_run_of_an_older_program_resumes_with_defaults_for_newer_options(tmp_pat
     operative = tmp_path / "operative_config.gin"
     kept = [line for line in operative.read_text().splitlines() if not line.startswith("optimizer.clip_norm")]
     operative.write_text("\n".join(kept))
-    (tmp_path / CHECKSUMS).unlink()
+    for name in (CHECKSUMS, "metrics.jsonl", "eval/results.json"):
+        (tmp_path / name).unlink()
+    info = json.loads((tmp_path / "run.json").read_text())
+    del info["id"]
+    (tmp_path / "run.json").write_text(json.dumps(info))
     result = run(*args, "--gin_param=run.total_env_steps=200")
     assert result.returncode == 0, result.stderr
     assert "resumed at 100 env steps" in result.stdout

@@ -11,16 +11,20 @@ from processes import TINY
 
 from seed_matrace import files
 from seed_matrace.algo.networks import Networks
-from seed_matrace.envs.registry import training_spec
+from seed_matrace.envs.registry import backend_name, training_spec
+from seed_matrace.evaluation.policy import load_policy
 from seed_matrace.files import CHECKSUMS
 from seed_matrace.inference.groups import plan_groups
 from seed_matrace.launch.start import TrainOptions, plan_start
+from seed_matrace.launch.train import train
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.metrics import read_run_info, run_id, write_run_info
+from seed_matrace.learner.progress import Progress
 from seed_matrace.learner.run import TrainingRun
-from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, RunDirectory, is_run_directory
+from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, RunDirectory, is_run_directory, load_run_config
 from seed_matrace.learner.sources import LockstepSource
-from seed_matrace.learner.warm_start import check_start
+from seed_matrace.learner.strategy import Devices
+from seed_matrace.learner.warm_start import check_start, start_from
 
 ASKED = {
     "gin_params": ["env.map_name='8m'", "loss.discount=0.5"],
@@ -42,7 +46,7 @@ def begin(path, **asked):
         if start.resuming:
             directory.check_same_run(start.config)
         directory.write_config(*start.texts)
-        about = {"backend": "skirmish-1", "map_name": start.config.env.title, "seed": start.seed}
+        about = {"backend": backend_name(start.config.env), "map_name": start.config.env.title, "seed": start.seed}
         write_run_info(path, **about, argv=[], init_from=start.init_from, num_actors=start.topology.num_actors)
     finally:
         directory.close()
@@ -142,23 +146,86 @@ def test_what_is_left_of_a_run_is_no_place_for_a_new_one(run_dir, left):
         begin(run_dir)
 
 
-def test_run_that_has_lost_all_its_checkpoints_does_not_begin_again(tmp_path):
+@pytest.mark.parametrize("damage", ["missing", "torn", "changed"])
+def test_run_copied_without_its_checksums_is_refused_and_left_as_it_is(run_dir, damage):
+    (run_dir / CHECKSUMS).unlink()
+    path = run_dir / OPERATIVE_CONFIG
+    content = path.read_bytes()
+    changed = content.replace(b"discount = 0.5", b"discount = 0.9")
+    path.write_bytes({"missing": content, "torn": content[: len(content) // 2], "changed": changed}[damage])
+    before = path.read_bytes()
+    for read in (
+        lambda: train(TrainOptions(run_dir=str(run_dir)), threading.Event()),
+        lambda: load_run_config(run_dir),
+    ):
+        with pytest.raises(ValueError, match=r"checksums\.json, .* is missing: put back a copy of it; .* cp -a"):
+            read()
+    assert path.read_bytes() == before
+
+
+def test_visible_files_of_a_run_are_enough_to_go_on_from(run_dir, tmp_path):
+    for path in run_dir.glob("[!.]*"):  # as cp -r RUN/* NEW does
+        shutil.copytree(path, tmp_path / "new" / path.name) if path.is_dir() else None
+        if path.is_file():
+            (tmp_path / "new").mkdir(exist_ok=True)
+            shutil.copy(path, tmp_path / "new")
+    assert plan_start(TrainOptions(run_dir=str(tmp_path / "new"))).config.loss.discount == 0.5
+
+
+def test_configuration_stays_until_the_run_can_go_on_with_the_new_one(tmp_path, monkeypatch):
+    begin(tmp_path, gin_params=TINY, num_actors=0)
+    (tmp_path / "checkpoints/step-000000000100").mkdir(parents=True)
+    before = {name: (tmp_path / name).read_bytes() for name in (OPERATIVE_CONFIG, "run.json", CHECKSUMS)}
+    monkeypatch.setattr("seed_matrace.learner.strategy.set_up_tensorflow", lambda *_, **__: Devices())
+    options = TrainOptions(run_dir=str(tmp_path), gin_params=["run.total_env_steps=400"])
+    with pytest.raises(CheckpointError, match=r"no checkpoint can be used: .*state\.json cannot be read"):
+        train(options, threading.Event())
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+
+
+class Notes(list):
+    def update(self, metrics):
+        pass
+
+    def note(self, text):
+        self.append(text)
+
+
+def test_what_was_lost_of_a_run_is_said_when_it_goes_on(tmp_path):
     begin(tmp_path, gin_params=[*TINY, "run.total_env_steps=40"], num_actors=0)
     config = plan_start(TrainOptions(run_dir=str(tmp_path))).config
-
-    class Silent:
-        def update(self, metrics):
-            pass
-
-        def note(self, text):
-            pass
-
-    run = TrainingRun(config, tmp_path, 0, Silent())
+    run = TrainingRun(config, tmp_path, 0, Notes())
     run.train(LockstepSource(run.acting, plan_groups(config.run.num_envs, 0, 1)), threading.Event())
     before = (tmp_path / "metrics.jsonl").read_bytes()
+
+    TrainingRun(config, tmp_path, 0, said := Notes())
+    assert len(said) == 1 and "resumed at" in said[0]
+
+    best = next((tmp_path / "checkpoints").glob("best-*"))
+    (best / "state.json").write_text("{")
+    with pytest.raises(CheckpointError, match=r"state\.json: it is not JSON; --checkpoint=latest takes the newest"):
+        load_policy(tmp_path)
+    with pytest.raises(CheckpointError, match=r"state\.json: it is not JSON; that run, gone on with .*latest"):
+        start_from(run.learner, tmp_path)
+    shutil.rmtree(tmp_path / "eval")
+    (tmp_path / "metrics.jsonl").rename(tmp_path / "kept")
+    resumed = TrainingRun(config, tmp_path, 0, said := Notes())
+    for words, text in zip(
+        ["metrics.jsonl is missing", "outcomes of", "is damaged: state.json"], said[1:], strict=True
+    ):
+        assert words in text and "put back a copy of it" in text
+    assert resumed.progress.best == Progress().best  # the next evaluation is the best there is
+
+    (tmp_path / "kept").replace(tmp_path / "metrics.jsonl")
+    shutil.rmtree(best)
+    with pytest.raises(CheckpointError, match=r"no best checkpoint; --checkpoint=latest takes"):
+        load_policy(tmp_path)
+    TrainingRun(config, tmp_path, 0, said := Notes())
+    assert any("has no best checkpoint; the best of the evaluations to come" in text for text in said)
+
     shutil.rmtree(tmp_path / "checkpoints")
     with pytest.raises(CheckpointError, match="had checkpoints and has none now: put its checkpoints back"):
-        TrainingRun(config, tmp_path, 0, Silent())
+        TrainingRun(config, tmp_path, 0, Notes())
     assert (tmp_path / "metrics.jsonl").read_bytes() == before
 
 

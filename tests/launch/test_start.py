@@ -11,6 +11,7 @@ import threading
 import pytest
 
 from seed_matrace.config import ConfigError, load_config
+from seed_matrace.files import CHECKSUMS
 from seed_matrace.launch.start import TrainOptions, plan_start
 from seed_matrace.launch.sweep import SweepOptions, sweep
 from seed_matrace.learner.metrics import read_run_info, write_run_info
@@ -270,7 +271,7 @@ def test_a_run_whose_own_scenario_is_missing_or_another_is_refused(project):
     change(copy)
     with pytest.raises(ValueError, match=r"r/maps/mine\.json is not what was written"):
         load_run_config(project / "r")
-    (copy.parent / ".checksums").unlink()
+    (copy.parent / CHECKSUMS).unlink()
     with pytest.raises(ValueError, match=r"is another scenario; .*SHA-256"):
         load_run_config(project / "r")
     copy.unlink()
@@ -293,8 +294,8 @@ def test_a_run_from_before_scenarios_were_kept_goes_on_from_the_file_and_keeps_i
     begin(project / "r", gin_params=MINE)
     shutil.rmtree(project / "r/maps")
     info = json.loads((project / "r/run.json").read_text())
-    del info["scenario"]
-    (project / "r/.checksums").unlink(missing_ok=True)
+    del info["scenario"], info["id"]
+    (project / "r" / CHECKSUMS).unlink()
     (project / "r/run.json").write_text(json.dumps(info))
     _, config = go_on(project / "r")
     assert config.env.scenario == project / "r/maps/mine.json"

@@ -202,6 +202,22 @@ def test_checkpoint_of_an_older_version_is_read_if_all_that_it_says_agrees(check
         restored_value(checkpoints)
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff\n", b"[]", b"{}", b'{"files": 1}', b'{"files": 1, "env_steps": 100}']
+)
+def test_state_that_is_no_state_is_said_in_plain_words(checkpoints, content):
+    folder = save(checkpoints, 100, 1.0)
+    (folder / "state.json").write_bytes(content)
+    with pytest.raises(
+        CheckpointError, match=r"state\.json(: it is (not JSON|no JSON object)| is not what was written)"
+    ):
+        restored_value(checkpoints)
+    assert len(checkpoints.problems("step")) == 1
+    save(checkpoints, 200, 1.0)
+    assert checkpoints.problems("step") == []
+    assert "no best checkpoint" in checkpoints.problems("best")[0]
+
+
 def test_state_that_the_run_cannot_use_is_passed_over(checkpoints):
     good = dataclasses.asdict(Progress(env_steps=100, best=(0.5, 3.0), newest_outcomes=[True], means={"a": [1.0, 2]}))
     checkpoints.save("step", 100, {}, good)

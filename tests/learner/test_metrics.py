@@ -130,6 +130,51 @@ def test_no_flipped_bit_is_taken_for_another_report(tmp_path):
                 assert known == reports  # the checksum's own name was another
 
 
+def _altered(lines, others):
+    """What people and tools make of a file, each with the line that is said, or 0: nothing can be noticed."""
+    bare = [line[: line.index(b', "perf/crc32"')] + b"}\n" for line in lines]
+    return {
+        "swapped": ([lines[0], lines[2], lines[1], *lines[3:]], 2),
+        "first swapped": ([lines[1], lines[0], *lines[2:]], 1),
+        "one removed": (lines[:1] + lines[2:], 2),
+        "first removed": (lines[1:], 1),
+        "doubled": ([*lines[:2], *lines[1:]], 3),
+        "of another run": (others, 1),
+        "some of another run": (lines[:2] + others[2:], 3),
+        "all checksums removed": (bare, 1),
+        "last checksum removed": (lines[:-1] + bare[-1:], 4),
+    }
+
+
+@pytest.mark.parametrize("how", _altered([b', "perf/crc32"'] * 4, [b""] * 4))
+def test_lines_tell_their_place_and_their_run(tmp_path, how):
+    paths = [tmp_path / "run" / METRICS_FILE, tmp_path / "other" / METRICS_FILE]
+    for path in paths:
+        write_run_info(path.parent, backend="skirmish-1", map_name="3m", seed=1, argv=[])
+        with MetricsWriter(path.parent, tensorboard=False) as writer:
+            write_reports(writer, range(4))
+    lines, others = (path.read_bytes().splitlines(keepends=True) for path in paths)
+    altered, said = _altered(lines, others)[how]
+    paths[0].write_bytes(b"".join(altered))
+    for read in (read_metrics, partial(MetricsWriter, resume_bytes=paths[0].stat().st_size)):
+        with pytest.raises(ValueError, match=rf"line {said} is not a report: .*or is of another run; put back a copy"):
+            read(paths[0].parent)
+
+
+@pytest.mark.parametrize("name", [METRICS_FILE, "tb"])
+def test_what_is_not_a_file_or_a_folder_is_one_sentence(tmp_path, name):
+    if name == "tb":
+        (tmp_path / name).write_text("")
+    else:
+        (tmp_path / name).mkdir()
+    for resume_bytes in (None, 10):
+        with pytest.raises(
+            ValueError, match=rf"{name} (cannot be written: (Is a directory|File exists)|lacks reports)"
+        ):
+            MetricsWriter(tmp_path, resume_bytes=resume_bytes)
+        (tmp_path / METRICS_FILE).unlink() if name == "tb" else None
+
+
 def test_reports_of_an_older_version_are_read_and_gone_on_with(tmp_path):
     path = tmp_path / METRICS_FILE
     path.write_text('{"env_steps": 0, "wall_s": 0.0, "learner_steps": 0, "losses/V": null}\n')

@@ -15,6 +15,7 @@ from seed_matrace.evaluation.episodes import play_episodes
 from seed_matrace.evaluation.recording import KeptActions, record_battle
 from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.evaluation.sweep_record import SweepRun, write_sweep
+from seed_matrace.files import write_checked
 from seed_matrace.launch.sweep_plan import plan_sweep
 from seed_matrace.learner.metrics import MetricsWriter, write_finished, write_run_info
 from seed_matrace.types import EpisodeStats
@@ -33,7 +34,7 @@ def write_run(path: Path, run: SweepRun, *, won: int, finished: bool = True, bac
     path.mkdir(parents=True)
     _, given, operative = load_config(run.gin_files, run.gin_params)
     (path / "config.gin").write_text(given)
-    (path / "operative_config.gin").write_text(operative)
+    write_checked(path / "operative_config.gin", operative)
     write_run_info(path, backend=backend, map_name=run.map_name, seed=run.seed, argv=[])
     results = ResultsWriter(path, backend=backend, map_name=run.map_name, seed=run.seed)
     with MetricsWriter(path, tensorboard=False) as writer:

@@ -66,8 +66,9 @@ def test_one_run_shows_every_report_and_every_evaluation(tmp_path):
 
 def test_null_values_are_left_out(tmp_path):
     make_run(tmp_path, reports=3, evaluate_every=0)
-    with (tmp_path / METRICS_FILE).open("a") as file:
-        file.write('{"env_steps": 4000, "train/win_rate": null}\n{"env_steps": 5000, "train/win_rate": 0.5}\n')
+    with MetricsWriter(tmp_path, (tmp_path / METRICS_FILE).stat().st_size, tensorboard=False) as writer:
+        writer.write(4000, 4.0, 4, {"train/win_rate": np.nan})
+        writer.write(5000, 5.0, 5, {"train/win_rate": 0.5})
     assert read_run(tmp_path).curve("train/win_rate").env_steps.tolist() == [1000, 2000, 3000, 5000]
 
 
