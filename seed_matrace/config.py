@@ -338,7 +338,7 @@ def load_config(
     Raises:
       ConfigError: an unknown file or name, or a value of the wrong type or out of range.
     """
-    bindings = _bindings()
+    bindings = Bindings(OPTIONS)
     for path in ("base.gin", *gin_files):
         bindings.add_file(path)
     for text in gin_params:
@@ -356,14 +356,10 @@ def load_config(
 
 def bound_options(gin_params: Sequence[str]) -> list[str]:
     """The options that ``gin_params`` bind, their includes too; ConfigError as of ``load_config``."""
-    bindings = _bindings()
+    bindings = Bindings(OPTIONS)
     for text in gin_params:
         bindings.add_param(text)
     return list(bindings.resolved())
-
-
-def _bindings() -> Bindings:
-    return Bindings({name: item.metadata["doc"] for name, item in OPTIONS.items()})
 
 
 def options(config: Config) -> dict[str, Any]:

@@ -16,6 +16,16 @@ from typing import Any
 _YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _SMALLEST, _LARGEST = 1.2e-38, 3.4e38  # of float32, in which the learner computes
 
+_ONE = {
+    bool: "True or False",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    dict: "a dict",
+    type(None): "None",
+}
+_SEVERAL = {int: "whole numbers", float: "numbers", str: "texts"}
+
 
 class FieldError(ValueError):
     """A field was given a value of the wrong type or out of range."""
@@ -139,10 +149,15 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
         if not isinstance(value, dict):  # what is in one is for whoever takes it
             check_literal(name, value)
         return value
-    expected = getattr(hint, "__name__", str(hint)) if not isinstance(hint, types.GenericAlias) else str(hint)
-    raise FieldError(
-        f"{name} must be of type {expected}, not {value!r} ({type(value).__name__}){_instead(value, hint)}"
-    )
+    raise FieldError(f"{name} must be {_in_words(hint)}, not {value!r}{_instead(value, hint)}")
+
+
+def _in_words(hint: Any) -> str:
+    if isinstance(hint, types.UnionType):
+        return " or ".join(map(_in_words, typing.get_args(hint)))
+    if typing.get_origin(hint) is tuple:
+        return f"{_SEVERAL[typing.get_args(hint)[0]]} in brackets"
+    return _ONE[hint]
 
 
 def _instead(value: Any, hint: Any) -> str:

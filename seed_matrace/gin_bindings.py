@@ -19,7 +19,7 @@ from typing import Any
 from gin import config_parser
 from seed_matrace.fields import FieldError, check_literal
 from seed_matrace.gin_files import ConfigError, find_gin_file, is_file, plain_text, read_gin_text
-from seed_matrace.gin_statements import EXPECTED, Macro, Reference, found, statements
+from seed_matrace.gin_statements import EXPECTED, Macro, Reference, Wanted, found, statements
 
 PACKAGE = "seed_matrace"  # may stand before a section
 
@@ -52,11 +52,12 @@ class Bindings:
     """Collects bindings of some options, later ones before earlier ones.
 
     Args:
-      options: what each may be called, "section.option", with the words that explain it.
+      options: fields by what each may be called, "section.option", see ``options_of``.
     """
 
-    def __init__(self, options: Mapping[str, str]) -> None:
-        self._options = options
+    def __init__(self, options: Mapping[str, dataclasses.Field[Any]]) -> None:
+        self._options = {name: str(item.metadata["doc"]) for name, item in options.items()}
+        self._wanted = {name: Wanted(str(item.type), _example(item)) for name, item in options.items()}
         self._values: dict[str, Bound] = {}
         self._macros: dict[str, Bound] = {}
         self._in_use: set[str] = set()  # macros that a binding used before another took its place
@@ -107,7 +108,7 @@ class Bindings:
         """Returns what a source has bound, includes and all, and where."""
         own: dict[str, str] = {}
         included: dict[str, str] = {}
-        for statement, line in statements(text, source.where):
+        for statement, line in statements(text, source.where, self._wanted):
             where = source.where(line)
             if isinstance(statement, config_parser.IncludeStatement):
                 inner = self._include(statement.filename, where, source)
@@ -268,6 +269,12 @@ def with_places(error: ValueError, bound: Mapping[str, Bound]) -> ConfigError:
 def options_of(sections: Mapping[str, type]) -> dict[str, dataclasses.Field[Any]]:
     """Every field of the sections' dataclasses by its gin name, as "loss.discount"."""
     return {f"{name}.{item.name}": item for name, kind in sections.items() for item in dataclasses.fields(kind)}
+
+
+def _example(item: dataclasses.Field[Any]) -> Any:
+    """A value that an option may have, for advice."""
+    given = {"int | None": 1, "float | None": 1.0, "dict | None": {"name": 1}}
+    return given.get(str(item.type), item.default) if item.default is None else item.default
 
 
 def arguments_of(section: str, bound: Mapping[str, Bound]) -> dict[str, Any]:

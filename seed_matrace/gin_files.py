@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from pathlib import Path
 
@@ -34,12 +35,23 @@ def find_gin_file(path: str | Path, beside: Path | None = None) -> Path:
             return candidate
     if _is_folder(places[0]):
         raise ConfigError(f"{str(path)!r} is a folder; a gin file is expected, such as one in it")
-    shipped = [file.relative_to(gin_dir()).as_posix() for file in sorted(gin_dir().rglob("*.gin"))]
-    near = difflib.get_close_matches(str(path), shipped, n=3, cutoff=0.4)
     where = "here" if beside is None else f"in {beside}, here"
-    raise ConfigError(
-        f"no gin file {str(path)!r} {where} or among the program's own; near: {', '.join(near or shipped)}"
-    )
+    near = _near_files(path, places[0].parent)
+    advice = f"near: {', '.join(near)}" if near else f"such as maps/3m.gin and paper.gin, all in {gin_dir()}"
+    raise ConfigError(f"no gin file {str(path)!r} {where} or among the program's own; {advice}")
+
+
+def _near_files(path: str | Path, folder: Path) -> list[str]:
+    """At most five files that ``path`` may have meant: of its stem or one like it, or spelt alike as a whole."""
+    wanted = Path(str(path).lower())
+    stem = wanted.name.removesuffix(".gin")
+    files = {file.relative_to(gin_dir()).as_posix(): file.stem for file in sorted(gin_dir().rglob("*.gin"))}
+    with contextlib.suppress(OSError, ValueError):
+        files |= {str(file): file.stem for file in sorted(folder.glob("*.gin"))}
+    like = difflib.get_close_matches(stem, {own.lower() for own in files.values()}, n=3)
+    near = [name for match in (stem, *like) for name, own in files.items() if own.lower() == match]
+    near += difflib.get_close_matches(str(path), files, n=3, cutoff=0.7)
+    return list(dict.fromkeys(near))[:5]
 
 
 def read_gin_text(path: Path, title: str) -> str:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import tokenize
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from gin import config_parser
 from seed_matrace.gin_files import ConfigError
 
 EXPECTED = "expected is section.option = value, one a line"
+_NO_NUMBER = re.compile(r"(?<![\w.])(nan|inf|infinity|float\(.*\))(?![\w.])", re.IGNORECASE)
+_UNITS = {"k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
 _DEEPEST = 20  # containers in containers
 
 
@@ -29,11 +32,22 @@ class Reference:
     name: str
 
 
-def statements(text: str, where: Callable[[int], str]) -> Iterator[tuple[Any, int]]:
+@dataclass(frozen=True)
+class Wanted:
+    """What an option takes: its type as it is annotated, "int | None", and a value that it may have."""
+
+    kind: str
+    example: Any
+
+
+def statements(
+    text: str, where: Callable[[int], str], wanted: Mapping[str, Wanted] = MappingProxyType({})
+) -> Iterator[tuple[Any, int]]:
     """The statements of a text, as gin's parser gives them, with the numbers of their lines.
 
     Args:
       where: from the number of a line to how messages call it.
+      wanted: what options take, for advice.
 
     Raises:
       ConfigError: a line that cannot be read, however it is misspelt.
@@ -46,7 +60,7 @@ def statements(text: str, where: Callable[[int], str]) -> Iterator[tuple[Any, in
             yield statement, statement.location.line_num
     except Exception as error:  # of gin, of Python's tokenizer, of literals
         number = min(_line_of(error, parser), len(lines))
-        raise ConfigError(f"{where(number)}: {_advice(error, lines[number - 1])}") from None
+        raise ConfigError(f"{where(number)}: {_advice(error, lines[number - 1], wanted)}") from None
 
 
 def _line_of(error: Exception, parser: Any) -> int:
@@ -57,7 +71,7 @@ def _line_of(error: Exception, parser: Any) -> int:
     return int(parser.current_token.start[0]) if parser and parser.current_token else 1
 
 
-def _advice(error: Exception, line: str) -> str:
+def _advice(error: Exception, line: str, wanted: Mapping[str, Wanted]) -> str:
     """One sentence about a line that cannot be read."""
     unquoted = re.sub(r"'[^']*'|\"[^\"]*\"", "", line).partition("#")[0]
     line = line.strip()
@@ -79,10 +93,12 @@ def _advice(error: Exception, line: str) -> str:
         return f"cannot read {shown}; " + ("write include 'FILE'" if line.startswith("include ") else EXPECTED)
     if not value:
         return f"{name} is given no value; {EXPECTED}"
+    if (takes := wanted.get(name.removeprefix("seed_matrace."))) and (advice := _advice_for(name, value, takes)):
+        return advice
     if value.lower() in ("true", "false", "none"):
         return f"{value} is no value; write {name} = {value.capitalize()}"
-    if re.search(r"(?<![\w.])(nan|inf|infinity|float\(.*\))(?![\w.])", value, re.IGNORECASE):
-        return f"{value} is no value; a finite number is expected, as in {name} = 1e9"
+    if _NO_NUMBER.search(value):
+        return f"{value} is no value; a finite number is expected"
     if re.fullmatch(r"[-+\d._]*", value) or value[0] == "+":
         return f"{value} is not one number; write it as 64 or 0.5"
     if re.fullmatch(r"[\w./:-]+", value):
@@ -94,6 +110,33 @@ def _advice(error: Exception, line: str) -> str:
     if "," in unquoted:
         return f"cannot read the value in {shown}; several stand in brackets, (64, 64), and a decimal has a point, 0.5"
     return f"cannot read the value in {shown}; {EXPECTED}"
+
+
+def _advice_for(name: str, value: str, takes: Wanted) -> str:
+    """What to write for a value that cannot be read; "" if the option's type does not tell."""
+    kind, *none = takes.kind.split(" | ")
+    as_in = f"as in {name} = {takes.example!r}"
+    if none and value.lower() == "none":
+        return f"{value} is no value; write {name} = None"
+    if kind == "str" and not re.search(r"['\"()\[\]]", value):
+        return f"{value} is no text; text stands in quotes: write {name} = '{value}'"
+    if kind == "bool" and value.lower() not in ("true", "false"):
+        return f"{value} is no value; write True or False, {as_in}"
+    if kind.startswith("tuple") and re.search("[A-Za-z]", value):
+        token = re.search(r"[A-Za-z]\w*", value)
+        return f"{token and token[0]} in '{name} = {value}' is no value; whole numbers stand in brackets, {as_in}"
+    if kind == "dict" and value[0] != "{":
+        return f"{value} is no value; names and values stand in a dict, {as_in}"
+    if kind not in ("int", "float") or re.search(r"[\s=;]", value):
+        return ""
+    if _NO_NUMBER.search(value):
+        return f"{value} is no value; a finite number is expected, {as_in}"
+    unit = re.fullmatch(r"(\d+(?:\.\d+)?)([kMGB])", value)
+    if kind == "int" and unit and (number := float(unit[1]) * _UNITS[unit[2]]).is_integer():
+        return f"{value} is no number; write {name} = {int(number):_}"
+    if kind == "float" and "," in value:
+        return f"{value} is no number; a decimal has a point, {as_in}"
+    return f"{value} is not one number; write {'a whole number' if kind == 'int' else 'it'}, {as_in}"
 
 
 def found(value: Any, kind: type) -> Iterator[Any]:

@@ -89,7 +89,7 @@ def load_options(file: str | None, flags: Mapping[str, Any]) -> VertexOptions:
     Raises:
       ConfigError: no such file, an unknown option, or a value that cannot be.
     """
-    bindings = Bindings({name: item.metadata["doc"] for name, item in options_of({"vertex": VertexOptions}).items()})
+    bindings = Bindings(options_of({"vertex": VertexOptions}))
     if file is not None:
         if not Path(file).is_file():
             raise ConfigError(f"cannot read --vertex_file {file} (no such file)")

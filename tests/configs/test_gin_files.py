@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from seed_matrace.config import load_config
+from seed_matrace.config import ConfigError, load_config
 from seed_matrace.envs.registry import env_spec
 from seed_matrace.gin_files import gin_dir
 
@@ -60,3 +60,22 @@ def test_protocols_decide_how_it_is_evaluated_and_not_what_is_learnt(name):
 @pytest.mark.parametrize("name", FILES)
 def test_no_shipped_file_includes_another(name):
     assert "include" not in (gin_dir() / name).read_text()
+
+
+@pytest.mark.parametrize(
+    ("path", "near"),
+    [
+        *(("3m", "maps/3m.gin"), ("3m.gin", "maps/3m.gin"), ("map/3m.gin", "maps/3m.gin"), ("maps/3m", "maps/3m.gin")),
+        *(("MMM2", "maps/MMM2.gin"), ("mmm2", "maps/MMM2.gin"), ("gin/maps/8m.gin", "maps/8m.gin")),
+        *(("recurent", "recurrent.gin"), ("maps/4m.gin", "maps/8m.gin"), ("mine", "mine.gin"), ("xyzzy", "such as")),
+    ],
+)
+def test_files_that_may_have_been_meant_are_named_and_not_all_of_them(path, near, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.gin").write_text("")
+    with pytest.raises(ConfigError) as caught:
+        load_config([path])
+    named = str(caught.value).rpartition("; ")[2]
+    assert near in named and named.count(".gin") <= 5
+    if re.fullmatch(r".*[38]m(\.gin)?", path):
+        assert named.startswith(f"near: {near}")

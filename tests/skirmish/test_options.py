@@ -220,8 +220,8 @@ def test_state_bytes_belong_to_options() -> None:
     ("options", "said"),
     [
         ({"step_mul": 0}, "step_mul must be at least 1"),
-        ({"step_mul": "8"}, "step_mul must be of type int"),
-        ({"obs_all_health": 1}, "obs_all_health must be of type bool"),
+        ({"step_mul": "8"}, "step_mul must be a whole number"),
+        ({"obs_all_health": 1}, "obs_all_health must be True or False"),
         ({"difficulty": "11"}, "difficulty must be one of"),
         ({"reward_win": float("nan")}, "reward_win must be a finite number"),
         ({"reward_scale_rate": 0}, "reward_scale_rate must be at least"),

@@ -150,7 +150,7 @@ def test_flags_override_the_file(tmp_path):
     ("line", "message"),
     [
         ("vertex.regoin = 'x'", "regoin"),
-        ("vertex.timeout_s = 'long'", "vertex.timeout_s must be of type int"),
+        ("vertex.timeout_s = 'long'", "vertex.timeout_s must be a whole number"),
         ("vertex.strategy = 'CHEAP'", "vertex.strategy must be one of"),
         ("vertex.bucket = 'my-bucket'", "must look like gs://BUCKET"),
         ("vertex.max_wait_s = 60", "is for vertex.strategy = 'SPOT'"),
