@@ -146,6 +146,7 @@ def _train_through_kills(kind: str, run_dir: Path, longest_s: float, rng: random
     kills = 0
     while True:
         pid, deadline = train(kind, run_dir), time.monotonic() + rng.uniform(0.1, longest_s)
+        longest_s *= 1.05  # so that a machine which has become slower ends it, too
         while not (ended := os.waitpid(pid, os.WNOHANG))[0] and time.monotonic() < deadline:
             time.sleep(0.01)
         if not ended[0]:
