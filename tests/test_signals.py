@@ -7,12 +7,16 @@ import sys
 import pytest
 
 PROGRAM = """
-import os, signal, sys, time
+import io, os, signal, sys, time
 from seed_matrace.cli.process import stop_on_signals
 before = {ignored}
+stderr, sys.stderr = sys.stderr, io.StringIO()
 stop = stop_on_signals("stopping after this step")
 os.kill(os.getpid(), {first})
 print(stop.wait(5))
+while stop.is_set() and not sys.stderr.getvalue().endswith("\\n"):
+    time.sleep(0.01)
+stderr.write(sys.stderr.getvalue())
 try:
     os.kill(os.getpid(), {second})
     time.sleep(0.1)
