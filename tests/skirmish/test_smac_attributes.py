@@ -234,7 +234,7 @@ def test_numbers_of_numpy_are_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (env.episode_limit, env.seed(), type(env.seed())) == (20, 4, int)
     env.reward_scale, env.episode_limit = np.False_, np.int64(5)
     assert env.reward_scale is False and type(env.episode_limit) is int
-    with pytest.raises(ValueError, match="reward_scale must be of type bool"):
+    with pytest.raises(ValueError, match="reward_scale must be True or False"):
         make_env("3m", reward_scale=np.int64(1))
 
 

@@ -49,7 +49,7 @@ def test_variants_are_named_after_what_differs(make_sweep):
 
 
 def test_budget_and_machine_make_no_variant(make_sweep):
-    grids = ["run.total_env_steps=[5000, 6000]", "inference.max_wait_ms=[0, 1]"]
+    grids = ["run.total_env_steps=[5000, 6000]", "learner.intra_op_threads=[1, 2]"]
     assert list(by_variant(runs_in(make_sweep(grids=grids, seeds=1)))) == ["matrace"]
 
 
