@@ -10,7 +10,7 @@ from battle cimport ATTACK, ATTACK_MOVE, MAX_UNITS, Battle, Rules, Scratch, Unit
 from battle_arrays cimport FLOAT_FIELDS, INT_FIELDS, point_at
 from battle_log cimport BattleLog
 from drawn_episode cimport drawn_rules, show_team
-from draws cimport DrawnTeam, DrawTables, draw_team
+from draws cimport DrawnTeam, DrawTables, draw_team, number_enemies
 from draws_fields cimport fill_draws, fill_team
 from episode cimport StepResult, game_loop, start_battle, start_unit, step_battle, take_order
 from feature_kernel cimport write_features
@@ -50,7 +50,7 @@ cdef class Skirmish:
     cdef FeatureLayout* layouts  # of every battle: teams may be drawn
     cdef Rules rules
     cdef EpisodeRules episode_rules
-    cdef bint has_draws
+    cdef bint has_draws, shuffle_enemies, types_vary
     cdef DrawTables draws
     cdef DrawnTeam* drawn  # of every battle, where teams are drawn
     cdef Battle* battles
@@ -73,11 +73,11 @@ cdef class Skirmish:
 
     def __cinit__(
         self, int num_envs, *, layout, stats, spawn, rules, draws, teams,
-        double reward_divisor, bint autoreset, uint64_t seed, uint64_t first_env,
+        bint shuffle_enemies, double reward_divisor, bint autoreset, uint64_t seed, uint64_t first_env,
     ):
         self.arguments = dict(
             layout=layout, stats=stats, spawn=spawn, rules=rules, draws=draws, teams=teams,
-            reward_divisor=reward_divisor, autoreset=autoreset, seed=seed, first_env=first_env,
+            shuffle_enemies=shuffle_enemies, reward_divisor=reward_divisor, autoreset=autoreset, seed=seed, first_env=first_env,
         )
         self.teams = teams
         fill_layout(&self.layout, layout)
@@ -92,6 +92,8 @@ cdef class Skirmish:
         self.heuristic_ai = layout.options.heuristic_ai
         self.heuristic_rest = layout.options.heuristic_rest
         self.has_draws = draws is not None
+        self.shuffle_enemies = shuffle_enemies
+        self.types_vary = teams.stats.shape[1] > 0
         if self.has_draws:
             fill_draws(&self.draws, draws)
         self.allocate()
@@ -139,23 +141,42 @@ cdef class Skirmish:
             battle.sweep_marks = &self.sweep_marks[env, 0, 0, 0]
         battle.random_counter = &self.counters[env, 0]
         self.layouts[env] = self.layout
-        if self.has_draws:
-            fill_team(&self.drawn[env], self.teams, env)
+        fill_team(&self.drawn[env], self.teams, env)
+        if self.types_vary:
             show_team(&self.drawn[env], battle, &self.layouts[env])
         return 0
 
     cdef void start(self, int env) noexcept nogil:
         cdef int agent
-        cdef const float* spawn = &self.spawn[0, 0]
+        cdef Battle* battle = &self.battles[env]
+        cdef DrawnTeam* team = &self.drawn[env]
+        cdef Scratch scratch
         if self.has_draws:
-            draw_team(&self.battles[env], &self.draws, &self.drawn[env])
-            spawn = self.drawn[env].spawn
-        start_battle(&self.battles[env], spawn)
+            draw_team(battle, &self.draws, team)
+        else:
+            self.make_team(env)
+        if self.shuffle_enemies:
+            number_enemies(battle, team, self.types_vary)
+        start_battle(battle, team.spawn)
+        game_loop(battle, &scratch)  # the game's first observation comes one loop after the enemies set out
         for agent in range(self.layout.n_agents):
             self.last_action[env, agent] = -1
             self.scripted_target[env, agent] = -1
         self.steps[env] = 0
         self.returns[env] = 0
+
+    cdef void make_team(self, int env) noexcept nogil:
+        """The map's own units, in the order of creation."""
+        cdef DrawnTeam* team = &self.drawn[env]
+        cdef int units = self.layout.n_units
+        memcpy(team.spawn, &self.spawn[0, 0], 2 * units * sizeof(float))
+        if self.types_vary:
+            memcpy(team.stats, &self.stats[0], units * sizeof(UnitStats))
+            memcpy(team.norms, self.layout.health_max, units * sizeof(double))
+            memcpy(team.norms + units, self.layout.shield_norm, units * sizeof(double))
+            memcpy(team.norms + 2 * units, self.layout.gauge_norm, units * sizeof(double))
+            memcpy(team.type_number, self.layout.type_number, units * sizeof(int32_t))
+            memcpy(team.healer, self.layout.healer, units)
 
     cdef void look(self, int env, float* obs, float* state) noexcept nogil:
         """Writes what the battle looks like now, and remembers what its agents can do."""
@@ -216,6 +237,8 @@ cdef class Skirmish:
             for env in range(self.num_envs):
                 self.take_orders(env, &actions[env, 0])
                 rules = self.episode_rules
+                if self.types_vary:
+                    rules.healer = self.drawn[env].healer
                 if self.has_draws:
                     rules = drawn_rules(&self.episode_rules, &self.battles[env], &self.drawn[env])
                 result = step_battle(&self.battles[env], &rules, &self.orders[env, 0])

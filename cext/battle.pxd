@@ -91,7 +91,6 @@ cdef struct Rules:  # of the engine and the map; the same in every environment
     float attack_y
     float attack_span_x  # the point is drawn between this and that
     float attack_span_y
-    float arrival_radius
     bint mixed_targets  # somebody cannot hit, or is not threatened by, some opponent
     bint has_shots  # some hits come later than their shot
     bint has_sweeps

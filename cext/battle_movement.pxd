@@ -37,7 +37,7 @@ cdef inline void plan(Battle* battle, Scratch* scratch, int u) noexcept nogil:
         scratch.to_y[u] = battle.goal_y[u]
         dx = scratch.to_x[u] - battle.x[u]
         dy = scratch.to_y[u] - battle.y[u]
-        if battle.order[u] == MOVE or dx * dx + dy * dy > battle.rules.arrival_radius * battle.rules.arrival_radius:
+        if battle.order[u] == MOVE or dx != 0 or dy != 0:
             scratch.stance[u] = MOVING
 
 

@@ -40,8 +40,10 @@ cdef inline int fill_team(DrawnTeam* target, object source, int env) except -1:
     cdef double[:, :, ::1] norms = source.norms
     cdef int32_t[:, ::1] type_number = source.type_number
     cdef uint8_t[:, ::1] healer = source.healer
-    target.stats = &stats[env, 0]
     target.spawn = &spawn[env, 0, 0]
+    if not stats.shape[1]:  # always the same units
+        return 0
+    target.stats = &stats[env, 0]
     target.norms = &norms[env, 0, 0]
     target.type_number = &type_number[env, 0]
     target.healer = &healer[env, 0]

@@ -46,15 +46,21 @@ cdef inline void start_battle(Battle* battle, const float* spawn) noexcept nogil
     """Full units at ``spawn`` [n_units, 2]; the enemy gets its opening attack-move, allies stand idle."""
     cdef const Rules* rules = battle.rules
     cdef int u
-    cdef float along = 0
+    cdef int enemies = battle.n_units - battle.n_agents
+    cdef float along = 0, x = 0, y = 0
     for u in range(battle.n_units):
         start_unit(battle, u, spawn[2 * u], spawn[2 * u + 1])
     if rules.attack_span_x != 0 or rules.attack_span_y != 0:
         along = draw_unit(battle.random_key, battle.random_counter)
     for u in range(battle.n_agents, battle.n_units):
+        x += battle.x[u]
+        y += battle.y[u]
+    x = rules.attack_x + along * rules.attack_span_x - x / <float>enemies
+    y = rules.attack_y + along * rules.attack_span_y - y / <float>enemies
+    for u in range(battle.n_agents, battle.n_units):  # each keeps its place in the group
         battle.order[u] = ATTACK_MOVE
-        battle.goal_x[u] = battle.x[u] if rules.attack_own_place else rules.attack_x + along * rules.attack_span_x
-        battle.goal_y[u] = battle.y[u] if rules.attack_own_place else rules.attack_y + along * rules.attack_span_y
+        battle.goal_x[u] = battle.x[u] if rules.attack_own_place else battle.x[u] + x
+        battle.goal_y[u] = battle.y[u] if rules.attack_own_place else battle.y[u] + y
 
 
 cdef inline bint refused(const Battle* battle, int u, int target) noexcept nogil:

@@ -20,7 +20,6 @@ cdef inline int fill_rules(Rules* target, object source) except -1:
     target.attack_own_place = source.attack_own_place
     target.attack_x, target.attack_y = source.attack_point
     target.attack_span_x, target.attack_span_y = source.attack_span
-    target.arrival_radius = source.arrival_radius
     target.mixed_targets = source.mixed_targets
     target.has_shots, target.has_sweeps = source.has_shots, source.has_sweeps
     target.has_explosions = source.has_explosions

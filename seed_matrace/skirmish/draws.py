@@ -64,13 +64,13 @@ class DrawnTeams:
     healer: np.ndarray  # uint8 [E, U]
 
 
-def empty_teams(num_envs: int, n_units: int) -> DrawnTeams:
-    """Memory for the teams of ``num_envs`` environments."""
-    shape = (num_envs, n_units)
+def empty_teams(num_envs: int, n_units: int, *, types_vary: bool) -> DrawnTeams:
+    """Memory for the teams of ``num_envs`` environments; without types where every battle has the same in every slot."""
+    shape = (num_envs, n_units if types_vary else 0)
     return DrawnTeams(
         stats=np.zeros(shape, UNIT_STATS_DTYPE),
-        spawn=np.zeros((*shape, 2), np.float32),
-        norms=np.zeros((num_envs, 3, n_units), np.float64),
+        spawn=np.zeros((num_envs, n_units, 2), np.float32),
+        norms=np.zeros((num_envs, 3, shape[1]), np.float64),
         type_number=np.zeros(shape, np.int32),
         healer=np.zeros(shape, np.uint8),
     )

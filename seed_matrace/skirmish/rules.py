@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,6 @@ from seed_matrace.skirmish.maps import SkirmishMap
 from seed_matrace.skirmish.paths import Paths
 from seed_matrace.skirmish.units import UnitType, load_engine
 
-PACKING = 1.1  # of the radius of the disc that fills what the units of a group fill, packed like oranges
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +24,6 @@ class BattleRules:
     attack_own_place: bool
     attack_point: tuple[float, float]
     attack_span: tuple[float, float]
-    arrival_radius: float
     mixed_targets: bool
     has_shots: bool
     has_sweeps: bool
@@ -56,7 +53,6 @@ def battle_rules(battle_map: SkirmishMap) -> BattleRules:
         attack_own_place=battle_map.enemy_order.kind != "attack_move",
         attack_point=point,
         attack_span=(end[0] - point[0], end[1] - point[1]),
-        arrival_radius=_arrival_radius(battle_map.units[battle_map.n_agents :]),
         mixed_targets=not all(_fair_target(unit, other) for unit in units for other in units),
         has_shots=bool(effects & {"burst", "missile", "sweep"}),
         has_sweeps="sweep" in effects,
@@ -66,11 +62,6 @@ def battle_rules(battle_map: SkirmishMap) -> BattleRules:
         ground=np.stack([battle_map.walkable, battle_map.climbable, np.ones_like(battle_map.walkable)]),
         paths=battle_map.paths,
     )
-
-
-def _arrival_radius(group: Sequence[UnitType]) -> float:
-    """A group has arrived when it fills the disc that its units would fill."""
-    return PACKING * float(np.sqrt(sum(unit.separation_radius**2 for unit in group)))
 
 
 def _fair_target(unit: UnitType, other: UnitType) -> bool:

@@ -151,11 +151,11 @@ class StarCraft2Env(SmacBattle):
         """Looks at the units of a new battle; ``reset`` calls it."""
         self._check_started()
         drawn = self._battles.drawn_types()
-        kinds = drawn_units(self.battle_map, drawn[0]) if len(drawn) else self.battle_map.units
+        kinds = drawn_units(self.battle_map, drawn[0]) if drawn.shape[1] else self.battle_map.units
         roster = Roster(self.battle_map, kinds, self._waves)
         self._show_units(roster, self._units)
         vitality = sum(kind.health + kind.shield for kind in kinds[self.n_agents :])
-        if len(drawn):  # every battle is worth what its own enemies are
+        if self.battle_map.draws:  # every battle is worth what its own enemies are
             most = self.n_enemies * self.options.reward_death_value + self.reward_win + vitality
             self.__dict__["max_reward"] = most
         elif self._episode_count == 0:

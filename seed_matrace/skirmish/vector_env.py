@@ -144,7 +144,7 @@ class SkirmishVectorEnv:
         battles = self._open()
         drawn = battles.drawn_types()
         self._recording = Recording(
-            self.map, self.options.loops_per_step, drawn[0] if len(drawn) else None, battles.units()[0]
+            self.map, self.options.loops_per_step, drawn[0] if drawn.shape[1] else None, battles.units()[0]
         )
         battles.record(self._recording.log)
         return self._recording
@@ -277,8 +277,10 @@ def build_battles(
     *,
     reward_divisor: float,
     autoreset: bool = True,
+    shuffle_enemies: bool = True,
 ) -> Skirmish:
     """``num_envs`` compiled battles on the map, seen through ``layout``."""
+    types_vary = battle_map.draws is not None or (shuffle_enemies and len({u.name for u in battle_map.units[battle_map.n_agents :]}) > 1)
     return Skirmish(
         num_envs,
         layout=layout,
@@ -286,7 +288,8 @@ def build_battles(
         spawn=battle_map.spawn,
         rules=battle_rules(battle_map),
         draws=battle_map.draw_tables,
-        teams=empty_teams(num_envs if battle_map.draws else 0, len(battle_map.stats)),
+        teams=empty_teams(num_envs, len(battle_map.stats), types_vary=types_vary),
+        shuffle_enemies=shuffle_enemies,
         reward_divisor=reward_divisor,
         autoreset=autoreset,
         seed=seed,
