@@ -58,9 +58,9 @@ def make_vector_env(map_name: str, num_envs: int, seed: int = 0, **smac_options:
       ValueError: unknown map; the message names the near ones.
     """
     from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
-    from seed_matrace.smac_options import SmacOptions
+    from seed_matrace.smac_options import SkirmishOptions
 
-    return SkirmishVectorEnv(map_name, num_envs, seed, options=SmacOptions.from_dict(smac_options))
+    return SkirmishVectorEnv(map_name, num_envs, seed, options=SkirmishOptions.from_dict(smac_options))
 
 
 def load_policy(path: str | os.PathLike[str], checkpoint: str = "best") -> Team:

@@ -17,7 +17,7 @@ from seed_matrace.fields import option as _option
 from seed_matrace.gin_bindings import Bindings, arguments_of, options_of, with_file_beside, with_places, written
 from seed_matrace.gin_files import ConfigError
 from seed_matrace.pettingzoo_options import PettingZooOptions
-from seed_matrace.smac_options import STARCRAFT2_BUILDS, SmacOptions
+from seed_matrace.smac_options import STARCRAFT2_BUILDS, SkirmishOptions
 
 _LONGEST_S = 1e7  # four months; waits for much longer overflow
 
@@ -34,7 +34,7 @@ class _Checked:
 
 
 @dataclass(frozen=True)
-class EnvConfig(_Checked, SmacOptions, PettingZooOptions):
+class EnvConfig(_Checked, SkirmishOptions, PettingZooOptions):
     """What is played, and SMAC's options of it by their own names: ``env.obs_last_action`` and so on."""
 
     map_name: str = _option("3m", "SMAC map, or a module of PettingZoo's, as 'mpe2.simple_spread_v3'")

@@ -81,7 +81,7 @@ class SmacOptions:
           TypeError: an unknown name; the message gives the near ones.
           ValueError: as the class does.
         """
-        check_option_names(options)
+        check_option_names(options, [item.name for item in dataclasses.fields(cls)])
         return cls(**options)
 
     def changed(self) -> dict[str, Any]:
@@ -100,6 +100,15 @@ class SmacOptions:
     @property
     def own_health_shown(self) -> bool:
         return self.obs_all_health or self.obs_own_health
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkirmishOptions(SmacOptions):
+    """SMAC's options and the embedded simulator's own."""
+
+    shuffle_enemies: bool = option(
+        True, "enemies are numbered anew for each battle, as by the game; or always in the order of creation"
+    )
 
 
 def check_option_names(names: Iterable[str], known: Sequence[str] = ()) -> None:

@@ -7,14 +7,14 @@ from functools import cached_property
 
 import numpy as np
 
-from seed_matrace.smac_options import SmacOptions
+from seed_matrace.smac_options import SkirmishOptions, SmacOptions
 from seed_matrace.specs import EnvSpec
 
 ACTIONS_WITHOUT_TARGET = 6  # no-op, stop, north, south, east, west
 MOVE_FEATURES = 4
 PATHING_FEATURES = 8
 HEIGHT_FEATURES = 9
-DEFAULT_OPTIONS = SmacOptions()
+DEFAULT_OPTIONS = SkirmishOptions()
 FLOOR_HEIGHT, PIT_HEIGHT = 191 / 255, 135 / 255  # what the game reports of a map's floor and of the void around it
 
 

@@ -15,7 +15,7 @@ from seed_matrace.skirmish.layout import DEFAULT_OPTIONS, FeatureLayout
 from seed_matrace.skirmish.maps import SkirmishMap, load_map
 from seed_matrace.skirmish.recording import Recording
 from seed_matrace.skirmish.rules import battle_rules
-from seed_matrace.smac_options import SmacOptions
+from seed_matrace.smac_options import SkirmishOptions, SmacOptions
 from seed_matrace.specs import EnvSpec, check_env_output, empty_env_output
 from seed_matrace.types import EnvOutput, flatten
 
@@ -53,7 +53,7 @@ class SkirmishVectorEnv:
         num_envs: int,
         seed: int = 0,
         first_env: int = 0,
-        options: SmacOptions = DEFAULT_OPTIONS,
+        options: SkirmishOptions = DEFAULT_OPTIONS,
         *,
         with_final: bool = False,
         autoreset: bool = True,
@@ -73,6 +73,7 @@ class SkirmishVectorEnv:
             first_env,
             reward_divisor=reward_divisor(self.map, options),
             autoreset=autoreset,
+            shuffle_enemies=options.shuffle_enemies,
         )
         self._streams = f"{first_env}+ of seed {seed}" + "".join(f", {k}={v}" for k, v in options.changed().items())
         self._playing = False
