@@ -7,6 +7,7 @@ reference_movement.py, rewards and ends in reference_outcome.py.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -49,20 +50,33 @@ class ReferenceBattle:
         self.loops: list[np.ndarray] = []  # the table after every loop of the last step
         self.events: list[tuple[int, int, int, int, float]] = []  # of the last step: loop, event, unit, target, amount
         self.units = []
-        for slot, (unit_type, (x, y)) in enumerate(zip(self.map.units, self.map.spawn, strict=True)):
+        for slot, created in enumerate(self.numbers()):
+            unit_type, (x, y) = self.map.units[created], self.map.spawn[created]
             gauge = F(unit_type.energy_start)
             health, shield = F(unit_type.health), F(unit_type.shield)
             ally = slot < self.map.n_agents
-            scan = self.map.stats["scan"][slot]
+            scan = self.map.stats["scan"][created]
             unit = Unit(unit_type, ally, slot, x, y, health, shield, gauge, x, y, IDLE, scan)
             self.units.append(unit)
         self.allies, self.enemies = self.units[: self.map.n_agents], self.units[self.map.n_agents :]
         point, span = self.rules.attack_point, self.rules.attack_span
         along = self.random.unit() if any(span) else F(0)
+        middle = [sum((getattr(unit, axis) for unit in self.enemies), F(0)) / F(len(self.enemies)) for axis in "xy"]
+        way = [F(start) + along * F(way) - mean for start, way, mean in zip(point, span, middle, strict=True)]
         for unit in self.enemies:
             unit.order = ATTACK_MOVE
             if not self.rules.attack_own_place:
-                unit.goal_x, unit.goal_y = (F(start) + along * F(way) for start, way in zip(point, span, strict=True))
+                unit.goal_x, unit.goal_y = unit.x + way[0], unit.y + way[1]
+        self.game_loop()
+
+    def numbers(self) -> list[int]:
+        """Which unit, in the order of creation, is in which slot."""
+        agents, units = self.map.n_agents, len(self.map.units)
+        free = list(range(agents, units))
+        created = list(range(units))
+        for number in range(agents, units):
+            created[free.pop(0 if self.random.below(2) else -1)] = number
+        return created
 
     def step(self, actions: Sequence[int]) -> tuple[float, int | None]:
         """One env step; returns SMAC's scaled reward and its end code (1 won, -1 lost, 0 drawn, None goes on)."""
@@ -73,7 +87,8 @@ class ReferenceBattle:
         for _ in range(LOOPS_PER_STEP):
             self.game_loop()
             self.loops.append(self.table())
-        layout, after = self.map.layout, self.table()
+        healer = np.array([unit.type.heals for unit in self.units], np.uint8)
+        layout, after = dataclasses.replace(self.map.layout, healer=healer), self.table()
         divisor = (
             10 * len(self.enemies) + 200 + sum(unit.type.health + unit.type.shield for unit in self.enemies)
         ) / 20

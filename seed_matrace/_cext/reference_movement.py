@@ -49,8 +49,7 @@ class Movement:
         elif unit.order != IDLE:
             unit.to = (unit.goal_x, unit.goal_y)
             dx, dy = unit.goal_x - unit.x, unit.goal_y - unit.y
-            arrival = F(self.rules.arrival_radius)
-            if unit.order == MOVE or dx * dx + dy * dy > arrival * arrival:
+            if unit.order == MOVE or dx != 0 or dy != 0:
                 unit.stance = MOVING
 
     def turn_corner(self, unit: Unit) -> None:

@@ -35,6 +35,13 @@ class RandomStream:
         return F(bits >> 40) * F(2.0**-24)
 
 
+    def below(self, bound: int) -> int:
+        """Uniform in [0, bound)."""
+        self.counter += 1
+        bits = mix64((self.key + self.counter * 0x9E3779B97F4A7C15) & MASK)
+        return (bits >> 32) * bound >> 32
+
+
 @dataclass
 class Shot:
     """A hit that comes later: a second blow, a missile at (x, y), or lances sweeping a line across (x, y)."""
