@@ -83,6 +83,7 @@ cdef struct UnitStats:  # seed_matrace.skirmish.units.UNIT_STATS_DTYPE
 cdef struct Rules:  # of the engine and the map; the same in every environment
     float delay_low
     float delay_span
+    float knobs[64]  # RESEARCH ONLY
     float minimum_damage
     float help_radius
     int help_period
