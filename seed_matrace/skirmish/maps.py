@@ -148,8 +148,8 @@ def _place(groups: tuple[UnitGroup, ...], walkable: np.ndarray) -> list[tuple[Un
     slots: list[tuple[UnitType, tuple[float, float]]] = []
     for group in groups:
         layer = group.unit.above_ground
-        taken = [(x, y, unit.separation_radius) for unit, (x, y) in slots if unit.above_ground == layer]
-        places = group.places or pack(group.at, group.unit.separation_radius, group.count, walkable.astype(bool), taken)
+        taken = [(x, y, unit.radius) for unit, (x, y) in slots if unit.above_ground == layer]
+        places = group.places or pack(group.at, group.unit.radius, group.count, walkable.astype(bool), taken)
         slots += [(group.unit, place) for place in places]
     return slots
 
