@@ -30,14 +30,14 @@ cdef inline float yielding(const Battle* battle, const Crowd* crowd, int i, int 
         return 0.0 if mine == ANCHORED else 1.0
     if (crowd.unit[i] < battle.n_agents) != (crowd.unit[j] < battle.n_agents):
         return 1.0 if mine == MOVING else 0.0
-    return 0.5
+    return <float>1.0 - battle.rules.knobs[34] if mine == MOVING else battle.rules.knobs[34]
 
 
 cdef inline void push_pair(const Battle* battle, Crowd* crowd, int i, int j) noexcept nogil:
     """Moves two overlapping units apart along the line between them (east-west if they coincide)."""
     cdef float dx = crowd.x[j] - crowd.x[i]
     cdef float dy = crowd.y[j] - crowd.y[i]
-    cdef float gap = crowd.separation[i] + crowd.separation[j]
+    cdef float gap = crowd.separation[i] + crowd.separation[j] - battle.rules.knobs[32]
     cdef float distance = sqrtf(dx * dx + dy * dy)
     cdef float overlap = gap - distance
     cdef float mine, other
@@ -55,11 +55,11 @@ cdef inline void push_pair(const Battle* battle, Crowd* crowd, int i, int j) noe
     crowd.push_y[j] += dy * other
 
 
-cdef inline int overlaps(const Crowd* crowd, int i) noexcept nogil:
+cdef inline int overlaps(const Battle* battle, const Crowd* crowd, int i) noexcept nogil:
     """How many units behind i overlap with it."""
     cdef int j, count = 0
     cdef float dx, dy, gap
-    cdef float x = crowd.x[i], y = crowd.y[i], radius = crowd.separation[i]
+    cdef float x = crowd.x[i], y = crowd.y[i], radius = crowd.separation[i] - battle.rules.knobs[32]
     for j in range(i + 1, crowd.count):
         dx = crowd.x[j] - x
         dy = crowd.y[j] - y
@@ -76,12 +76,12 @@ cdef inline void push_round(const Battle* battle, Crowd* crowd) noexcept nogil:
         crowd.push_x[i] = 0.0
         crowd.push_y[i] = 0.0
     for i in range(crowd.count):
-        if overlaps(crowd, i) == 0:
+        if overlaps(battle, crowd, i) == 0:
             continue
         for j in range(i + 1, crowd.count):
             dx = crowd.x[j] - crowd.x[i]
             dy = crowd.y[j] - crowd.y[i]
-            gap = crowd.separation[i] + crowd.separation[j]
+            gap = crowd.separation[i] + crowd.separation[j] - battle.rules.knobs[32]
             if dx * dx + dy * dy < gap * gap:
                 push_pair(battle, crowd, i, j)
     for i in range(crowd.count):
@@ -92,10 +92,21 @@ cdef inline void push_round(const Battle* battle, Crowd* crowd) noexcept nogil:
 cdef inline void push_apart(const Battle* battle, Scratch* scratch, int layer, int rounds) noexcept nogil:
     """Pushes in a layer; next_x and next_y are what comes of it."""
     cdef Crowd* crowd = &scratch.crowd
-    cdef int i, _round
+    cdef int i, u, _round
+    cdef float dx, dy, d2, speed
     gather(battle, scratch, layer)
     for _round in range(rounds):
         push_round(battle, crowd)
     for i in range(crowd.count):
-        scratch.next_x[crowd.unit[i]] = crowd.x[i]
-        scratch.next_y[crowd.unit[i]] = crowd.y[i]
+        u = crowd.unit[i]
+        dx = crowd.x[i] - battle.x[u]
+        dy = crowd.y[i] - battle.y[u]
+        d2 = dx * dx + dy * dy
+        speed = battle.stats[u].speed
+        if battle.rules.knobs[33] > 0 and d2 > speed * speed and battle.stats[u].acceleration == 0:
+            d2 = speed / sqrtf(d2)
+            scratch.next_x[u] = battle.x[u] + dx * d2
+            scratch.next_y[u] = battle.y[u] + dy * d2
+        else:
+            scratch.next_x[u] = crowd.x[i]
+            scratch.next_y[u] = crowd.y[i]

@@ -51,7 +51,7 @@ cdef inline bint blocked(const Battle* battle, const Line* line, int u, float x,
         dy = line.y[v] - y
         ox = line.x[v] - battle.x[u]
         oy = line.y[v] - battle.y[u]
-        gap = separation + line.separation[v]
+        gap = separation + line.separation[v] - battle.rules.knobs[35]
         d2 = dx * dx + dy * dy
         hits += (d2 < gap * gap) & (d2 < ox * ox + oy * oy)
     return hits > 0
@@ -129,7 +129,7 @@ cdef inline bint taken(const Battle* battle, const Line* line, int u, float x, f
     for v in range(line.count):
         dx = line.x[v] - x
         dy = line.y[v] - y
-        gap = separation + line.separation[v]
+        gap = separation + line.separation[v] - battle.rules.knobs[35]
         hits += dx * dx + dy * dy < gap * gap
     return hits > 0
 
