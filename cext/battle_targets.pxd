@@ -38,6 +38,23 @@ cdef inline int best_in_scan(const Battle* battle, int u) noexcept nogil:
     return best
 
 
+cdef inline bint attacks(const Battle* battle, int v, int u) noexcept nogil:
+    return battle.order[v] == ATTACK and battle.target[v] == u
+
+
+cdef inline int nearest_attacker(const Battle* battle, int u) noexcept nogil:
+    cdef int v, best = -1
+    cdef float d2, best_d2 = 0
+    for v in range(first_foe(battle, u), last_foe(battle, u)):
+        if battle.health[v] <= 0 or not attacks(battle, v, u) or not can_hit(battle, u, v):
+            continue
+        d2 = distance2(battle, u, v)
+        if (best < 0 or d2 < best_d2) and within(battle, u, v, battle.stats[u].scan + battle.rules.knobs[50]):
+            best = v
+            best_d2 = d2
+    return best
+
+
 cdef inline void choose_target(Battle* battle, Scratch* scratch, int u) noexcept nogil:
     """Drops dead targets; units on attack-move keep one in reach, else take the best in scan, else go on chasing."""
     cdef int target = battle.target[u], found
@@ -49,7 +66,13 @@ cdef inline void choose_target(Battle* battle, Scratch* scratch, int u) noexcept
         held = within(battle, u, target, battle.stats[u].reach_slop if aiming else battle.stats[u].reach)
     if battle.order[u] == ATTACK and target < 0:
         battle.order[u] = IDLE
-    if battle.order[u] == ATTACK_MOVE and not held:
+    if battle.rules.knobs[48] > 0 and battle.order[u] == ATTACK_MOVE and (target < 0 or not attacks(battle, target, u)):
+        found = nearest_attacker(battle, u)
+        if found >= 0 and found != target:
+            target = found
+            battle.windup[u] = 0
+            held = within(battle, u, target, battle.stats[u].reach)
+    if battle.order[u] == ATTACK_MOVE and not held and (battle.rules.knobs[49] < 2 or target < 0 or not attacks(battle, target, u)):
         found = best_in_scan(battle, u) if battle.rules.mixed_targets else nearest_in_scan(battle, u)
         if found >= 0 and found != target:
             target = found
