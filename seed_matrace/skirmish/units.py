@@ -86,8 +86,9 @@ class UnitType:
     armor: float
     speed: float  # cells per game loop
     acceleration: float  # cells per loop per loop; 0: full speed at once
-    radius: float  # of ranges
+    radius: float  # of ranges, and of places at the start
     separation_radius: float  # of collisions
+    inner_radius: float  # of the ground it needs
     attributes: frozenset[str]
     planes: frozenset[str]  # in which it can be hit
     mover: str  # one of MOVERS
@@ -245,6 +246,7 @@ def load_unit_type(name: str) -> UnitType:
         acceleration=_acceleration(facts, loops),
         radius=facts["radius"],
         separation_radius=facts["separation_radius"],
+        inner_radius=facts["inner_radius"],
         attributes=frozenset(facts["attributes"]),
         planes=frozenset(facts["planes"]),
         mover=facts["mover"],
