@@ -24,8 +24,8 @@ def pack(
 ) -> list[tuple[float, float]]:
     """Places units of one type one by one, in the order of creation.
 
-    A unit goes to the centre if that is free. Else the eight neighbours on a square grid of its radius are tried: there it
-    is pushed away from whoever is in the way, the latest unit first, and stays if it then is free and no more than
+    A unit goes to the centre if that is free. Else the eight neighbours on a square grid of its radius are tried: there
+    it is pushed away from whoever is in the way, the latest unit first, and stays if it then is free and no more than
     a radius from the grid's place. Else it takes the nearest place of the grid that is free as it is.
     Recorded starts of StarCraft II (see docs/simulator.md) decide all of this.
 
@@ -106,16 +106,16 @@ def _places(center: tuple[float, float], radius: float, walkable: np.ndarray) ->
     """The eight neighbours [8, 2], and all walkable places [P, 2] of the grid, nearest first."""
     spiral = _spiral(int(max(walkable.shape) / radius) + 1)
     places = np.array(center) + spiral * radius
-    inside = ((places >= 0) & (places < walkable.shape)).all(axis=1)
-    cells = places[inside].astype(int)
-    inside[inside] = walkable[cells[:, 0], cells[:, 1]]
-    return places[1:9], places[inside]
+    within = places[((places >= 0) & (places < walkable.shape)).all(axis=1)]
+    cells = within.astype(int)
+    return places[1:9], within[walkable[cells[:, 0], cells[:, 1]]]
 
 
 @cache
 def _spiral(rings: int) -> np.ndarray:
     """Offsets [P, 2] of a square grid, nearest first; of equally near ones those beside the axes, from the south
-    anticlockwise: (0, -1), (1, 0), (0, 1), (-1, 0), (1, -1), ... (1, -2), (2, 1), (-1, 2), (-2, -1), (2, -1), ..."""
+    anticlockwise: (0, -1), (1, 0), (0, 1), (-1, 0), (1, -1), ... (1, -2), (2, 1), (-1, 2), (-2, -1), (2, -1), ...
+    """
     offsets = [(0, 0)]
     for ring in range(1, rings + 1):
         for along in range(ring + 1):

@@ -33,6 +33,7 @@ RACES = {
 _LONGEST_LIMIT = 100_000  # env steps
 _MOST_BITS = 32
 _WIDEST = 256  # cells
+_MARGIN = 2  # cells beside the playable area of SMAC's maps
 _LONGEST_TEXT = {"name": 100, "map_type": 100, "source": 2000}  # characters
 
 
@@ -67,7 +68,7 @@ def _complete(document: Any, stem: str) -> dict[str, Any]:
     require(is_whole(limit, 1, _LONGEST_LIMIT), "episode_limit", limit, f"env steps, 1 to {_LONGEST_LIMIT:,},")
     full["terrain"] = _terrain(full.get("terrain"))
     size = _size(full["terrain"])
-    full["playable_area"] = _area(full.get("playable_area", [0, 0, *size]), full["terrain"], size)
+    full["playable_area"] = _area(full.get("playable_area", _usual_area(full["terrain"], size)), full["terrain"], size)
     if "draw" in document:
         for side in ("allies", "enemies", "ally_types", "enemy_types"):
             require(side not in document, side, document.get(side), "either teams or draw, not both,")
@@ -108,6 +109,12 @@ def _terrain(value: Any) -> str | list[str]:
 def _size(terrain: str | list[str]) -> tuple[int, int]:
     ground = load_terrain(terrain) if isinstance(terrain, str) else terrain_of_rows(terrain)
     return ground.walkable.shape[0], ground.walkable.shape[1]
+
+
+def _usual_area(terrain: str | list[str], size: tuple[int, int]) -> list[int]:
+    """All of a terrain of rows; of a named one what the game reports on SMAC's maps."""
+    margin = _MARGIN if isinstance(terrain, str) else 0
+    return [margin, margin, size[0] - margin, size[1] - margin]
 
 
 def _area(value: Any, terrain: str | list[str], size: tuple[int, int]) -> list[float]:

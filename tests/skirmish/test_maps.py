@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from seed_matrace.skirmish.maps import load_map, map_names
-from seed_matrace.skirmish.placement import pack
+from seed_matrace.skirmish.placement import SLACK
 from seed_matrace.skirmish.units import load_unit_type
 
 FACTS = json.loads((Path(__file__).parents[1] / "cext" / "smac_maps.json").read_text())["maps"]
@@ -40,9 +40,9 @@ def test_units_start_on_free_walkable_ground_in_smac_order(name: str) -> None:
     assert battle_map.walkable[cells[:, 0], cells[:, 1]].all()
     assert (spawn * 4096 == np.round(spawn * 4096)).all()
     gaps = np.hypot(*(spawn[:, None] - spawn[None]).transpose(2, 0, 1))
-    radii = np.array([unit.separation_radius for unit in battle_map.units])
+    radii = np.array([unit.radius for unit in battle_map.units])
     layer = np.array([unit.above_ground for unit in battle_map.units])
-    apart = (gaps >= radii[:, None] + radii[None]) | (layer[:, None] != layer[None])
+    apart = (gaps >= radii[:, None] + radii[None] - SLACK) | (layer[:, None] != layer[None])
     assert apart[~np.eye(len(spawn), dtype=bool)].all()
     n, own = battle_map.n_agents, battle_map.type_order[0]
     allies = [
@@ -66,11 +66,3 @@ def test_unknown_names_are_errors_that_help() -> None:
         load_map("qqqqqq")
     with pytest.raises(ValueError, match="unknown unit type 'Probe'; known: Marine"):
         load_unit_type("Probe")
-
-
-def test_pack_keeps_clear_of_what_stands_there_and_says_when_there_is_no_room() -> None:
-    ground = np.ones((4, 4), bool)
-    places = pack((2, 2), 0.5, 2, ground, taken=[(2, 2, 0.5)])
-    assert all(np.hypot(x - 2, y - 2) >= 1 for x, y in places)
-    with pytest.raises(ValueError, match="no room for 40 units"):
-        pack((2, 2), 0.5, 40, ground)

@@ -15,25 +15,26 @@ def battle():
 
 
 def pixel(picture, x, y):
-    return tuple(picture[picture.shape[0] - round(y * CELL), round(x * CELL)].tolist())
+    """At a place of the map, whose playable area begins at (2, 2)."""
+    return tuple(picture[picture.shape[0] - round((y - 2) * CELL), round((x - 2) * CELL)].tolist())
 
 
 def test_pixels():
     battle_map, units = battle()
     picture = draw_battle(battle_map, units)
-    assert picture.shape == (32 * CELL, 32 * CELL, 3) and picture.dtype == np.uint8
+    assert picture.shape == (28 * CELL, 28 * CELL, 3) and picture.dtype == np.uint8
     assert [pixel(picture, x, 10) for x in (8, 12, 16)] == [ALLY, ALLY, GROUND]
     assert [pixel(picture, x, 20) for x in (8, 12, 16)] == [ENEMY] * 3
-    assert pixel(picture, 0.5, 0.5) == BLOCKED
-    west, east = picture[:, : 10 * CELL], picture[:, 10 * CELL : 14 * CELL]
-    whole, fifth = ((part[16 * CELL :] == HEALTH).all(-1).sum() for part in (west, east))
+    assert pixel(picture, 2.5, 2.5) == BLOCKED
+    west, east = picture[:, : 8 * CELL], picture[:, 8 * CELL : 12 * CELL]
+    whole, fifth = ((part[14 * CELL :] == HEALTH).all(-1).sum() for part in (west, east))
     assert 0 < fifth < whole / 3
 
 
 def test_text():
     battle_map, units = battle()
     *rows, agents, enemies = write_battle(battle_map, units).splitlines()
-    assert len(rows) == 32 and {len(row) for row in rows} == {32}
-    assert [rows[31 - 10][x] for x in (8, 12, 16)] == ["M", "M", "."]
-    assert [rows[31 - 20][x] for x in (8, 12, 16)] == ["m"] * 3
+    assert len(rows) == 28 and {len(row) for row in rows} == {28}
+    assert [rows[29 - 10][x - 2] for x in (8, 12, 16)] == ["M", "M", "."]
+    assert [rows[29 - 20][x - 2] for x in (8, 12, 16)] == ["m"] * 3
     assert agents.split() == ["agents", "45", "9", "0"] and enemies.split() == ["enemies", "45", "45", "45"]

@@ -116,13 +116,10 @@ def test_colossus_sweeps_a_line_across_its_target(arena: Arena) -> None:
     allies = [("Zealot", (10.0, 15.0)), *(("Marine", place) for place in swept + safe)]
     env = arena(allies, [("Colossus", (16.9, 15)), ("SpineCrawler", (28, 28))])
     env.reset()
-    for _ in range(8):
+    for _ in range(16):
         stand(env)
-    assert vitality(env, slot_at(env, (10, 15))) == 150  # the target itself is hit when the lances expire
-    for _ in range(8):
-        stand(env)
-    assert vitality(env, slot_at(env, (10, 15))) == 110
-    assert [vitality(env, slot_at(env, place)) for place in swept] == [5.0] * 4
+    assert vitality(env, slot_at(env, (10, 15))) == 120  # each lance does 10, and 5 more to light units
+    assert [vitality(env, slot_at(env, place)) for place in swept] == [15.0] * 4
     assert [vitality(env, slot_at(env, place)) for place in safe] == [45.0] * 3
 
 
