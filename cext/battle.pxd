@@ -62,14 +62,15 @@ cdef struct UnitStats:  # seed_matrace.skirmish.units.UNIT_STATS_DTYPE
     float missile_speed
     float splash_radius
     float sweep_reach
-    float sweep_speed
+    float sweep_rate  # points per loop
+    float sweep_step
     float heal_cost  # energy per health
     float heal_energy  # least energy to begin healing without an order
     int32_t effect
     int32_t damage_point
     int32_t backswing
-    int32_t hit_wait  # loops to the second hit, or of a sweep to the hits on the side
-    int32_t main_wait  # of a sweep: loops to the hits on the target
+    int32_t hit_wait  # loops to the second hit, or of a sweep from the touch to the hit
+    int32_t sweep_wait  # of a sweep: loops to its last hit
     int32_t shield_wait  # loops without damage until the shield recovers
     int32_t attributes
     int32_t bonus_attributes  # of a healer: attributes it can heal
@@ -77,6 +78,7 @@ cdef struct UnitStats:  # seed_matrace.skirmish.units.UNIT_STATS_DTYPE
     int32_t targets  # bits of the planes it can hit
     int32_t always_threatens
     int32_t melee
+    int32_t fires_freely  # whatever its order, also while it walks
     int32_t layer
     int32_t mover
 

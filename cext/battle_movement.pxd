@@ -25,10 +25,11 @@ cdef inline void plan(Battle* battle, Scratch* scratch, int u) noexcept nogil:
     """Decides whether a unit shoots, stands or moves, and where to."""
     cdef int target = battle.target[u]
     cdef float dx, dy
+    cdef bint fires_walking = battle.order[u] == MOVE and battle.stats[u].fires_freely
     scratch.stance[u] = STANDING
-    if scratch.in_reach[u] or battle.backswing[u] > 0 or battle.stats[u].speed <= 0:
+    if battle.stats[u].speed <= 0 or ((scratch.in_reach[u] or battle.backswing[u] > 0) and not fires_walking):
         scratch.stance[u] = ANCHORED
-    elif target >= 0:
+    elif target >= 0 and not fires_walking:
         scratch.stance[u] = MOVING
         scratch.to_x[u] = battle.x[target]
         scratch.to_y[u] = battle.y[target]

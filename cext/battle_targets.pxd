@@ -1,7 +1,7 @@
 """Whom a unit attacks: what it can hit, threats first, then the nearest."""
 
 from battle cimport (
-    ATTACK, ATTACK_MOVE, IDLE, Battle, Scratch, can_hit, distance2, first_foe, last_foe, threatens, within
+    ATTACK, ATTACK_MOVE, IDLE, MOVE, Battle, Scratch, can_hit, distance2, first_foe, last_foe, threatens, within
 )
 
 
@@ -78,6 +78,11 @@ cdef inline void choose_target(Battle* battle, Scratch* scratch, int u) noexcept
             target = found
             battle.windup[u] = 0
             held = within(battle, u, target, battle.stats[u].reach)
+    if not held and battle.stats[u].fires_freely and (battle.order[u] == MOVE or battle.order[u] == IDLE):
+        found = best_in_scan(battle, u) if battle.rules.mixed_targets else nearest_in_scan(battle, u)
+        held = found >= 0 and within(battle, u, found, battle.stats[u].reach)
+        battle.windup[u] = 0
+        target = found if held else -1
     if not held:
         battle.windup[u] = 0
     battle.target[u] = target

@@ -119,8 +119,9 @@ class ReferenceBattle:
                 return True
             if not (unit.can_heal(target) if unit.type.heals else unit.can_hit(target)):
                 return False
-        unit.windup = unit.backswing = 0
-        unit.target = target
+        unit.backswing = 0
+        if target is not None or not unit.type.weapon.fires_freely:
+            unit.windup, unit.target = 0, target
         if unit.type.weapon.effect == "burst":
             unit.shot = None
         unit.order = order
@@ -162,16 +163,22 @@ class ReferenceBattle:
         slop = weapon.range_slop if unit.windup > 0 else 0.0
         held = unit.target is not None and unit.within(unit.target, weapon.range + slop)
         if unit.order == ATTACK_MOVE and not held:
-            seen = [foe for foe in self.foes(unit) if foe.health > 0 and unit.edge_within(foe, unit.scan_range)]
-            seen = [foe for foe in seen if unit.can_hit(foe)]
-            if seen:
-                best = min(seen, key=lambda foe: (not threatens(foe, unit), unit.distance2(foe)))
-                if best is not unit.target:
-                    unit.target, unit.windup = best, 0
-                    held = unit.within(best, weapon.range)
+            best = self.best_in_scan(unit)
+            if best is not None and best is not unit.target:
+                unit.target, unit.windup = best, 0
+                held = unit.within(best, weapon.range)
+        if not held and weapon.fires_freely and unit.order in (IDLE, MOVE):
+            best = self.best_in_scan(unit)
+            held = best is not None and unit.within(best, weapon.range)
+            unit.target, unit.windup = best if held else None, 0
         if not held:
             unit.windup = 0
         unit.in_reach = held
+
+    def best_in_scan(self, unit: Unit) -> Unit | None:
+        seen = [foe for foe in self.foes(unit) if foe.health > 0 and unit.edge_within(foe, unit.scan_range)]
+        seen = [foe for foe in seen if unit.can_hit(foe)]
+        return min(seen, key=lambda foe: (not threatens(foe, unit), unit.distance2(foe)), default=None)
 
     def attack(self, unit: Unit) -> None:
         unit.gauge = max(unit.gauge - F(1), F(0))
@@ -239,6 +246,7 @@ class ReferenceBattle:
             distance = np.sqrt(dx * dx + dy * dy)
             direction = (dx / distance, dy / distance) if distance > 0 else (F(1), F(0))
             unit.shot = Shot(target, target.x, target.y, direction, marks=({}, {}))
+            self.carry_shot(unit, unit.shot)
 
     def carry_shot(self, unit: Unit, shot: Shot) -> None:
         carry = {"burst": self.second_blow, "missile": self.fly_missile, "sweep": self.sweep}
@@ -270,28 +278,25 @@ class ReferenceBattle:
     def sweep(self, unit: Unit, shot: Shot) -> None:
         for side, marks in zip((-1, 1), shot.marks, strict=True):
             self.sweep_lance(unit, shot, side, marks)
-        if shot.age < unit.type.weapon.main_wait:
-            return
-        unit.shot = None
-        for _ in range(2):
-            if shot.target.health > 0:
-                self.strike(unit, shot.target)
+        if shot.age >= unit.type.weapon.sweep_wait:
+            unit.shot = None
 
     def sweep_lance(self, unit: Unit, shot: Shot, side: int, marks: dict[int, int]) -> None:
         weapon = unit.type.weapon
         reach = F(weapon.sweep_reach)
-        start = F(weapon.sweep_speed) * F(shot.age - 1) - reach
-        end = min(start + F(weapon.sweep_speed), reach)
+        first, last = (int(F(weapon.sweep_rate) * F(age)) for age in (shot.age - 1, shot.age))
+        start = F(weapon.sweep_step) * F(first) - reach
+        end = min(F(weapon.sweep_step) * F(last - 1) - reach, reach)
         low, high = (start, end) if side < 0 else (-end, -start)
         for foe in self.foes(unit):
-            if foe.health <= 0 or foe is shot.target or not unit.can_hit(foe):
+            if foe.health <= 0 or not unit.can_hit(foe):
                 continue
             mark = marks.get(foe.slot, UNTOUCHED)
             if mark > LANDED:
                 marks[foe.slot] = mark - 1
                 if mark - 1 == LANDED:
                     self.strike(unit, foe)
-            elif mark == UNTOUCHED and start < reach and touches(unit, shot, foe, low, high):
+            elif mark == UNTOUCHED and start <= end and touches(unit, shot, foe, low, high):
                 marks[foe.slot] = LANDED + weapon.hit_wait
 
     def explode_dead(self) -> None:

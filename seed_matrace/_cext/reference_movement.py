@@ -42,9 +42,10 @@ class Movement:
 
     def plan(self, unit: Unit) -> None:
         unit.stance = STANDING
-        if unit.in_reach or unit.backswing > 0 or unit.type.speed <= 0:
+        fires_walking = unit.order == MOVE and unit.type.weapon.fires_freely
+        if unit.type.speed <= 0 or ((unit.in_reach or unit.backswing > 0) and not fires_walking):
             unit.stance = ANCHORED
-        elif unit.target is not None:
+        elif unit.target is not None and not fires_walking:
             unit.stance, unit.to = MOVING, (unit.target.x, unit.target.y)
         elif unit.order != IDLE:
             unit.to = (unit.goal_x, unit.goal_y)
