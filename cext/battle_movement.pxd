@@ -1,24 +1,19 @@
-"""Where units go: goals, walking round those who stand and shoot, flying, walkable ground."""
+"""Where units go: goals, walking round those who stand and shoot, flying."""
 
 from libc.math cimport sqrtf
-from libc.stdint cimport int32_t
 
 from battle cimport (
     AIR_LAYER, ANCHORED, GROUND_LAYER, IDLE, LAYERS, MOVE, MOVING, STANDING, Battle, Line, Scratch
 )
 from battle_crowd cimport push_apart
-from battle_paths cimport stands, turn_corner
+from battle_edges cimport settle, stands
+from battle_paths cimport turn_corner
 
 
 cdef enum:
     LOOK_AHEAD = 4  # steps: far enough not to walk into the notch between two neighbours
     PUSH_ROUNDS = 2
     GAPS = 8  # places on either side of a target that a melee unit considers
-
-
-cdef inline float snap(float v) noexcept nogil:
-    """Nearest point of the engine's grid of 1/4096."""
-    return <float>(<int32_t>(v * <float>4096.0 + <float>0.5)) * <float>0.000244140625
 
 
 cdef inline void plan(Battle* battle, Scratch* scratch, int u) noexcept nogil:
@@ -219,19 +214,6 @@ cdef inline void fly(Battle* battle, Scratch* scratch, int u) noexcept nogil:
     battle.velocity_y[u] += change_y
     scratch.next_x[u] = battle.x[u] + battle.velocity_x[u]
     scratch.next_y[u] = battle.y[u] + battle.velocity_y[u]
-
-
-cdef inline void settle(Battle* battle, Scratch* scratch, int u) noexcept nogil:
-    """Puts the unit where it ends up: on the grid and on its ground, sliding along what is not."""
-    cdef float x = snap(scratch.next_x[u])
-    cdef float y = snap(scratch.next_y[u])
-    if stands(battle, u, x, y):
-        battle.x[u] = x
-        battle.y[u] = y
-    elif stands(battle, u, x, battle.y[u]):
-        battle.x[u] = x
-    elif stands(battle, u, battle.x[u], y):
-        battle.y[u] = y
 
 
 cdef inline void move_units(Battle* battle, Scratch* scratch) noexcept nogil:

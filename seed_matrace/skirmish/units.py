@@ -18,7 +18,7 @@ EFFECTS = ("direct", "burst", "missile", "sweep", "explosion", "heal")  # the C 
 MOVERS = ("ground", "cliffs", "air")  # the C enum Mover
 
 _FLOATS = """
-    health_max shield_max armor radius separation speed acceleration health_regen shield_regen
+    health_max shield_max armor radius separation margin speed acceleration health_regen shield_regen
     energy_start energy_max energy_regen damage bonus_damage armor_factor reach reach_slop scan period
     missile_speed splash_radius sweep_reach sweep_rate sweep_step heal_cost heal_energy
 """
@@ -117,6 +117,11 @@ class UnitType:
         """Whether it collides with what flies and not with what walks."""
         return self.mover != "ground"
 
+    @property
+    def edge_margin(self) -> float:
+        """How far from blocked ground its centre stays; the engine lets units overlap by a sixteenth with it, too."""
+        return self.inner_radius - 1 / 16
+
     def stats_row(self) -> tuple[float, ...]:
         """The unit as a row of ``UNIT_STATS_DTYPE``; reaches are from the own centre to the target's edge."""
         weapon = self.weapon
@@ -128,6 +133,7 @@ class UnitType:
             "health_max": self.health,
             "shield_max": self.shield,
             "separation": self.separation_radius,
+            "margin": self.edge_margin,
             "armor_factor": not weapon.ignores_armor,
             "reach": weapon.range + self.radius,
             "reach_slop": weapon.range + weapon.range_slop + self.radius,
