@@ -48,6 +48,7 @@ cdef struct UnitStats:  # seed_matrace.skirmish.units.UNIT_STATS_DTYPE
     float margin  # that its centre keeps from what is blocked
     float speed
     float acceleration  # 0: full speed at once
+    float lateral  # acceleration across the way, which turns it
     float health_regen
     float shield_regen
     float energy_start
