@@ -136,7 +136,7 @@ cdef struct Battle:  # [n_units] each
     int32_t* order
     int32_t* target  # unit attacked, healed or chased, -1 none
     int32_t* windup  # loops until the shot leaves, 0 when not aiming; 1 while a beam is on
-    int32_t* backswing  # loops the unit still stands after a shot
+    int32_t* backswing  # loops the unit still stands after a shot; of a healer: 1 beside friends who fight
     int32_t* help_wait  # loops until it may call for help again
     int32_t* shield_wait  # loops until the shield recovers
     int32_t* shot_target  # unit the shot under way is meant for, -1 none

@@ -32,8 +32,19 @@ cdef inline int worst_in_scan(const Battle* battle, int u) noexcept nogil:
     return best
 
 
+cdef inline bint fights_beside(const Battle* battle, int u) noexcept nogil:
+    """Whether somebody u could heal, were it hurt, has an opponent to attack within u's scan."""
+    cdef int v
+    for v in range(first_friend(battle, u), last_friend(battle, u)):
+        if v == u or battle.health[v] <= 0 or battle.target[v] < 0:
+            continue
+        if battle.stats[u].bonus_attributes & battle.stats[v].attributes and within(battle, u, v, battle.stats[u].scan):
+            return True
+    return False
+
+
 cdef inline void choose_patient(Battle* battle, Scratch* scratch, int u) noexcept nogil:
-    """Keeps a patient until it is dead or whole; healers on attack-move look for another."""
+    """Keeps a patient until it is dead or whole; healers on attack-move look for another, and stay with who fights."""
     cdef const UnitStats* stats = &battle.stats[u]
     cdef int target = battle.target[u]
     cdef bint held = False
@@ -48,6 +59,7 @@ cdef inline void choose_patient(Battle* battle, Scratch* scratch, int u) noexcep
         held = target >= 0 and within(battle, u, target, stats.reach)
     battle.windup[u] = held
     battle.target[u] = target
+    battle.backswing[u] = battle.order[u] == ATTACK_MOVE and target < 0 and fights_beside(battle, u)
     scratch.in_reach[u] = held
 
 

@@ -330,6 +330,13 @@ class ReferenceBattle:
                 target = min(needy, key=lambda friend: (friend.health / F(friend.type.health), unit.distance2(friend)))
             held = target is not None and unit.within(target, weapon.range)
         unit.target, unit.windup, unit.in_reach = target, int(held), held
+        unit.backswing = int(unit.order == ATTACK_MOVE and target is None and self.fights_beside(unit))
+
+    def fights_beside(self, unit: Unit) -> bool:
+        """Whether somebody the healer could heal, were it hurt, has an opponent to attack."""
+        friends = [friend for friend in self.friends(unit) if friend is not unit and friend.health > 0 and friend.target]
+        fitting = [friend for friend in friends if unit.type.weapon.bonus_attributes & friend.type.attributes]
+        return any(unit.edge_within(friend, unit.scan_range) for friend in fitting)
 
     def heal(self, unit: Unit) -> None:
         weapon, target = unit.type.weapon, unit.target

@@ -232,8 +232,12 @@ def unit_type_names() -> list[str]:
 
 
 @cache
-def load_unit_type(name: str) -> UnitType:
+def load_unit_type(name: str, *, enemy: bool = False) -> UnitType:
     """The unit type ``name`` of the data file.
+
+    Args:
+      name: as in the data file.
+      enemy: the game's own unit instead of the maps' copy of it, of which agents are.
 
     Raises:
       ValueError: the data file has no such unit.
@@ -241,7 +245,7 @@ def load_unit_type(name: str) -> UnitType:
     units = _document()["units"]
     if name not in units:
         raise ValueError(f"unknown unit type {name!r}; known: {', '.join(units)}")
-    facts = _values(units[name])
+    facts = _values(units[name]) | (_values(units[name].get("enemy", {})) if enemy else {})
     loops = load_engine().loops_per_second
     armed = "weapon" in units[name]
     return UnitType(
