@@ -151,13 +151,16 @@ cdef class Skirmish:
         cdef Battle* battle = &self.battles[env]
         cdef DrawnTeam* team = &self.drawn[env]
         cdef Scratch scratch
+        cdef int created[MAX_UNITS]
+        for agent in range(self.layout.n_units):
+            created[agent] = agent
         if self.has_draws:
             draw_team(battle, &self.draws, team)
         else:
             self.make_team(env)
         if self.shuffle_enemies:
-            number_enemies(battle, team, self.types_vary)
-        start_battle(battle, team.spawn)
+            number_enemies(battle, team, self.types_vary, created)
+        start_battle(battle, team.spawn, created)
         game_loop(battle, &scratch)  # the game's first observation comes one loop after the enemies set out
         for agent in range(self.layout.n_agents):
             self.last_action[env, agent] = -1

@@ -58,7 +58,7 @@ cdef inline bint blocked(const Battle* battle, const Line* line, int u, float x,
 
 
 cdef inline bint try_turn(
-    const Battle* battle, Scratch* scratch, int u, float dx, float dy, float cosine, float sine
+    Battle* battle, Scratch* scratch, int u, float dx, float dy, float cosine, float sine
 ) noexcept nogil:
     """Takes the step (dx, dy) turned by an angle, if nobody is in the way there."""
     cdef float step_x = cosine * dx - sine * dy
@@ -69,6 +69,8 @@ cdef inline bint try_turn(
         return False
     scratch.next_x[u] = battle.x[u] + step_x
     scratch.next_y[u] = battle.y[u] + step_y
+    battle.facing_x[u] = step_x
+    battle.facing_y[u] = step_y
     return True
 
 
@@ -247,6 +249,9 @@ cdef inline void move_units(Battle* battle, Scratch* scratch) noexcept nogil:
         if battle.stats[u].acceleration > 0:
             fly(battle, scratch, u)
         elif scratch.stance[u] == MOVING:
+            if battle.target[u] >= 0:  # agents walk first
+                scratch.to_x[u] = scratch.next_x[battle.target[u]]
+                scratch.to_y[u] = scratch.next_y[battle.target[u]]
             turn_corner(battle, scratch, u)
             walk(battle, scratch, u)
     push_apart(battle, scratch, GROUND_LAYER, PUSH_ROUNDS)
