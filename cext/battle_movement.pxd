@@ -182,6 +182,18 @@ cdef inline void walk(Battle* battle, Scratch* scratch, int u) noexcept nogil:
         battle.order[u] = IDLE
     if try_turn(battle, scratch, u, dx, dy, 1.0, 0.0):
         return
+    if battle.rules.knobs[48] == 1 and not battle.stats[u].melee:
+        return
+    if battle.rules.knobs[48] == 2 and not battle.stats[u].melee:
+        scratch.next_x[u] = battle.x[u] + dx
+        scratch.next_y[u] = battle.y[u] + dy
+        return
+    if battle.rules.knobs[48] == 3:
+        return
+    if battle.rules.knobs[48] == 4:
+        scratch.next_x[u] = battle.x[u] + dx
+        scratch.next_y[u] = battle.y[u] + dy
+        return
     side = shorter_side(battle, scratch, u, dx, dy)
     if battle.stats[u].melee and battle.target[u] >= 0:
         side = find_gap(battle, scratch, u, side)

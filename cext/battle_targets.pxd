@@ -49,8 +49,16 @@ cdef inline int best_in_scan(const Battle* battle, int u) noexcept nogil:
     return best
 
 
+cdef inline bint keeps(const Battle* battle, int u, int target, int found) noexcept nogil:
+    """Whether u stays with a living target: nobody is more urgent, and the target is in reach or attacks it."""
+    cdef int urgency = rank(battle, u, target)
+    return rank(battle, u, found) <= urgency and (
+        (urgency & 1) != 0 or within(battle, u, target, battle.stats[u].reach)
+    )
+
+
 cdef inline void look_round(Battle* battle, Scratch* scratch, int u) noexcept nogil:
-    """On attack-move, at every scan: leaves a target for a more urgent one only; without a target also when alarmed."""
+    """On attack-move, at every scan: takes the best target; without one also as soon as it is lost, or when alarmed."""
     cdef int target = battle.target[u], alarm = battle.alarm[u], found
     cdef bint due
     battle.alarm[u] = -1
@@ -65,7 +73,7 @@ cdef inline void look_round(Battle* battle, Scratch* scratch, int u) noexcept no
     found = best_in_scan(battle, u)
     if found < 0 and target < 0 and alarm >= 0 and battle.health[alarm] > 0 and can_hit(battle, u, alarm):
         found = alarm
-    if found < 0 or found == target or (target >= 0 and rank(battle, u, found) <= rank(battle, u, target)):
+    if found < 0 or found == target or (target >= 0 and keeps(battle, u, target, found)):
         return
     cancel_aim(battle, u)
     battle.target[u] = found

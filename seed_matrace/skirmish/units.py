@@ -124,7 +124,7 @@ class UnitType:
             **{name: getattr(self, name) for name in ("energy_start", "energy_max", "energy_regen")},
             "health_max": self.health,
             "shield_max": self.shield,
-            "separation": self.separation_radius,
+            "separation": self.radius,
             "armor_factor": not weapon.ignores_armor,
             "reach": weapon.range + self.radius,
             "reach_slop": weapon.range + weapon.range_slop + self.radius,
