@@ -153,6 +153,8 @@ cdef struct Crowd:  # living units of one layer, in the order of slots
     float separation[MAX_UNITS]
     float push_x[MAX_UNITS]
     float push_y[MAX_UNITS]
+    float step_x[MAX_UNITS]
+    float step_y[MAX_UNITS]
 
 cdef struct Line:  # units of one layer that stand and shoot
     int count
