@@ -34,7 +34,7 @@ cdef enum Layer:  # units of different layers do not collide
     AIR_LAYER = 1
     LAYERS = 2
 
-cdef enum Mover:  # rows of Rules.ground
+cdef enum Mover:  # rows of Rules.edges; flyers have none
     WALKS = 0
     CLIMBS = 1  # cliffs
     FLIES = 2
@@ -45,6 +45,7 @@ cdef struct UnitStats:  # seed_matrace.skirmish.units.UNIT_STATS_DTYPE
     float armor
     float radius
     float separation
+    float margin  # that its centre keeps from what is blocked
     float speed
     float acceleration  # 0: full speed at once
     float health_regen
@@ -62,14 +63,15 @@ cdef struct UnitStats:  # seed_matrace.skirmish.units.UNIT_STATS_DTYPE
     float missile_speed
     float splash_radius
     float sweep_reach
-    float sweep_speed
+    float sweep_rate  # points per loop
+    float sweep_step
     float heal_cost  # energy per health
     float heal_energy  # least energy to begin healing without an order
     int32_t effect
     int32_t damage_point
     int32_t backswing
-    int32_t hit_wait  # loops to the second hit, or of a sweep to the hits on the side
-    int32_t main_wait  # of a sweep: loops to the hits on the target
+    int32_t hit_wait  # loops to the second hit, or of a sweep from the touch to the hit
+    int32_t sweep_wait  # of a sweep: loops to its last hit
     int32_t shield_wait  # loops without damage until the shield recovers
     int32_t attributes
     int32_t bonus_attributes  # of a healer: attributes it can heal
@@ -77,6 +79,7 @@ cdef struct UnitStats:  # seed_matrace.skirmish.units.UNIT_STATS_DTYPE
     int32_t targets  # bits of the planes it can hit
     int32_t always_threatens
     int32_t melee
+    int32_t fires_freely  # whatever its order, also while it walks
     int32_t layer
     int32_t mover
 
@@ -100,7 +103,11 @@ cdef struct Rules:  # of the engine and the map; the same in every environment
     bint has_air  # units above the ground, which collide with each other only
     int map_x
     int map_y
-    const uint8_t* ground[3]  # [map_x * map_y] each: where walkers, cliff walkers and flyers may be
+    const uint8_t* edges[2]  # [map_x * map_y] each: what is blocked for walkers and cliff walkers, battle_edges.pxd
+    float area_x0  # the playable area, where flyers stay
+    float area_y0
+    float area_x1
+    float area_y1
     int cells  # walkable cells; 0 where every straight way is walkable
     const int16_t* cell_of  # [map_x * map_y]: nearest walkable cell
     const int16_t* corner  # [cells * cells]: cell to walk to on the way from one to another, -1 straight on

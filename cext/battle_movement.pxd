@@ -1,13 +1,13 @@
-"""Where units go: goals, walking round those who stand and shoot, flying, walkable ground."""
+"""Where units go: goals, walking round those who stand and shoot, flying."""
 
 from libc.math cimport sqrtf
-from libc.stdint cimport int32_t
 
 from battle cimport (
     AIR_LAYER, ANCHORED, GROUND_LAYER, IDLE, LAYERS, MOVE, MOVING, STANDING, Battle, Line, Scratch
 )
 from battle_crowd cimport push_apart
-from battle_paths cimport stands, turn_corner
+from battle_edges cimport settle, stands
+from battle_paths cimport turn_corner
 
 
 cdef enum:
@@ -16,19 +16,15 @@ cdef enum:
     GAPS = 8  # places on either side of a target that a melee unit considers
 
 
-cdef inline float snap(float v) noexcept nogil:
-    """Nearest point of the engine's grid of 1/4096."""
-    return <float>(<int32_t>(v * <float>4096.0 + <float>0.5)) * <float>0.000244140625
-
-
 cdef inline void plan(Battle* battle, Scratch* scratch, int u) noexcept nogil:
     """Decides whether a unit shoots, stands or moves, and where to."""
     cdef int target = battle.target[u]
     cdef float dx, dy
+    cdef bint fires_walking = battle.order[u] == MOVE and battle.stats[u].fires_freely
     scratch.stance[u] = STANDING
-    if scratch.in_reach[u] or battle.backswing[u] > 0 or battle.stats[u].speed <= 0:
+    if battle.stats[u].speed <= 0 or ((scratch.in_reach[u] or battle.backswing[u] > 0) and not fires_walking):
         scratch.stance[u] = ANCHORED
-    elif target >= 0:
+    elif target >= 0 and not fires_walking:
         scratch.stance[u] = MOVING
         scratch.to_x[u] = battle.x[target]
         scratch.to_y[u] = battle.y[target]
@@ -234,19 +230,6 @@ cdef inline void fly(Battle* battle, Scratch* scratch, int u) noexcept nogil:
     scratch.next_y[u] = battle.y[u] + battle.velocity_y[u]
 
 
-cdef inline void settle(Battle* battle, Scratch* scratch, int u) noexcept nogil:
-    """Puts the unit where it ends up: on the grid and on its ground, sliding along what is not."""
-    cdef float x = snap(scratch.next_x[u])
-    cdef float y = snap(scratch.next_y[u])
-    if stands(battle, u, x, y):
-        battle.x[u] = x
-        battle.y[u] = y
-    elif stands(battle, u, x, battle.y[u]):
-        battle.x[u] = x
-    elif stands(battle, u, battle.x[u], y):
-        battle.y[u] = y
-
-
 cdef inline void move_units(Battle* battle, Scratch* scratch) noexcept nogil:
     """Movement phase of one loop: everybody plans and walks from the same positions, then all are pushed apart."""
     cdef int k, u
@@ -261,7 +244,7 @@ cdef inline void move_units(Battle* battle, Scratch* scratch) noexcept nogil:
         if battle.stats[u].acceleration > 0:
             fly(battle, scratch, u)
         elif scratch.stance[u] == MOVING:
-            if battle.target[u] >= 0:  # agents walk first
+            if battle.target[u] >= 0 and battle.order[u] != MOVE:  # agents walk first
                 scratch.to_x[u] = scratch.next_x[battle.target[u]]
                 scratch.to_y[u] = scratch.next_y[battle.target[u]]
             turn_corner(battle, scratch, u)

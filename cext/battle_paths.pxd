@@ -3,14 +3,6 @@
 from battle cimport WALKS, Battle, Rules, Scratch
 
 
-cdef inline bint stands(const Battle* battle, int u, float x, float y) noexcept nogil:
-    """Whether (x, y) is ground for unit u."""
-    cdef const Rules* rules = battle.rules
-    if x < 0 or y < 0 or x >= rules.map_x or y >= rules.map_y:
-        return False
-    return rules.ground[battle.stats[u].mover][<int>x * rules.map_y + <int>y]
-
-
 cdef inline int cell_at(const Rules* rules, float x, float y) noexcept nogil:
     """The walkable cell nearest to (x, y)."""
     cdef int column = min(max(<int>x, 0), rules.map_x - 1)

@@ -19,26 +19,6 @@ cdef enum Mark:  # of one lance on one opponent; above LANDED: loops until the h
     LANDED = 1
 
 
-cdef inline void launch(Battle* battle, int u, int target) noexcept nogil:
-    """Starts the shot of u at ``target``."""
-    cdef float dx = battle.x[target] - battle.x[u]
-    cdef float dy = battle.y[target] - battle.y[u]
-    cdef float distance = sqrtf(dx * dx + dy * dy)
-    battle.shot_target[u] = target
-    battle.shot_age[u] = 0
-    if battle.stats[u].effect == BURST:
-        strike(battle, u, target)
-    elif battle.stats[u].effect == MISSILE:
-        battle.shot_x[u] = battle.x[u]
-        battle.shot_y[u] = battle.y[u]
-    else:
-        battle.shot_x[u] = battle.x[target]
-        battle.shot_y[u] = battle.y[target]
-        battle.shot_dx[u] = dx / distance if distance > 0 else <float>1.0
-        battle.shot_dy[u] = dy / distance if distance > 0 else <float>0.0
-        memset(battle.sweep_marks + 2 * u * battle.n_units, UNTOUCHED, 2 * battle.n_units)
-
-
 cdef inline void second_blow(Battle* battle, Scratch* scratch, int u) noexcept nogil:
     """Lands ``hit_wait`` after the first if both live and are not apart."""
     cdef int target = battle.shot_target[u]
@@ -82,16 +62,21 @@ cdef inline bint touches(const Battle* battle, int u, int v, float low, float hi
 
 
 cdef inline void sweep_lance(Battle* battle, int u, float side, uint8_t* marks) noexcept nogil:
-    """One loop of the lance that begins at ``side`` (-1, 1): touches opponents and hits those touched before."""
+    """One loop of the lance that begins at ``side`` (-1, 1): touches opponents and hits those touched before.
+
+    Its points are a step apart; the first of them touch in the loop of the shot itself.
+    """
     cdef const UnitStats* stats = &battle.stats[u]
     cdef int v
-    cdef float start = stats.sweep_speed * <float>(battle.shot_age[u] - 1) - stats.sweep_reach
-    cdef float end = min(start + stats.sweep_speed, stats.sweep_reach)
-    cdef bint sweeps = start < stats.sweep_reach
+    cdef int first = <int>(stats.sweep_rate * <float>(battle.shot_age[u] - 1))
+    cdef int last = <int>(stats.sweep_rate * <float>battle.shot_age[u]) - 1
+    cdef float start = stats.sweep_step * <float>first - stats.sweep_reach
+    cdef float end = min(stats.sweep_step * <float>last - stats.sweep_reach, stats.sweep_reach)
+    cdef bint sweeps = start <= end
     cdef float low = start if side < 0 else -end
     cdef float high = end if side < 0 else -start
     for v in range(first_foe(battle, u), last_foe(battle, u)):
-        if battle.health[v] <= 0 or v == battle.shot_target[u] or not can_hit(battle, u, v):
+        if battle.health[v] <= 0 or not can_hit(battle, u, v):
             continue
         if marks[v] > LANDED:
             marks[v] -= 1
@@ -102,19 +87,34 @@ cdef inline void sweep_lance(Battle* battle, int u, float side, uint8_t* marks) 
 
 
 cdef inline void sweep(Battle* battle, int u) noexcept nogil:
-    """Both lances; the target itself is hit by each of them when they expire."""
-    cdef int target = battle.shot_target[u]
+    """Both lances, which go over the place where the target stood."""
     cdef uint8_t* marks = battle.sweep_marks + 2 * u * battle.n_units
-    cdef int _lance
     battle.shot_age[u] += 1
     sweep_lance(battle, u, -1.0, marks)
     sweep_lance(battle, u, 1.0, marks + battle.n_units)
-    if battle.shot_age[u] < battle.stats[u].main_wait:
-        return
-    battle.shot_target[u] = -1
-    for _lance in range(2):
-        if battle.health[target] > 0:
-            strike(battle, u, target)
+    if battle.shot_age[u] >= battle.stats[u].sweep_wait:
+        battle.shot_target[u] = -1
+
+
+cdef inline void launch(Battle* battle, int u, int target) noexcept nogil:
+    """Starts the shot of u at ``target``."""
+    cdef float dx = battle.x[target] - battle.x[u]
+    cdef float dy = battle.y[target] - battle.y[u]
+    cdef float distance = sqrtf(dx * dx + dy * dy)
+    battle.shot_target[u] = target
+    battle.shot_age[u] = 0
+    if battle.stats[u].effect == BURST:
+        strike(battle, u, target)
+    elif battle.stats[u].effect == MISSILE:
+        battle.shot_x[u] = battle.x[u]
+        battle.shot_y[u] = battle.y[u]
+    else:
+        battle.shot_x[u] = battle.x[target]
+        battle.shot_y[u] = battle.y[target]
+        battle.shot_dx[u] = dx / distance if distance > 0 else <float>1.0
+        battle.shot_dy[u] = dy / distance if distance > 0 else <float>0.0
+        memset(battle.sweep_marks + 2 * u * battle.n_units, UNTOUCHED, 2 * battle.n_units)
+        sweep(battle, u)
 
 
 cdef inline void carry_shots(Battle* battle, Scratch* scratch) noexcept nogil:

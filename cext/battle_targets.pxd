@@ -1,28 +1,12 @@
 """Whom a unit attacks: who attacks it first, then the nearest."""
 
 from battle cimport (
-    ATTACK, ATTACK_MOVE, IDLE, Battle, Scratch, can_hit, cancel_aim, distance2, first_foe, last_foe, threatens, within
+    ATTACK, ATTACK_MOVE, IDLE, MOVE, Battle, Scratch, can_hit, cancel_aim, distance2, first_foe, last_foe, threatens,
+    within
 )
 
 cdef enum:
     SCAN_PERIOD = 8  # loops
-
-
-cdef inline void keep_target(Battle* battle, Scratch* scratch, int u) noexcept nogil:
-    """Forgets a dead target; whether a living one is in reach."""
-    cdef int target = battle.target[u]
-    scratch.lost[u] = target >= 0 and battle.health[target] <= 0
-    scratch.in_reach[u] = False
-    if scratch.lost[u]:
-        battle.target[u] = -1
-        if battle.order[u] == ATTACK:
-            battle.order[u] = IDLE
-    elif target >= 0:
-        scratch.in_reach[u] = within(
-            battle, u, target, battle.stats[u].reach_slop if battle.windup[u] > 0 else battle.stats[u].reach
-        )
-    if not scratch.in_reach[u]:
-        cancel_aim(battle, u)
 
 
 cdef inline int rank(const Battle* battle, int u, int v) noexcept nogil:
@@ -47,6 +31,28 @@ cdef inline int best_in_scan(const Battle* battle, int u) noexcept nogil:
             best_rank = found
             best_d2 = d2
     return best
+
+
+cdef inline void keep_target(Battle* battle, Scratch* scratch, int u) noexcept nogil:
+    """Forgets a dead target; whether a living one is in reach. Who fires freely finds itself one."""
+    cdef int target = battle.target[u]
+    scratch.lost[u] = target >= 0 and battle.health[target] <= 0
+    scratch.in_reach[u] = False
+    if scratch.lost[u]:
+        battle.target[u] = -1
+        if battle.order[u] == ATTACK:
+            battle.order[u] = IDLE
+    elif target >= 0:
+        scratch.in_reach[u] = within(
+            battle, u, target, battle.stats[u].reach_slop if battle.windup[u] > 0 else battle.stats[u].reach
+        )
+    if scratch.in_reach[u]:
+        return
+    cancel_aim(battle, u)
+    if battle.stats[u].fires_freely and (battle.order[u] == MOVE or battle.order[u] == IDLE):
+        target = best_in_scan(battle, u)
+        scratch.in_reach[u] = target >= 0 and within(battle, u, target, battle.stats[u].reach)
+        battle.target[u] = target if scratch.in_reach[u] else -1
 
 
 cdef inline bint keeps(const Battle* battle, int u, int target, int found) noexcept nogil:

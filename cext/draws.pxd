@@ -3,7 +3,8 @@
 from libc.stdint cimport int32_t, uint8_t
 from libc.string cimport memcpy
 
-from battle cimport MAX_UNITS, Battle, UnitStats
+from battle cimport MAX_UNITS, WALKS, Battle, UnitStats
+from battle_edges cimport SHAPES, edge_at
 from random_stream cimport draw_below, draw_unit
 
 cdef enum:
@@ -91,7 +92,7 @@ cdef inline bint free_place(const Battle* battle, const DrawnTeam* team, int u, 
     """Whether u can stand at (x, y) beside the slots before it."""
     cdef int v
     cdef float dx, dy, gap
-    if not battle.rules.ground[0][<int>x * battle.rules.map_y + <int>y]:
+    if edge_at(battle.rules, WALKS, <int>x, <int>y) & SHAPES:
         return False
     for v in range(u):
         dx = team.spawn[2 * v] - x

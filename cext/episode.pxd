@@ -83,7 +83,8 @@ cdef inline bint refused(const Battle* battle, int u, int target) noexcept nogil
 cdef inline bint take_order(Battle* battle, int u, int order, int target, float x, float y) noexcept nogil:
     """Puts a unit on an order; returns whether the game takes it.
 
-    A new order interrupts aiming, second blow and backswing; the order at hand, given again, interrupts nothing.
+    A new order interrupts aiming, second blow and backswing; the order at hand, given again, interrupts nothing, and
+    no order without a target what fires freely.
 
     Args:
       target: unit to attack or heal; -1 for the other orders.
@@ -93,9 +94,10 @@ cdef inline bint take_order(Battle* battle, int u, int order, int target, float 
         return True
     if order == ATTACK and refused(battle, u, target):
         return False
-    cancel_aim(battle, u)
     battle.backswing[u] = 0
-    battle.target[u] = target
+    if target >= 0 or not battle.stats[u].fires_freely:
+        cancel_aim(battle, u)
+        battle.target[u] = target
     if battle.stats[u].effect == BURST:
         battle.shot_target[u] = -1
     battle.order[u] = order

@@ -9,7 +9,7 @@ from outcome cimport EpisodeRules
 
 cdef inline int fill_rules(Rules* target, object source) except -1:
     """Copies numbers and borrows array memory: the caller keeps ``source`` alive."""
-    cdef const uint8_t[:, :, ::1] ground = source.ground
+    cdef const uint8_t[:, :, ::1] edges = source.edges
     cdef const int16_t[:, ::1] cell_of
     cdef const int16_t[:, ::1] corner
     cdef const float[:, ::1] cell_center
@@ -34,9 +34,10 @@ cdef inline int fill_rules(Rules* target, object source) except -1:
     target.has_explosions = source.has_explosions
     target.has_recovery = source.has_recovery
     target.has_air = source.has_air
-    target.map_x, target.map_y = ground.shape[1], ground.shape[2]
-    for mover in range(3):
-        target.ground[mover] = &ground[mover, 0, 0]
+    target.map_x, target.map_y = edges.shape[1], edges.shape[2]
+    for mover in range(2):
+        target.edges[mover] = &edges[mover, 0, 0]
+    target.area_x0, target.area_y0, target.area_x1, target.area_y1 = source.playable_area
     target.cells = 0
     if source.paths is not None:
         cell_of = source.paths.cell_of

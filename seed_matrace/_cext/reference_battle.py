@@ -127,9 +127,10 @@ class ReferenceBattle:
                 return True
             if not (unit.can_heal(target) if unit.type.heals else unit.can_hit(target)):
                 return False
-        unit.cancel_aim()
         unit.backswing = 0
-        unit.target = target
+        if target is not None or not unit.type.weapon.fires_freely:
+            unit.cancel_aim()
+            unit.target = target
         if unit.type.weapon.effect == "burst":
             unit.shot = None
         unit.order = order
@@ -174,8 +175,13 @@ class ReferenceBattle:
                 unit.order = IDLE
         slop = weapon.range_slop if unit.windup > 0 else 0.0
         unit.in_reach = target is not None and unit.within(target, weapon.range + slop)
-        if not unit.in_reach:
-            unit.cancel_aim()
+        if unit.in_reach:
+            return
+        unit.cancel_aim()
+        if weapon.fires_freely and unit.order in (IDLE, MOVE):
+            best = self.best_in_scan(unit)
+            unit.in_reach = best is not None and unit.within(best, weapon.range)
+            unit.target = best if unit.in_reach else None
 
     def look_round(self, unit: Unit) -> None:
         target, alarm = unit.target, unit.alarm
@@ -188,14 +194,10 @@ class ReferenceBattle:
             return
         if target is not None and target.health <= 0:
             return
-        seen = [foe for foe in self.foes(unit) if foe.health > 0 and unit.edge_within(foe, unit.scan_range)]
-        seen = [foe for foe in seen if unit.can_hit(foe)]
-        if not seen and target is None and alarm is not None and alarm.health > 0 and unit.can_hit(alarm):
-            seen = [alarm]
-        if not seen:
-            return
-        best = min(seen, key=lambda foe: (*(not urgent for urgent in urgency(foe, unit)), unit.distance2(foe)))
-        if best is target:
+        best = self.best_in_scan(unit)
+        if best is None and target is None and alarm is not None and alarm.health > 0 and unit.can_hit(alarm):
+            best = alarm
+        if best is None or best is target:
             return
         if target is not None and urgency(best, unit) <= urgency(target, unit):
             if attacks(target, unit) or unit.within(target, unit.type.weapon.range):
@@ -214,6 +216,12 @@ class ReferenceBattle:
         sine = TURN_SINE if fx * dy >= fy * dx else -TURN_SINE
         unit.facing = (TURN_COSINE * fx - sine * fy, sine * fx + TURN_COSINE * fy)
         return bool(along >= AIM_COSINE * length)
+
+    def best_in_scan(self, unit: Unit) -> Unit | None:
+        seen = [foe for foe in self.foes(unit) if foe.health > 0 and unit.edge_within(foe, unit.scan_range)]
+        seen = [foe for foe in seen if unit.can_hit(foe)]
+        order = [(*(not urgent for urgent in urgency(foe, unit)), unit.distance2(foe), foe.slot) for foe in seen]
+        return next((foe for foe in seen if foe.slot == min(order)[-1]), None)
 
     def attack(self, unit: Unit) -> None:
         weapon = unit.type.weapon
@@ -287,6 +295,7 @@ class ReferenceBattle:
             distance = np.sqrt(dx * dx + dy * dy)
             direction = (dx / distance, dy / distance) if distance > 0 else (F(1), F(0))
             unit.shot = Shot(target, target.x, target.y, direction, marks=({}, {}))
+            self.carry_shot(unit, unit.shot)
 
     def carry_shot(self, unit: Unit, shot: Shot) -> None:
         carry = {"burst": self.second_blow, "missile": self.fly_missile, "sweep": self.sweep}
@@ -318,28 +327,25 @@ class ReferenceBattle:
     def sweep(self, unit: Unit, shot: Shot) -> None:
         for side, marks in zip((-1, 1), shot.marks, strict=True):
             self.sweep_lance(unit, shot, side, marks)
-        if shot.age < unit.type.weapon.main_wait:
-            return
-        unit.shot = None
-        for _ in range(2):
-            if shot.target.health > 0:
-                self.strike(unit, shot.target)
+        if shot.age >= unit.type.weapon.sweep_wait:
+            unit.shot = None
 
     def sweep_lance(self, unit: Unit, shot: Shot, side: int, marks: dict[int, int]) -> None:
         weapon = unit.type.weapon
         reach = F(weapon.sweep_reach)
-        start = F(weapon.sweep_speed) * F(shot.age - 1) - reach
-        end = min(start + F(weapon.sweep_speed), reach)
+        first, last = (int(F(weapon.sweep_rate) * F(age)) for age in (shot.age - 1, shot.age))
+        start = F(weapon.sweep_step) * F(first) - reach
+        end = min(F(weapon.sweep_step) * F(last - 1) - reach, reach)
         low, high = (start, end) if side < 0 else (-end, -start)
         for foe in self.foes(unit):
-            if foe.health <= 0 or foe is shot.target or not unit.can_hit(foe):
+            if foe.health <= 0 or not unit.can_hit(foe):
                 continue
             mark = marks.get(foe.slot, UNTOUCHED)
             if mark > LANDED:
                 marks[foe.slot] = mark - 1
                 if mark - 1 == LANDED:
                     self.strike(unit, foe)
-            elif mark == UNTOUCHED and start < reach and touches(unit, shot, foe, low, high):
+            elif mark == UNTOUCHED and start <= end and touches(unit, shot, foe, low, high):
                 marks[foe.slot] = LANDED + weapon.hit_wait
 
     def explode_dead(self) -> None:

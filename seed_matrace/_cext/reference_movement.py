@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from seed_matrace._cext.reference_edges import settle, stands
 from seed_matrace._cext.reference_units import ANCHORED, IDLE, MOVE, MOVING, STANDING, F, Unit
 from seed_matrace.skirmish.rules import BattleRules
-from seed_matrace.skirmish.units import MOVERS
 
 LOOK_AHEAD = F(4)
 PUSH_ROUNDS = 2
@@ -32,7 +32,7 @@ class Movement:
             if unit.type.acceleration > 0:
                 fly(unit)
             elif unit.stance == MOVING:
-                if unit.target is not None:
+                if unit.target is not None and unit.order != MOVE:
                     unit.to = unit.target.next  # agents walk first
                 self.turn_corner(unit)
                 self.walk(unit, anchored)
@@ -40,13 +40,14 @@ class Movement:
             for _ in range(PUSH_ROUNDS):
                 push_apart([unit for unit in living if unit.type.above_ground == above])
         for unit in living:
-            self.settle(unit)
+            settle(self.rules, unit)
 
     def plan(self, unit: Unit) -> None:
         unit.stance = STANDING
-        if unit.in_reach or unit.backswing > 0 or unit.type.speed <= 0:
+        fires_walking = unit.order == MOVE and unit.type.weapon.fires_freely
+        if unit.type.speed <= 0 or ((unit.in_reach or unit.backswing > 0) and not fires_walking):
             unit.stance = ANCHORED
-        elif unit.target is not None:
+        elif unit.target is not None and not fires_walking:
             unit.stance, unit.to = MOVING, (unit.target.x, unit.target.y)
         elif unit.order != IDLE:
             unit.to = (unit.goal_x, unit.goal_y)
@@ -58,7 +59,7 @@ class Movement:
         paths = self.rules.paths
         if paths is None or unit.type.mover != "ground":
             return
-        width, height = self.rules.ground[0].shape
+        width, height = self.rules.edges[0].shape
         here, there = (
             paths.cell_of[min(max(int(x), 0), width - 1), min(max(int(y), 0), height - 1)]
             for x, y in ((unit.x, unit.y), unit.to)
@@ -108,27 +109,10 @@ class Movement:
             for way in (side, -side):
                 x = target.x + (cosine * dx + way * sine * dy)
                 y = target.y + (cosine * dy - way * sine * dx)
-                if self.stands(unit, x, y) and not any(takes(unit, other, x, y) for other in line):
+                if stands(self.rules, unit, x, y) and not any(takes(unit, other, x, y) for other in line):
                     unit.to = (x, y)
                     return way
         return side
-
-    def settle(self, unit: Unit) -> None:
-        x, y = snap(unit.next[0]), snap(unit.next[1])
-        for place in ((x, y), (x, unit.y), (unit.x, y)):
-            if self.stands(unit, *place):
-                unit.x, unit.y = place
-                return
-
-    def stands(self, unit: Unit, x: F, y: F) -> bool:
-        ground = self.rules.ground[MOVERS.index(unit.type.mover)]
-        width, height = ground.shape
-        return bool(0 <= x < width and 0 <= y < height and ground[int(x), int(y)])
-
-
-def snap(v: F) -> F:
-    """Nearest point of the engine's grid of 1/4096."""
-    return F(int(v * F(4096) + F(0.5))) * F(1 / 4096)
 
 
 def fly(unit: Unit) -> None:

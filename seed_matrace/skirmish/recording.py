@@ -138,7 +138,7 @@ def describe(unit: UnitType) -> dict[str, Any]:
         "flies": unit.mover == "air",
         "splash_radius": weapon.splash_radius,
         "sweep_reach": weapon.sweep_reach,
-        "sweep_speed": weapon.sweep_speed,
+        "sweep_speed": weapon.sweep_rate * weapon.sweep_step,
     }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seed_matrace.skirmish.edges import edge_shapes
 from seed_matrace.skirmish.maps import SkirmishMap
 from seed_matrace.skirmish.paths import Paths
 from seed_matrace.skirmish.units import UnitType, load_engine
@@ -30,7 +31,8 @@ class BattleRules:
     has_explosions: bool
     has_recovery: bool
     has_air: bool
-    ground: np.ndarray  # uint8 [mover, width, height]
+    edges: np.ndarray  # uint8 [2, width, height], of walkers and cliff walkers: edges.edge_shapes
+    playable_area: tuple[float, float, float, float]  # x0, y0, x1, y1
     paths: Paths | None
 
     def __deepcopy__(self, memo: object) -> BattleRules:
@@ -59,7 +61,8 @@ def battle_rules(battle_map: SkirmishMap) -> BattleRules:
         has_explosions="explosion" in effects,
         has_recovery=any(unit.health_regen or unit.shield_regen for unit in units),
         has_air=any(unit.above_ground for unit in units),
-        ground=np.stack([battle_map.walkable, battle_map.climbable, np.ones_like(battle_map.walkable)]),
+        edges=np.stack([edge_shapes(battle_map.walkable), edge_shapes(battle_map.climbable)]),
+        playable_area=battle_map.playable_area,
         paths=battle_map.paths,
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
 from importlib import resources
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,13 @@ EFFECTS = ("direct", "burst", "missile", "sweep", "explosion", "heal")  # the C 
 MOVERS = ("ground", "cliffs", "air")  # the C enum Mover
 
 _FLOATS = """
-    health_max shield_max armor radius separation speed acceleration health_regen shield_regen
+    health_max shield_max armor radius separation margin speed acceleration health_regen shield_regen
     energy_start energy_max energy_regen damage bonus_damage armor_factor reach reach_slop scan period
-    missile_speed splash_radius sweep_reach sweep_speed heal_cost heal_energy
+    missile_speed splash_radius sweep_reach sweep_rate sweep_step heal_cost heal_energy
 """
 _INTS = """
-    effect damage_point backswing hit_wait main_wait shield_wait attributes bonus_attributes planes targets
-    always_threatens melee layer mover
+    effect damage_point backswing hit_wait sweep_wait shield_wait attributes bonus_attributes planes targets
+    always_threatens melee fires_freely layer mover
 """
 # The C struct UnitStats of cext/battle.pxd, field by field. Distances in map cells, times in game loops.
 UNIT_STATS_DTYPE = np.dtype([(name, np.float32) for name in _FLOATS.split()] + [(n, np.int32) for n in _INTS.split()])
@@ -66,12 +67,14 @@ class Weapon:
     period: float = 0.0
     damage_point: int = 0
     backswing: int = 0
-    hit_wait: int = 0  # loops to the second hit, or of a sweep to the hits on the side
-    main_wait: int = 0  # of a sweep: loops to the hits on the target
+    fires_freely: bool = False  # whatever its order, also while it walks
+    hit_wait: int = 0  # loops to the second hit, or of a sweep from the touch to the hit
+    sweep_wait: int = 0  # of a sweep: loops to its last hit
     missile_speed: float = 0.0  # cells per loop
     splash_radius: float = 0.0
     sweep_reach: float = 0.0
-    sweep_speed: float = 0.0  # cells per loop
+    sweep_rate: float = 0.0  # points of a lance per loop
+    sweep_step: float = 0.0  # cells from one to the next
     heal_cost: float = 0.0  # energy per health
     heal_energy: float = 0.0  # least energy to begin without an order
 
@@ -114,6 +117,11 @@ class UnitType:
         """Whether it collides with what flies and not with what walks."""
         return self.mover != "ground"
 
+    @property
+    def edge_margin(self) -> float:
+        """How far from blocked ground its centre stays; the engine lets units overlap by a sixteenth with it, too."""
+        return self.inner_radius - 1 / 16
+
     def stats_row(self) -> tuple[float, ...]:
         """The unit as a row of ``UNIT_STATS_DTYPE``; reaches are from the own centre to the target's edge."""
         weapon = self.weapon
@@ -125,6 +133,7 @@ class UnitType:
             "health_max": self.health,
             "shield_max": self.shield,
             "separation": self.radius,
+            "margin": self.edge_margin,
             "armor_factor": not weapon.ignores_armor,
             "reach": weapon.range + self.radius,
             "reach_slop": weapon.range + weapon.range_slop + self.radius,
@@ -188,14 +197,16 @@ def _load_weapon(table: dict[str, Any], loops: float) -> Weapon:
         range_slop=facts["range_slop"],
         scan_range=max(facts["minimum_scan_range"], facts["range"]),
         period=facts["period_s"] * loops,
-        damage_point=round(facts["damage_point_s"] * loops),
+        damage_point=ceil(facts["damage_point_s"] * loops),
         backswing=round(facts["backswing_s"] * loops),
-        hit_wait=round(wait_s * loops),
-        main_wait=round(facts.get("main_delay_s", 0.0) * loops),
+        hit_wait=ceil(wait_s * loops),
+        sweep_wait=ceil(facts.get("sweep_end_s", 0.0) * loops),
         missile_speed=facts.get("missile_speed_per_s", 0.0) / loops,
         splash_radius=facts.get("splash_radius", 0.0),
         sweep_reach=facts.get("sweep_reach", 0.0),
-        sweep_speed=facts.get("sweep_speed_per_s", 0.0) / loops,
+        sweep_rate=1 / (facts.get("sweep_period_s", 1.0) * loops),
+        sweep_step=facts.get("sweep_step", 0.0),
+        fires_freely=facts.get("fires_freely", False),
     )
 
 
