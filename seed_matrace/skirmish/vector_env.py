@@ -15,11 +15,13 @@ from seed_matrace.skirmish.layout import DEFAULT_OPTIONS, FeatureLayout
 from seed_matrace.skirmish.maps import SkirmishMap, load_map
 from seed_matrace.skirmish.recording import Recording
 from seed_matrace.skirmish.rules import battle_rules
-from seed_matrace.smac_options import SkirmishOptions, SmacOptions
+from seed_matrace.skirmish.slots import slot_healers, slot_types, types_vary
+from seed_matrace.skirmish.units import UnitType
+from seed_matrace.smac_options import SmacOptions
 from seed_matrace.specs import EnvSpec, check_env_output, empty_env_output
 from seed_matrace.types import EnvOutput, flatten
 
-VERSION = "2"  # of the rules: grows whenever a battle of the same seed and actions can play differently
+VERSION = "3"  # of the rules: grows whenever a battle of the same seed and actions can play differently
 BACKEND = f"skirmish-{VERSION}"
 
 
@@ -34,8 +36,9 @@ class SkirmishVectorEnv:
       num_envs: E, at least 1.
       seed: at least 0.
       first_env: number of the first stream, at least 0.
-      options: SMAC's options of observations, states, rewards and steps. With ``heuristic_ai`` any existing actions
-        may be given; they are not played, but shown as last actions, as in SMAC.
+      options: SMAC's options of observations, states, rewards and steps; ``SkirmishOptions`` has the simulator's own,
+        too. With ``heuristic_ai`` any existing actions may be given; they are not played, but shown as last actions,
+        as in SMAC.
       with_final: also shows what episodes showed last, before the next one began (``final_obs``, ``final_state``).
       autoreset: whether battles that end start anew in the same step. If not, a step shows how they ended, and
         ``reset`` must follow.
@@ -53,7 +56,7 @@ class SkirmishVectorEnv:
         num_envs: int,
         seed: int = 0,
         first_env: int = 0,
-        options: SkirmishOptions = DEFAULT_OPTIONS,
+        options: SmacOptions = DEFAULT_OPTIONS,
         *,
         with_final: bool = False,
         autoreset: bool = True,
@@ -73,7 +76,7 @@ class SkirmishVectorEnv:
             first_env,
             reward_divisor=reward_divisor(self.map, options),
             autoreset=autoreset,
-            shuffle_enemies=options.shuffle_enemies,
+            shuffle_enemies=getattr(options, "shuffle_enemies", DEFAULT_OPTIONS.shuffle_enemies),
         )
         self._streams = f"{first_env}+ of seed {seed}" + "".join(f", {k}={v}" for k, v in options.changed().items())
         self._playing = False
@@ -143,10 +146,7 @@ class SkirmishVectorEnv:
     def record(self) -> Recording:
         """Records environment 0 from here on; to be called after ``reset``, for one episode."""
         battles = self._open()
-        drawn = battles.drawn_types()
-        self._recording = Recording(
-            self.map, self.options.loops_per_step, drawn[0] if drawn.shape[1] else None, battles.units()[0]
-        )
+        self._recording = Recording(self.map, self.options.loops_per_step, self.unit_types(), battles.units()[0])
         battles.record(self._recording.log)
         return self._recording
 
@@ -179,6 +179,14 @@ class SkirmishVectorEnv:
         The gauge is the weapon cooldown in game loops, or the energy of a healer.
         """
         return self._open().units()
+
+    def unit_types(self, env: int = 0) -> tuple[UnitType, ...]:
+        """Unit types of all slots in the episode at hand: enemies are numbered anew for each, drawn teams are drawn."""
+        return slot_types(self.map, self._open(), env)
+
+    def healers(self) -> np.ndarray:
+        """bool [E, U]: where healers are in the episodes at hand, whose attack actions mean their friends."""
+        return slot_healers(self.map, self._open())
 
     def get_state_bytes(self) -> bytes:
         """The battles as they stand, random streams included; ``set_state_bytes`` goes on from there bit for bit."""
@@ -281,7 +289,7 @@ def build_battles(
     shuffle_enemies: bool = True,
 ) -> Skirmish:
     """``num_envs`` compiled battles on the map, seen through ``layout``."""
-    types_vary = battle_map.draws is not None or (shuffle_enemies and len({u.name for u in battle_map.units[battle_map.n_agents :]}) > 1)
+    varying = types_vary(battle_map, shuffle_enemies=shuffle_enemies)
     return Skirmish(
         num_envs,
         layout=layout,
@@ -289,7 +297,7 @@ def build_battles(
         spawn=battle_map.spawn,
         rules=battle_rules(battle_map),
         draws=battle_map.draw_tables,
-        teams=empty_teams(num_envs, len(battle_map.stats), types_vary=types_vary),
+        teams=empty_teams(num_envs, len(battle_map.stats), types_vary=varying),
         shuffle_enemies=shuffle_enemies,
         reward_divisor=reward_divisor,
         autoreset=autoreset,
