@@ -28,7 +28,7 @@ def draw_battle(battle_map: SkirmishMap, types: Sequence[UnitType], units: np.nd
     ground = np.array([BLOCKED, GROUND], np.uint8)[battle_map.walkable[left:right, bottom:top].T[::-1]]
     picture = np.repeat(np.repeat(ground, CELL, axis=0), CELL, axis=1)
     rows, columns = np.ogrid[: picture.shape[0], : picture.shape[1]]
-    for index in np.flatnonzero(units[2] > 0):
+    for index in np.flatnonzero(units[2] > 0).tolist():
         unit = types[index]
         x, y = (units[0, index] - left) * CELL, (top - units[1, index]) * CELL
         radius = max(unit.radius, _SMALLEST_RADIUS) * CELL
@@ -51,7 +51,7 @@ def write_battle(battle_map: SkirmishMap, types: Sequence[UnitType], units: np.n
     """
     left, bottom, right, top = (int(edge) for edge in battle_map.playable_area)
     cells = np.where(battle_map.walkable[left:right, bottom:top] > 0, ".", "#")
-    for index in np.flatnonzero(units[2] > 0):
+    for index in np.flatnonzero(units[2] > 0).tolist():
         place = np.clip([units[0, index] - left, units[1, index] - bottom], 0, np.array(cells.shape) - 1).astype(int)
         letter = types[index].name[0]
         cells[tuple(place)] = letter.upper() if index < battle_map.n_agents else letter.lower()

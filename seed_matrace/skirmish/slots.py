@@ -28,7 +28,7 @@ def slot_types(battle_map: SkirmishMap, battles: Skirmish, env: int = 0) -> tupl
 
 
 def slot_healers(battle_map: SkirmishMap, battles: Skirmish) -> np.ndarray:
-    """bool [E, U]: where healers are in the episodes at hand."""
+    """Bool [E, U]: where healers are in the episodes at hand."""
     drawn = battles.drawn_types()
     if drawn.shape[1]:
         return np.asarray(drawn["effect"] == _HEALS)

@@ -16,10 +16,10 @@ from seed_matrace.fields import whole_number
 from seed_matrace.skirmish.episode_record import EpisodeRecord
 from seed_matrace.skirmish.maps import load_map
 from seed_matrace.skirmish.picture import draw_battle
+from seed_matrace.skirmish.slots import slot_types
 from seed_matrace.skirmish.smac_attributes import overrule_values
 from seed_matrace.skirmish.smac_battle import SmacBattle
 from seed_matrace.skirmish.smac_left_out import LEFT_OUT, refuse_left_out
-from seed_matrace.skirmish.slots import slot_types
 from seed_matrace.skirmish.smac_units import OWN_TYPE_ID, Roster
 from seed_matrace.skirmish.vector_env import BACKEND, build_battles
 from seed_matrace.smac_options import SkirmishOptions, names_options

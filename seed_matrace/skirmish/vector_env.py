@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import re
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,12 @@ from seed_matrace.types import EnvOutput, flatten
 
 VERSION = "3"  # of the rules: grows whenever a battle of the same seed and actions can play differently
 BACKEND = f"skirmish-{VERSION}"
+_LONGEST_BACKEND = 20  # characters
+
+
+def is_earlier(backend: str) -> bool:
+    """Whether results, replays or states are of a version of the simulator with other rules."""
+    return re.fullmatch(r"skirmish-\d+", backend) is not None and backend != BACKEND
 
 
 class SkirmishVectorEnv:
@@ -185,7 +192,7 @@ class SkirmishVectorEnv:
         return slot_types(self.map, self._open(), env)
 
     def healers(self) -> np.ndarray:
-        """bool [E, U]: where healers are in the episodes at hand, whose attack actions mean their friends."""
+        """Bool [E, U]: where healers are in the episodes at hand, whose attack actions mean their friends."""
         return slot_healers(self.map, self._open())
 
     def get_state_bytes(self) -> bytes:
@@ -203,7 +210,9 @@ class SkirmishVectorEnv:
         header = self._state_header()
         expected = len(header) + 1 + sum(array.nbytes for array in memory)
         if not state.startswith(header) or len(state) != expected:
-            raise ValueError(f"not a state of {header.decode().strip()} ({expected} bytes), or cut off")
+            earlier = state[:_LONGEST_BACKEND].split(b" ")[0].decode(errors="replace")
+            is_of = f": it is of {earlier}, whose battles go by other rules" if is_earlier(earlier) else ", or cut off"
+            raise ValueError(f"not a state of {header.decode().strip()} ({expected} bytes){is_of}")
         self._playing = bool(state[len(header)])
         start = len(header) + 1
         for array in memory:
