@@ -20,7 +20,7 @@ def pixel(picture, x, y):
 
 def test_pixels():
     battle_map, units = battle()
-    picture = draw_battle(battle_map, units)
+    picture = draw_battle(battle_map, battle_map.units, units)
     assert picture.shape == (32 * CELL, 32 * CELL, 3) and picture.dtype == np.uint8
     assert [pixel(picture, x, 10) for x in (8, 12, 16)] == [ALLY, ALLY, GROUND]
     assert [pixel(picture, x, 20) for x in (8, 12, 16)] == [ENEMY] * 3
@@ -32,7 +32,7 @@ def test_pixels():
 
 def test_text():
     battle_map, units = battle()
-    *rows, agents, enemies = write_battle(battle_map, units).splitlines()
+    *rows, agents, enemies = write_battle(battle_map, battle_map.units, units).splitlines()
     assert len(rows) == 32 and {len(row) for row in rows} == {32}
     assert [rows[31 - 10][x] for x in (8, 12, 16)] == ["M", "M", "."]
     assert [rows[31 - 20][x] for x in (8, 12, 16)] == ["m"] * 3

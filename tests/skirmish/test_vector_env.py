@@ -67,6 +67,7 @@ def test_out_and_fresh_arrays_agree_and_fresh_arrays_stay() -> None:
 def test_step_that_ends_an_episode_shows_the_next_one() -> None:
     env = SkirmishVectorEnv("3m", 8, seed=2)
     start = env.reset()
+    starts = {row.tobytes() for row in SkirmishVectorEnv("3m", 64, seed=3).reset().state}  # by the enemies' numbers
     ends = 0
     length = np.zeros(8, np.int32)
     total = np.zeros(8)
@@ -77,7 +78,7 @@ def test_step_that_ends_an_episode_shows_the_next_one() -> None:
         length += 1
         total += out.reward
         np.testing.assert_array_equal(out.obs[ended], start.obs[ended])
-        np.testing.assert_array_equal(out.state[ended], start.state[ended])
+        assert {row.tobytes() for row in out.state[ended]} <= starts
         np.testing.assert_array_equal(out.avail_actions[ended], start.avail_actions[ended])
         np.testing.assert_array_equal(out.episode.length, np.where(ended, length, 0))
         np.testing.assert_allclose(out.episode.episode_return, np.where(ended, total, 0), atol=1e-5)
