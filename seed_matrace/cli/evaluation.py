@@ -44,17 +44,11 @@ def _eval(values: flags.FlagValues, _: list[str]) -> None:
 
     policy = load_policy(required(values, "run_dir"), values.checkpoint)
     env = replace(policy.config.env, backend=values.backend or policy.config.env.backend)
-    plays = backend_name(env)
-    if plays != policy.backend:
-        print(
-            f"this team was trained on {policy.backend} and is evaluated on {plays}, whose battles go by other rules: "
-            "do not compare the result with those of its training",
-            file=sys.stderr,
-            flush=True,
-        )
+    if elsewhere := policy.plays_elsewhere(env):
+        print(elsewhere, file=sys.stderr, flush=True)
     replays = {"replays": values.save_replays, "replay_dir": Path(values.run_dir, "replays")}
     stats = play(policy, values.episodes, seed=(2 << 32) + values.seed, env=env, **replays)
-    result: dict[str, Any] = {"map": env.title, "backend": plays, "env_steps": policy.env_steps}
+    result: dict[str, Any] = {"map": env.title, "backend": backend_name(env), "env_steps": policy.env_steps}
     print_json({**result, **summarise(stats, won=has_winner(env))})
 
 

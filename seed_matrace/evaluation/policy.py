@@ -49,6 +49,16 @@ class TrainedPolicy(Team):
         self.network = learner.policy
         self.judge = learner.judge
 
+    def plays_elsewhere(self, env: EnvConfig) -> str:
+        """A sentence where ``env`` is played by other rules than those that the team was trained under, else ""."""
+        plays = backend_name(env)
+        if plays == self.backend:
+            return ""
+        return (
+            f"this team was trained on {self.backend} and is evaluated on {plays}, which plays by other rules: the "
+            "result does not compare with those of its training"
+        )
+
 
 def play(
     policy: TrainedPolicy,

@@ -163,16 +163,16 @@ def test_pictures_and_texts_show_the_units_of_the_battle() -> None:
     letters = Counter("".join(env.render().splitlines()[:-2]))
     assert letters["b"] and letters["z"]
     battle = env._check_started()
-    n, kinds = battle.spec.n_agents, battle.unit_types()
+    n = battle.spec.n_agents
     rows = env.render().splitlines()
     x0, y0, *_ = battle.map.playable_area
-    x, y = battle.units()[0, :2].astype(int)
+    x, y, health = battle.units()[0, :3].astype(int)
     cells = Counter(zip(x.tolist(), y.tolist(), strict=True))
-    alone = [slot for slot in range(n, len(kinds)) if cells[x[slot], y[slot]] == 1]
+    alone = [slot for slot in range(n, len(health)) if cells[x[slot], y[slot]] == 1]
     assert alone
     height = len(rows) - 2
     for slot in alone:
-        assert rows[height - 1 - int(y[slot] - y0)][int(x[slot] - x0)] == kinds[slot].name[0].lower()
+        assert rows[height - 1 - int(y[slot] - y0)][int(x[slot] - x0)] == {35: "z", 30: "b"}[health[slot]]
 
 
 def test_numbering_is_part_of_what_a_state_is_of() -> None:
