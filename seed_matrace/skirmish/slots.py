@@ -9,10 +9,9 @@ import numpy as np
 
 from seed_matrace._cext._skirmish import Skirmish
 from seed_matrace.skirmish.maps import SkirmishMap
-from seed_matrace.skirmish.units import EFFECTS, UNIT_STATS_DTYPE, UnitType
+from seed_matrace.skirmish.units import UNIT_STATS_DTYPE, UnitType
 
 _SCAN = (UNIT_STATS_DTYPE.names or ()).index("scan")
-_HEALS = EFFECTS.index("heal")
 
 
 def types_vary(battle_map: SkirmishMap, *, shuffle_enemies: bool) -> bool:
@@ -27,12 +26,10 @@ def slot_types(battle_map: SkirmishMap, battles: Skirmish, env: int = 0) -> tupl
     return tuple(_type_of(battle_map, row) for row in drawn.tolist()) if len(drawn) else battle_map.units
 
 
-def slot_healers(battle_map: SkirmishMap, battles: Skirmish) -> np.ndarray:
-    """Bool [E, U]: where healers are in the episodes at hand."""
+def slot_stats(battle_map: SkirmishMap, battles: Skirmish) -> np.ndarray:
+    """UNIT_STATS_DTYPE [E, U] of who is in the slots in the episodes at hand."""
     drawn = battles.drawn_types()
-    if drawn.shape[1]:
-        return np.asarray(drawn["effect"] == _HEALS)
-    return np.broadcast_to(battle_map.layout.healer == 1, (battles.num_envs, len(battle_map.units)))
+    return drawn if drawn.shape[1] else np.broadcast_to(battle_map.stats, (battles.num_envs, len(battle_map.stats)))
 
 
 @lru_cache(maxsize=1024)

@@ -16,8 +16,8 @@ from seed_matrace.skirmish.layout import DEFAULT_OPTIONS, FeatureLayout
 from seed_matrace.skirmish.maps import SkirmishMap, load_map
 from seed_matrace.skirmish.recording import Recording
 from seed_matrace.skirmish.rules import battle_rules
-from seed_matrace.skirmish.slots import slot_healers, slot_types, types_vary
-from seed_matrace.skirmish.units import UnitType
+from seed_matrace.skirmish.slots import slot_stats, slot_types, types_vary
+from seed_matrace.skirmish.units import EFFECTS, UnitType
 from seed_matrace.smac_options import SmacOptions
 from seed_matrace.specs import EnvSpec, check_env_output, empty_env_output
 from seed_matrace.types import EnvOutput, flatten
@@ -25,6 +25,7 @@ from seed_matrace.types import EnvOutput, flatten
 VERSION = "3"  # of the rules: grows whenever a battle of the same seed and actions can play differently
 BACKEND = f"skirmish-{VERSION}"
 _LONGEST_BACKEND = 20  # characters
+_HEALS = EFFECTS.index("heal")
 
 
 def is_earlier(backend: str) -> bool:
@@ -191,9 +192,13 @@ class SkirmishVectorEnv:
         """Unit types of all slots in the episode at hand: enemies are numbered anew for each, drawn teams are drawn."""
         return slot_types(self.map, self._open(), env)
 
+    def unit_stats(self) -> np.ndarray:
+        """UNIT_STATS_DTYPE [E, U] of the units in all slots in the episodes at hand."""
+        return slot_stats(self.map, self._open())
+
     def healers(self) -> np.ndarray:
         """Bool [E, U]: where healers are in the episodes at hand, whose attack actions mean their friends."""
-        return slot_healers(self.map, self._open())
+        return np.asarray(self.unit_stats()["effect"] == _HEALS)
 
     def get_state_bytes(self) -> bytes:
         """The battles as they stand, random streams included; ``set_state_bytes`` goes on from there bit for bit."""

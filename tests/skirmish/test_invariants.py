@@ -23,7 +23,7 @@ def check_step(env: SkirmishVectorEnv, before: np.ndarray, out: EnvOutput, after
     assert out.avail_actions.any(axis=2).all()
     assert np.isfinite(out.obs).all() and np.isfinite(out.state).all() and np.isfinite(out.reward).all()
     x, y, health, shield, gauge = after.transpose(1, 0, 2)
-    stats = stats_of(env)
+    stats = env.unit_stats()
     assert (health >= 0).all() and (health <= stats["health_max"]).all()
     assert (shield >= 0).all() and (shield <= stats["shield_max"]).all()
     assert (gauge >= 0).all() and (gauge <= np.maximum(stats["period"] + 2, stats["energy_max"])).all()
@@ -35,12 +35,6 @@ def check_step(env: SkirmishVectorEnv, before: np.ndarray, out: EnvOutput, after
     assert (health == stats["health_max"])[~going].all()  # one wave per episode
     for row, types in zip(after[~going], stats["health_max"][~going], strict=True):
         check_start(env, row[:2].T, types)
-
-
-def stats_of(env: SkirmishVectorEnv) -> np.ndarray:
-    """Of the unit that is in each slot now: UNIT_STATS_DTYPE [E, U]."""
-    there = env._open().drawn_types()
-    return there if there.shape[1] else np.broadcast_to(env.map.stats, (env.num_envs, len(env.map.stats)))
 
 
 def check_start(env: SkirmishVectorEnv, places: np.ndarray, health_max: np.ndarray) -> None:
