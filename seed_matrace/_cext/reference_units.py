@@ -34,7 +34,6 @@ class RandomStream:
         bits = mix64((self.key + self.counter * 0x9E3779B97F4A7C15) & MASK)
         return F(bits >> 40) * F(2.0**-24)
 
-
     def below(self, bound: int) -> int:
         """Uniform in [0, bound)."""
         self.counter += 1
