@@ -69,7 +69,7 @@ def play(map_name: str, env_steps: int, seed: int) -> dict[str, float | str]:
 
 def check_units(env: SkirmishVectorEnv, before: np.ndarray, after: np.ndarray, ended: np.ndarray) -> None:
     """Bounds of what units have; ``before`` and ``after`` are ``env.units()``, float32 [E, 5, U]."""
-    stats = env.map.stats
+    stats = env.unit_stats()
     health, shield = after[:, 2], after[:, 3]
     assert ((health >= 0) & (health <= stats["health_max"])).all(), "health out of bounds"
     assert ((shield >= 0) & (shield <= stats["shield_max"])).all(), "a shield out of bounds"

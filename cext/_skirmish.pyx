@@ -36,7 +36,9 @@ cdef class Skirmish:
       spawn: float32 [U, 2].
       rules: seed_matrace.skirmish.rules.BattleRules, the C struct Rules.
       draws: None, or seed_matrace.skirmish.draws.DrawTables: teams and places are drawn for every episode.
-      teams: seed_matrace.skirmish.draws.DrawnTeams, a row for each battle where they are drawn.
+      teams: seed_matrace.skirmish.draws.DrawnTeams, a row for each battle; without units where each slot always has
+        the same.
+      shuffle_enemies: whether enemies are numbered anew for every battle, or in the order of creation.
       reward_divisor: what rewards are divided by.
       autoreset: whether battles that end start anew in the same step; if not, ``reset`` does it.
       seed, first_env: battle e is random stream first_env + e of seed.
@@ -47,12 +49,12 @@ cdef class Skirmish:
     cdef dict arguments  # what it was made with, for copies
     cdef bint heuristic_ai, heuristic_rest, autoreset
     cdef FeatureLayout layout
-    cdef FeatureLayout* layouts  # of every battle: teams may be drawn
+    cdef FeatureLayout* layouts  # of every battle: its units may be others
     cdef Rules rules
     cdef EpisodeRules episode_rules
     cdef bint has_draws, shuffle_enemies, types_vary
     cdef DrawTables draws
-    cdef DrawnTeam* drawn  # of every battle, where teams are drawn
+    cdef DrawnTeam* drawn  # of every battle
     cdef Battle* battles
     cdef BattleLog log
     cdef object teams, recorded_by
@@ -77,7 +79,8 @@ cdef class Skirmish:
     ):
         self.arguments = dict(
             layout=layout, stats=stats, spawn=spawn, rules=rules, draws=draws, teams=teams,
-            shuffle_enemies=shuffle_enemies, reward_divisor=reward_divisor, autoreset=autoreset, seed=seed, first_env=first_env,
+            shuffle_enemies=shuffle_enemies, reward_divisor=reward_divisor, autoreset=autoreset, seed=seed,
+            first_env=first_env,
         )
         self.teams = teams
         fill_layout(&self.layout, layout)
@@ -150,15 +153,21 @@ cdef class Skirmish:
         cdef int agent
         cdef Battle* battle = &self.battles[env]
         cdef DrawnTeam* team = &self.drawn[env]
+        cdef BattleLog* log = battle.log
         cdef Scratch scratch
+        cdef int created[MAX_UNITS]
+        for agent in range(self.layout.n_units):
+            created[agent] = agent
         if self.has_draws:
             draw_team(battle, &self.draws, team)
         else:
             self.make_team(env)
         if self.shuffle_enemies:
-            number_enemies(battle, team, self.types_vary)
-        start_battle(battle, team.spawn)
+            number_enemies(battle, team, self.types_vary, created)
+        start_battle(battle, team.spawn, created)
+        battle.log = NULL  # what happens now is not of the step that has ended
         game_loop(battle, &scratch)  # the game's first observation comes one loop after the enemies set out
+        battle.log = log
         for agent in range(self.layout.n_agents):
             self.last_action[env, agent] = -1
             self.scripted_target[env, agent] = -1
@@ -366,7 +375,7 @@ cdef class Skirmish:
         return self.log.loops, self.log.count
 
     def drawn_types(self):
-        """What was drawn for the episodes at hand: UNIT_STATS_DTYPE [E, U]; no rows where nothing is drawn."""
+        """Who is in the slots in the episodes at hand: UNIT_STATS_DTYPE [E, U]; U = 0 where it is always the map's."""
         return np.array(self.teams.stats)
 
     def units(self):

@@ -123,7 +123,10 @@ cdef struct Battle:  # [n_units] each
     float* y
     float* health
     float* shield
-    float* cooldown  # loops until the next attack may start
+    float* cooldown  # loops until the next attack may start, as the game shows it: from the shot on
+    float* weapon_wait  # the same as the game counts it: from the start of the attack on
+    float* facing_x  # where a unit looks, of any length
+    float* facing_y
     float* energy  # of a healer, in the place of the cooldown
     float* goal_x
     float* goal_y
@@ -137,6 +140,8 @@ cdef struct Battle:  # [n_units] each
     int32_t* target  # unit attacked, healed or chased, -1 none
     int32_t* windup  # loops until the shot leaves, 0 when not aiming; 1 while a beam is on
     int32_t* backswing  # loops the unit still stands after a shot; of a healer: 1 beside friends who fight
+    int32_t* scan_wait  # loops until it looks round for a better target
+    int32_t* alarm  # who has hit it, or a friend near it, in this loop; -1 nobody
     int32_t* help_wait  # loops until it may call for help again
     int32_t* shield_wait  # loops until the shield recovers
     int32_t* shot_target  # unit the shot under way is meant for, -1 none
@@ -156,6 +161,8 @@ cdef struct Crowd:  # living units of one layer, in the order of slots
     float separation[MAX_UNITS]
     float push_x[MAX_UNITS]
     float push_y[MAX_UNITS]
+    float step_x[MAX_UNITS]
+    float step_y[MAX_UNITS]
 
 cdef struct Line:  # units of one layer that stand and shoot
     int count
@@ -168,6 +175,7 @@ cdef struct Scratch:  # of one game loop
     int living[MAX_UNITS]  # at the start of the loop: shots of one loop are simultaneous
     bint alive[MAX_UNITS]
     bint in_reach[MAX_UNITS]  # its target stands within weapon range
+    bint lost[MAX_UNITS]  # its target has just died
     bint healed[MAX_UNITS]  # somebody's beam is on it
     int stance[MAX_UNITS]
     float to_x[MAX_UNITS]  # where the unit wants to go
@@ -214,6 +222,13 @@ cdef inline bint within(const Battle* battle, int u, int v, float reach) noexcep
 cdef inline bint can_hit(const Battle* battle, int u, int v) noexcept nogil:
     """Whether u's weapon reaches the plane v is in."""
     return battle.stats[u].targets & battle.stats[v].planes
+
+
+cdef inline void cancel_aim(Battle* battle, int u) noexcept nogil:
+    """Ends an attack before its shot; another may start at once."""
+    if battle.windup[u] > 0:
+        battle.windup[u] = 0
+        battle.weapon_wait[u] = 0.0
 
 
 cdef inline bint threatens(const Battle* battle, int v, int u) noexcept nogil:

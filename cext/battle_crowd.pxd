@@ -17,6 +17,8 @@ cdef inline void gather(const Battle* battle, Scratch* scratch, int layer) noexc
             crowd.x[n] = scratch.next_x[u]
             crowd.y[n] = scratch.next_y[u]
             crowd.separation[n] = battle.stats[u].separation
+            crowd.step_x[n] = scratch.next_x[u] - battle.x[u]
+            crowd.step_y[n] = scratch.next_y[u] - battle.y[u]
             n += 1
     crowd.count = n
 
@@ -24,8 +26,19 @@ cdef inline void gather(const Battle* battle, Scratch* scratch, int layer) noexc
 cdef inline float yielding(const Battle* battle, const Crowd* crowd, int i, int j) noexcept nogil:
     """Which part of an overlap with j unit i gives way: whoever shoots, or is met by an enemy, does not."""
     cdef int mine = crowd.stance[i], other = crowd.stance[j]
+    cdef float a, b
     if mine == other:
-        return 0.5
+        if mine != MOVING:
+            return 0.5
+        a = crowd.separation[i]
+        b = crowd.separation[j]
+        if battle.rules.knobs[37] > 0:
+            a = a * a * a
+            b = b * b * b
+        a = a / (a + b) if battle.rules.knobs[37] > 0 else <float>0.5
+        if crowd.unit[i] < battle.n_agents and crowd.unit[j] < battle.n_agents:
+            a += battle.rules.knobs[38] if i < j else -battle.rules.knobs[38]
+        return a
     if mine == ANCHORED or other == ANCHORED:
         return 0.0 if mine == ANCHORED else 1.0
     if (crowd.unit[i] < battle.n_agents) != (crowd.unit[j] < battle.n_agents):
@@ -33,7 +46,26 @@ cdef inline float yielding(const Battle* battle, const Crowd* crowd, int i, int 
     return <float>1.0 - battle.rules.knobs[34] if mine == MOVING else battle.rules.knobs[34]
 
 
-cdef inline void push_pair(const Battle* battle, Crowd* crowd, int i, int j) noexcept nogil:
+cdef inline void turn_aside(const Battle* battle, Crowd* crowd, int i, int j, float nx, float ny) noexcept nogil:
+    """Two walking units that meet pass each other, on the right if nothing decides."""
+    cdef float ux = crowd.step_x[j] - crowd.step_x[i]
+    cdef float uy = crowd.step_y[j] - crowd.step_y[i]
+    cdef float along, m2, speeds, aside
+    if ux * nx + uy * ny >= 0:
+        return
+    along = uy * nx - ux * ny
+    m2 = ux * ux + uy * uy
+    speeds = battle.stats[crowd.unit[i]].speed + battle.stats[crowd.unit[j]].speed
+    aside = battle.rules.knobs[36] * m2 / (speeds * speeds) * (sqrtf(m2) - abs(along))
+    if along < 0:
+        aside = -aside
+    crowd.push_x[i] += ny * aside
+    crowd.push_y[i] -= nx * aside
+    crowd.push_x[j] -= ny * aside
+    crowd.push_y[j] += nx * aside
+
+
+cdef inline void push_pair(const Battle* battle, Crowd* crowd, int i, int j, bint first) noexcept nogil:
     """Moves two overlapping units apart along the line between them (east-west if they coincide)."""
     cdef float dx = crowd.x[j] - crowd.x[i]
     cdef float dy = crowd.y[j] - crowd.y[i]
@@ -53,6 +85,8 @@ cdef inline void push_pair(const Battle* battle, Crowd* crowd, int i, int j) noe
     crowd.push_y[i] -= dy * mine
     crowd.push_x[j] += dx * other
     crowd.push_y[j] += dy * other
+    if first and battle.rules.knobs[36] > 0 and crowd.stance[i] == MOVING and crowd.stance[j] == MOVING:
+        turn_aside(battle, crowd, i, j, dx, dy)
 
 
 cdef inline int overlaps(const Battle* battle, const Crowd* crowd, int i) noexcept nogil:
@@ -68,7 +102,7 @@ cdef inline int overlaps(const Battle* battle, const Crowd* crowd, int i) noexce
     return count
 
 
-cdef inline void push_round(const Battle* battle, Crowd* crowd) noexcept nogil:
+cdef inline void push_round(const Battle* battle, Crowd* crowd, bint first) noexcept nogil:
     """One round of pushes, all from the same positions; a crowd needs more than one to come apart."""
     cdef int i, j
     cdef float dx, dy, gap
@@ -83,7 +117,7 @@ cdef inline void push_round(const Battle* battle, Crowd* crowd) noexcept nogil:
             dy = crowd.y[j] - crowd.y[i]
             gap = crowd.separation[i] + crowd.separation[j] - battle.rules.knobs[32]
             if dx * dx + dy * dy < gap * gap:
-                push_pair(battle, crowd, i, j)
+                push_pair(battle, crowd, i, j, first)
     for i in range(crowd.count):
         crowd.x[i] += crowd.push_x[i]
         crowd.y[i] += crowd.push_y[i]
@@ -96,7 +130,7 @@ cdef inline void push_apart(const Battle* battle, Scratch* scratch, int layer, i
     cdef float dx, dy, d2, speed
     gather(battle, scratch, layer)
     for _round in range(rounds):
-        push_round(battle, crowd)
+        push_round(battle, crowd, _round == 0)
     for i in range(crowd.count):
         u = crowd.unit[i]
         dx = crowd.x[i] - battle.x[u]

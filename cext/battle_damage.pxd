@@ -1,6 +1,6 @@
 """What a hit does: shield, armor, life, and the victim's call for help."""
 
-from battle cimport ATTACK_MOVE, Battle, UnitStats, can_hit, distance2, first_friend, last_friend
+from battle cimport ATTACK_MOVE, Battle, UnitStats, distance2, first_friend, last_friend
 from battle_log cimport HIT, note
 
 
@@ -22,17 +22,16 @@ cdef inline void hurt(Battle* battle, int u, int target) noexcept nogil:
 
 
 cdef inline void call_for_help(Battle* battle, int victim, int attacker) noexcept nogil:
-    """A victim on attack-move brings friends near it that have nothing to shoot at onto its attacker."""
+    """Alarms the victim, and from time to time the friends near it."""
     cdef int friend
     cdef float radius = battle.rules.help_radius
+    battle.alarm[victim] = attacker
     if battle.order[victim] != ATTACK_MOVE or battle.help_wait[victim] > 0:
         return
     battle.help_wait[victim] = battle.rules.help_period
     for friend in range(first_friend(battle, victim), last_friend(battle, victim)):
-        if battle.order[friend] != ATTACK_MOVE or battle.target[friend] >= 0 or battle.health[friend] <= 0:
-            continue
-        if can_hit(battle, friend, attacker) and distance2(battle, victim, friend) <= radius * radius:
-            battle.target[friend] = attacker
+        if distance2(battle, victim, friend) <= radius * radius:
+            battle.alarm[friend] = attacker
 
 
 cdef inline void strike(Battle* battle, int u, int target) noexcept nogil:

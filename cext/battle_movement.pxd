@@ -54,7 +54,7 @@ cdef inline bint blocked(const Battle* battle, const Line* line, int u, float x,
 
 
 cdef inline bint try_turn(
-    const Battle* battle, Scratch* scratch, int u, float dx, float dy, float cosine, float sine
+    Battle* battle, Scratch* scratch, int u, float dx, float dy, float cosine, float sine
 ) noexcept nogil:
     """Takes the step (dx, dy) turned by an angle, if nobody is in the way there."""
     cdef float step_x = cosine * dx - sine * dy
@@ -65,6 +65,8 @@ cdef inline bint try_turn(
         return False
     scratch.next_x[u] = battle.x[u] + step_x
     scratch.next_y[u] = battle.y[u] + step_y
+    battle.facing_x[u] = step_x
+    battle.facing_y[u] = step_y
     return True
 
 
@@ -176,6 +178,18 @@ cdef inline void walk(Battle* battle, Scratch* scratch, int u) noexcept nogil:
         battle.order[u] = IDLE
     if try_turn(battle, scratch, u, dx, dy, 1.0, 0.0):
         return
+    if battle.rules.knobs[48] == 1 and not battle.stats[u].melee:
+        return
+    if battle.rules.knobs[48] == 2 and not battle.stats[u].melee:
+        scratch.next_x[u] = battle.x[u] + dx
+        scratch.next_y[u] = battle.y[u] + dy
+        return
+    if battle.rules.knobs[48] == 3:
+        return
+    if battle.rules.knobs[48] == 4:
+        scratch.next_x[u] = battle.x[u] + dx
+        scratch.next_y[u] = battle.y[u] + dy
+        return
     side = shorter_side(battle, scratch, u, dx, dy)
     if battle.stats[u].melee and battle.target[u] >= 0:
         side = find_gap(battle, scratch, u, side)
@@ -240,6 +254,9 @@ cdef inline void move_units(Battle* battle, Scratch* scratch) noexcept nogil:
         if battle.stats[u].acceleration > 0:
             fly(battle, scratch, u)
         elif scratch.stance[u] == MOVING:
+            if battle.target[u] >= 0 and battle.order[u] != MOVE:  # agents walk first
+                scratch.to_x[u] = scratch.next_x[battle.target[u]]
+                scratch.to_y[u] = scratch.next_y[battle.target[u]]
             turn_corner(battle, scratch, u)
             walk(battle, scratch, u)
     push_apart(battle, scratch, GROUND_LAYER, PUSH_ROUNDS)

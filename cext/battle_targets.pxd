@@ -1,89 +1,86 @@
-"""Whom a unit attacks: what it can hit, threats first, then the nearest."""
+"""Whom a unit attacks: who attacks it first, then the nearest."""
 
 from battle cimport (
-    ATTACK, ATTACK_MOVE, IDLE, MOVE, Battle, Scratch, can_hit, distance2, first_foe, last_foe, threatens, within
+    ATTACK, ATTACK_MOVE, IDLE, MOVE, Battle, Scratch, can_hit, cancel_aim, distance2, first_foe, last_foe, threatens,
+    within
 )
 
+cdef enum:
+    SCAN_PERIOD = 8  # loops
 
-cdef inline int nearest_in_scan(const Battle* battle, int u) noexcept nogil:
-    """Nearest living opponent inside the scan radius (ties: lowest slot), -1 if there is none."""
-    cdef int v, best = -1
-    cdef float d2, best_d2 = 0
-    for v in range(first_foe(battle, u), last_foe(battle, u)):
-        if battle.health[v] <= 0:
-            continue
-        d2 = distance2(battle, u, v)
-        if (best < 0 or d2 < best_d2) and within(battle, u, v, battle.stats[u].scan):
-            best = v
-            best_d2 = d2
-    return best
+
+cdef inline int rank(const Battle* battle, int u, int v) noexcept nogil:
+    """How urgent it is for u to attack v: whoever is ordered to attack u, or counts as if it were, goes first."""
+    cdef bint attacks = (battle.order[v] == ATTACK and battle.target[v] == u) or battle.stats[v].always_threatens
+    return 2 * (not battle.rules.mixed_targets or threatens(battle, v, u)) + attacks
 
 
 cdef inline int best_in_scan(const Battle* battle, int u) noexcept nogil:
-    """The same where units differ in what they can hit: nearest threat, without one the nearest harmless unit."""
-    cdef int v, best = -1
-    cdef float d2, best_d2 = 0
-    cdef bint threat, best_threat = False
-    for v in range(first_foe(battle, u), last_foe(battle, u)):
-        if battle.health[v] <= 0 or not can_hit(battle, u, v):
-            continue
-        d2 = distance2(battle, u, v)
-        threat = threatens(battle, v, u)
-        if best >= 0 and (threat < best_threat or (threat == best_threat and d2 >= best_d2)):
-            continue
-        if within(battle, u, v, battle.stats[u].scan):
-            best = v
-            best_d2 = d2
-            best_threat = threat
-    return best
-
-
-cdef inline bint attacks(const Battle* battle, int v, int u) noexcept nogil:
-    return battle.order[v] == ATTACK and battle.target[v] == u
-
-
-cdef inline int nearest_attacker(const Battle* battle, int u) noexcept nogil:
-    cdef int v, best = -1
+    """Of the opponents inside the scan radius that it can hit the most urgent, then the nearest; -1 if there is none."""
+    cdef int v, found, best = -1, best_rank = 0
     cdef float d2, best_d2 = 0
     for v in range(first_foe(battle, u), last_foe(battle, u)):
-        if battle.health[v] <= 0 or not attacks(battle, v, u) or not can_hit(battle, u, v):
+        if battle.health[v] <= 0 or not within(battle, u, v, battle.stats[u].scan):
+            continue
+        if battle.rules.mixed_targets and not can_hit(battle, u, v):
             continue
         d2 = distance2(battle, u, v)
-        if (best < 0 or d2 < best_d2) and within(battle, u, v, battle.stats[u].scan + battle.rules.knobs[50]):
+        found = rank(battle, u, v)
+        if best < 0 or found > best_rank or (found == best_rank and d2 < best_d2):
             best = v
+            best_rank = found
             best_d2 = d2
     return best
 
 
-cdef inline void choose_target(Battle* battle, Scratch* scratch, int u) noexcept nogil:
-    """Drops dead targets; units on attack-move keep one in reach, else take the best in scan, else go on chasing."""
-    cdef int target = battle.target[u], found
-    cdef bint aiming = battle.windup[u] > 0
-    cdef bint held = False
-    if target >= 0 and battle.health[target] <= 0:
-        target = -1
-    if target >= 0:
-        held = within(battle, u, target, battle.stats[u].reach_slop if aiming else battle.stats[u].reach)
-    if battle.order[u] == ATTACK and target < 0:
-        battle.order[u] = IDLE
-    if battle.rules.knobs[48] > 0 and battle.order[u] == ATTACK_MOVE and (target < 0 or not attacks(battle, target, u)):
-        found = nearest_attacker(battle, u)
-        if found >= 0 and found != target:
-            target = found
-            battle.windup[u] = 0
-            held = within(battle, u, target, battle.stats[u].reach)
-    if battle.order[u] == ATTACK_MOVE and not held and (battle.rules.knobs[49] < 2 or target < 0 or not attacks(battle, target, u)):
-        found = best_in_scan(battle, u) if battle.rules.mixed_targets else nearest_in_scan(battle, u)
-        if found >= 0 and found != target:
-            target = found
-            battle.windup[u] = 0
-            held = within(battle, u, target, battle.stats[u].reach)
-    if not held and battle.stats[u].fires_freely and (battle.order[u] == MOVE or battle.order[u] == IDLE):
-        found = best_in_scan(battle, u) if battle.rules.mixed_targets else nearest_in_scan(battle, u)
-        held = found >= 0 and within(battle, u, found, battle.stats[u].reach)
-        battle.windup[u] = 0
-        target = found if held else -1
-    if not held:
-        battle.windup[u] = 0
-    battle.target[u] = target
-    scratch.in_reach[u] = held
+cdef inline void keep_target(Battle* battle, Scratch* scratch, int u) noexcept nogil:
+    """Forgets a dead target; whether a living one is in reach. Who fires freely finds itself one."""
+    cdef int target = battle.target[u]
+    scratch.lost[u] = target >= 0 and battle.health[target] <= 0
+    scratch.in_reach[u] = False
+    if scratch.lost[u]:
+        battle.target[u] = -1
+        if battle.order[u] == ATTACK:
+            battle.order[u] = IDLE
+    elif target >= 0:
+        scratch.in_reach[u] = within(
+            battle, u, target, battle.stats[u].reach_slop if battle.windup[u] > 0 else battle.stats[u].reach
+        )
+    if scratch.in_reach[u]:
+        return
+    cancel_aim(battle, u)
+    if battle.stats[u].fires_freely and (battle.order[u] == MOVE or battle.order[u] == IDLE):
+        target = best_in_scan(battle, u)
+        scratch.in_reach[u] = target >= 0 and within(battle, u, target, battle.stats[u].reach)
+        battle.target[u] = target if scratch.in_reach[u] else -1
+
+
+cdef inline bint keeps(const Battle* battle, int u, int target, int found) noexcept nogil:
+    """Whether u stays with a living target: nobody is more urgent, and the target is in reach or attacks it."""
+    cdef int urgency = rank(battle, u, target)
+    return rank(battle, u, found) <= urgency and (
+        (urgency & 1) != 0 or within(battle, u, target, battle.stats[u].reach)
+    )
+
+
+cdef inline void look_round(Battle* battle, Scratch* scratch, int u) noexcept nogil:
+    """On attack-move, at every scan: takes the best target; without one also as soon as it is lost, or when alarmed."""
+    cdef int target = battle.target[u], alarm = battle.alarm[u], found
+    cdef bint due
+    battle.alarm[u] = -1
+    battle.scan_wait[u] -= 1
+    due = battle.scan_wait[u] <= 0
+    if due:
+        battle.scan_wait[u] = SCAN_PERIOD
+    if battle.order[u] != ATTACK_MOVE or not (due or target < 0 and (scratch.lost[u] or alarm >= 0)):
+        return
+    if target >= 0 and battle.health[target] <= 0:  # somebody got it in this loop
+        return
+    found = best_in_scan(battle, u)
+    if found < 0 and target < 0 and alarm >= 0 and battle.health[alarm] > 0 and can_hit(battle, u, alarm):
+        found = alarm
+    if found < 0 or found == target or (target >= 0 and keeps(battle, u, target, found)):
+        return
+    cancel_aim(battle, u)
+    battle.target[u] = found
+    scratch.in_reach[u] = within(battle, u, found, battle.stats[u].reach)

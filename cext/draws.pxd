@@ -148,7 +148,7 @@ cdef inline void draw_team(const Battle* battle, const DrawTables* tables, Drawn
         draw_place(battle, tables, start, u, team)
 
 
-cdef inline void number_enemies(const Battle* battle, DrawnTeam* team, bint types_vary) noexcept nogil:
+cdef inline void number_enemies(const Battle* battle, DrawnTeam* team, bint types_vary, int* made) noexcept nogil:
     """In the order of creation every enemy takes the first or the last slot that is still free, at random."""
     cdef float spawn[2 * MAX_UNITS]
     cdef UnitStats stats[MAX_UNITS]
@@ -169,6 +169,7 @@ cdef inline void number_enemies(const Battle* battle, DrawnTeam* team, bint type
         else:
             slot = last
             last -= 1
+        made[slot] = created
         team.spawn[2 * slot] = spawn[2 * created]
         team.spawn[2 * slot + 1] = spawn[2 * created + 1]
         if types_vary:

@@ -4,17 +4,17 @@ from libc.stdint cimport int32_t
 from libc.string cimport memcpy
 
 from battle cimport (
-    ATTACK, ATTACK_MOVE, BURST, HEAL, IDLE, MAX_UNITS, MOVE, Battle, Rules, Scratch, can_hit
+    ATTACK, ATTACK_MOVE, BURST, HEAL, IDLE, MAX_UNITS, MOVE, Battle, Rules, Scratch, can_hit, cancel_aim
 )
 from battle_combat cimport attack
 from battle_log cimport BattleLog
 from battle_movement cimport move_units
 from battle_recovery cimport can_heal, choose_patient, heal, recover
 from battle_shots cimport carry_shots, explode_dead
-from battle_targets cimport choose_target
+from battle_targets cimport SCAN_PERIOD, keep_target, look_round
 from feature_layout cimport EAST, FIRST_TARGET, NO_OP, NORTH, SOUTH, STOP, WEST
 from outcome cimport EpisodeRules, battle_reward, end_code, vitality, with_outcome
-from random_stream cimport draw_unit
+from random_stream cimport draw_below, draw_unit
 
 cdef struct StepResult:
     double reward
@@ -35,21 +35,31 @@ cdef inline void start_unit(Battle* battle, int u, float x, float y) noexcept no
     battle.order[u] = IDLE
     battle.target[u] = -1
     battle.windup[u] = 0
+    battle.weapon_wait[u] = 0.0
     battle.backswing[u] = 0
+    battle.facing_x[u] = 1.0 if u < battle.n_agents else -1.0
+    battle.facing_y[u] = 0.0
+    battle.scan_wait[u] = 0
+    battle.alarm[u] = -1
     battle.help_wait[u] = 0
     battle.shield_wait[u] = 0
     battle.shot_target[u] = -1
     battle.exploded[u] = 0
 
 
-cdef inline void start_battle(Battle* battle, const float* spawn) noexcept nogil:
-    """Full units at ``spawn`` [n_units, 2]; the enemy gets its opening attack-move, allies stand idle."""
+cdef inline void start_battle(Battle* battle, const float* spawn, const int* created) noexcept nogil:
+    """Full units at ``spawn`` [n_units, 2]; the enemy gets its opening attack-move, allies stand idle.
+
+    Units look round in turn, in the order in which they were ``created``.
+    """
     cdef const Rules* rules = battle.rules
     cdef int u
     cdef int enemies = battle.n_units - battle.n_agents
     cdef float along = 0, x = 0, y = 0
+    cdef int phase = <int>draw_below(battle.random_key, battle.random_counter, SCAN_PERIOD)
     for u in range(battle.n_units):
         start_unit(battle, u, spawn[2 * u], spawn[2 * u + 1])
+        battle.scan_wait[u] = 1 + (phase + created[u]) % SCAN_PERIOD
     if rules.attack_span_x != 0 or rules.attack_span_y != 0:
         along = draw_unit(battle.random_key, battle.random_counter)
     for u in range(battle.n_agents, battle.n_units):
@@ -86,7 +96,7 @@ cdef inline bint take_order(Battle* battle, int u, int order, int target, float 
         return False
     battle.backswing[u] = 0
     if target >= 0 or not battle.stats[u].fires_freely:
-        battle.windup[u] = 0
+        cancel_aim(battle, u)
         battle.target[u] = target
     if battle.stats[u].effect == BURST:
         battle.shot_target[u] = -1
@@ -135,7 +145,7 @@ cdef inline void game_loop(Battle* battle, Scratch* scratch) noexcept nogil:
         if battle.stats[u].effect == HEAL:
             choose_patient(battle, scratch, u)
         else:
-            choose_target(battle, scratch, u)
+            keep_target(battle, scratch, u)
     if battle.rules.has_shots:
         carry_shots(battle, scratch)
     for k in range(scratch.n_living):
@@ -149,6 +159,9 @@ cdef inline void game_loop(Battle* battle, Scratch* scratch) noexcept nogil:
         explode_dead(battle)
     if battle.rules.has_recovery:
         recover(battle, scratch)
+    for k in range(scratch.n_living):
+        if battle.stats[scratch.living[k]].effect != HEAL:
+            look_round(battle, scratch, scratch.living[k])
     move_units(battle, scratch)
 
 

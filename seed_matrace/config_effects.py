@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from seed_matrace.config import OPTIONS, Config, load_config, options
-from seed_matrace.smac_options import STARCRAFT2_VERSION, SmacOptions
+from seed_matrace.smac_options import STARCRAFT2_VERSION, SkirmishOptions
 
-_SMAC = [f"env.{item.name}" for item in dataclasses.fields(SmacOptions)]
+_SMAC = [f"env.{item.name}" for item in dataclasses.fields(SkirmishOptions)]
 _REWARDS = {"env.reward_negative_scale", "env.reward_only_positive", "env.reward_defeat"}
 _SCALED = {"env.reward_death_value", "env.reward_win"}  # the most a battle can give is made of them
 _STATE = {"env.obs_instead_of_state", "env.state_last_action", "env.state_timestep_number"}
@@ -112,6 +112,8 @@ def _without_effect(config: Config) -> Iterator[tuple[set[str], str]]:
     if env.backend != "starcraft2":
         of_games = {name for name in OPTIONS if name.startswith("starcraft2.")}
         yield {"env.game_version", *of_games}, f"env.backend = {env.backend!r} plays no StarCraft II"
+    else:
+        yield {"env.shuffle_enemies"}, "StarCraft II numbers the enemies itself, anew for each battle"
     if env.backend not in ("skirmish", "starcraft2"):
         yield {"evaluation.replays"}, f"env.backend = {env.backend!r} leaves no replays"
     if env.backend == "counting":

@@ -33,4 +33,6 @@ class PettingZooOptions:
                 raise FieldError(f"{item.name} is of PettingZoo's environments: env.backend = 'pettingzoo' expected")
         for name in smac:
             if backend == "pettingzoo" and name != "obs_instead_of_state":
-                raise FieldError(f"{name} is SMAC's and means nothing to PettingZoo's environments: leave it out")
+                raise FieldError(
+                    f"{name} is of SMAC's battles and means nothing to PettingZoo's environments: leave it out"
+                )

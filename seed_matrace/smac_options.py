@@ -7,11 +7,12 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 from seed_matrace.fields import FieldError, check_fields, near_names, option
 
 P = ParamSpec("P")
+Options = TypeVar("Options", bound="SmacOptions")
 DEFAULT_STEP_MUL = 8  # of SMAC's maps
 STARCRAFT2_BUILDS = {"4.10": 75689, "4.6.2": 69232}  # of the versions that results with SMAC are published for
 STARCRAFT2_VERSION = "4.10"  # unless another is asked for
@@ -74,7 +75,7 @@ class SmacOptions:
             raise FieldError(f"{grids[0]} looks at whole cells: move_amount must be whole, not {self.move_amount:g}")
 
     @classmethod
-    def from_dict(cls, options: Mapping[str, Any]) -> SmacOptions:
+    def from_dict(cls: type[Options], options: Mapping[str, Any]) -> Options:
         """Options by name.
 
         Raises:
@@ -86,9 +87,12 @@ class SmacOptions:
 
     def changed(self) -> dict[str, Any]:
         """The options that are not at their defaults."""
+        return self._changed_of(SmacOptions)
+
+    def _changed_of(self, options: type[SmacOptions]) -> dict[str, Any]:
         return {
             item.name: getattr(self, item.name)
-            for item in dataclasses.fields(SmacOptions)
+            for item in dataclasses.fields(options)
             if getattr(self, item.name) != item.default
         }
 
@@ -110,10 +114,13 @@ class SkirmishOptions(SmacOptions):
         True, "enemies are numbered anew for each battle, as by the game; or always in the order of creation"
     )
 
+    def changed(self) -> dict[str, Any]:
+        """The options that are not at their defaults, the simulator's own included."""
+        return self._changed_of(SkirmishOptions)
 
-def check_option_names(names: Iterable[str], known: Sequence[str] = ()) -> None:
-    """Raises TypeError, which gives the near ones, for a name that is not ``known``, or no option's."""
-    known = known or [item.name for item in dataclasses.fields(SmacOptions)]
+
+def check_option_names(names: Iterable[str], known: Sequence[str]) -> None:
+    """Raises TypeError, which gives the near ones, for a name that is not ``known``."""
     for name in names:
         if name not in known:
             raise TypeError(f"unknown option {name!r}; near: {near_names(name, known)}")

@@ -17,6 +17,7 @@ class Skirmish:
         rules: BattleRules,
         draws: DrawTables | None,
         teams: DrawnTeams,
+        shuffle_enemies: bool,
         reward_divisor: float,
         autoreset: bool,
         seed: int,

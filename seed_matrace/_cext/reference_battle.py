@@ -23,14 +23,18 @@ from seed_matrace._cext.reference_units import (
     RandomStream,
     Shot,
     Unit,
-    threatens,
+    attacks,
     touches,
+    urgency,
 )
 from seed_matrace.envs.replay_check import EVENTS
 from seed_matrace.skirmish.maps import SkirmishMap
 from seed_matrace.skirmish.rules import battle_rules
 
 LOOPS_PER_STEP = 8
+SCAN_PERIOD = 8
+# What a loop turns a unit by, 62.5 degrees, and that with 11.25 more.
+TURN_COSINE, TURN_SINE, AIM_COSINE = F(0.46174861), F(0.88701083), F(0.27982903)
 BATTLE_STREAM = 1
 UNTOUCHED, LANDED = 0, 1  # what a lance did to somebody; above LANDED: loops until the hit, plus LANDED
 
@@ -50,17 +54,21 @@ class ReferenceBattle:
         self.loops: list[np.ndarray] = []  # the table after every loop of the last step
         self.events: list[tuple[int, int, int, int, float]] = []  # of the last step: loop, event, unit, target, amount
         self.units = []
-        for slot, created in enumerate(self.numbers()):
+        numbers = self.numbers()
+        phase = self.random.below(SCAN_PERIOD)
+        along = self.random.unit() if any(self.rules.attack_span) else F(0)
+        for slot, created in enumerate(numbers):
             unit_type, (x, y) = self.map.units[created], self.map.spawn[created]
             gauge = F(unit_type.energy_start)
             health, shield = F(unit_type.health), F(unit_type.shield)
             ally = slot < self.map.n_agents
             scan = self.map.stats["scan"][created]
             unit = Unit(unit_type, ally, slot, x, y, health, shield, gauge, x, y, IDLE, scan)
+            unit.facing = (F(1 if ally else -1), F(0))
+            unit.scan_wait = 1 + (phase + created) % SCAN_PERIOD
             self.units.append(unit)
         self.allies, self.enemies = self.units[: self.map.n_agents], self.units[self.map.n_agents :]
         point, span = self.rules.attack_point, self.rules.attack_span
-        along = self.random.unit() if any(span) else F(0)
         middle = [sum((getattr(unit, axis) for unit in self.enemies), F(0)) / F(len(self.enemies)) for axis in "xy"]
         way = [F(start) + along * F(way) - mean for start, way, mean in zip(point, span, middle, strict=True)]
         for unit in self.enemies:
@@ -121,7 +129,8 @@ class ReferenceBattle:
                 return False
         unit.backswing = 0
         if target is not None or not unit.type.weapon.fires_freely:
-            unit.windup, unit.target = 0, target
+            unit.cancel_aim()
+            unit.target = target
         if unit.type.weapon.effect == "burst":
             unit.shot = None
         unit.order = order
@@ -134,7 +143,7 @@ class ReferenceBattle:
             unit.alive, unit.healed = bool(unit.health > 0), False
         living = [unit for unit in self.units if unit.alive]
         for unit in living:
-            (self.choose_patient if unit.type.heals else self.choose_target)(unit)
+            (self.choose_patient if unit.type.heals else self.keep_target)(unit)
         for unit in self.units:
             if unit.shot is not None:
                 self.carry_shot(unit, unit.shot)
@@ -144,6 +153,9 @@ class ReferenceBattle:
         self.explode_dead()
         for unit in living:
             self.recover(unit)
+        for unit in living:
+            if not unit.type.heals:
+                self.look_round(unit)
         self.movement.move(living)
 
     def foes(self, unit: Unit) -> list[Unit]:
@@ -154,41 +166,78 @@ class ReferenceBattle:
 
     # Combat
 
-    def choose_target(self, unit: Unit) -> None:
-        weapon = unit.type.weapon
-        if unit.target is not None and unit.target.health <= 0:
-            unit.target = None
-        if unit.order == ATTACK and unit.target is None:
-            unit.order = IDLE
+    def keep_target(self, unit: Unit) -> None:
+        target, weapon = unit.target, unit.type.weapon
+        unit.lost = target is not None and target.health <= 0
+        if unit.lost:
+            unit.target = target = None
+            if unit.order == ATTACK:
+                unit.order = IDLE
         slop = weapon.range_slop if unit.windup > 0 else 0.0
-        held = unit.target is not None and unit.within(unit.target, weapon.range + slop)
-        if unit.order == ATTACK_MOVE and not held:
+        unit.in_reach = target is not None and unit.within(target, weapon.range + slop)
+        if unit.in_reach:
+            return
+        unit.cancel_aim()
+        if weapon.fires_freely and unit.order in (IDLE, MOVE):
             best = self.best_in_scan(unit)
-            if best is not None and best is not unit.target:
-                unit.target, unit.windup = best, 0
-                held = unit.within(best, weapon.range)
-        if not held and weapon.fires_freely and unit.order in (IDLE, MOVE):
-            best = self.best_in_scan(unit)
-            held = best is not None and unit.within(best, weapon.range)
-            unit.target, unit.windup = best if held else None, 0
-        if not held:
-            unit.windup = 0
-        unit.in_reach = held
+            unit.in_reach = best is not None and unit.within(best, weapon.range)
+            unit.target = best if unit.in_reach else None
+
+    def look_round(self, unit: Unit) -> None:
+        target, alarm = unit.target, unit.alarm
+        unit.alarm = None
+        unit.scan_wait -= 1
+        due = unit.scan_wait <= 0
+        if due:
+            unit.scan_wait = SCAN_PERIOD
+        if unit.order != ATTACK_MOVE or not (due or (target is None and (unit.lost or alarm is not None))):
+            return
+        if target is not None and target.health <= 0:
+            return
+        best = self.best_in_scan(unit)
+        if best is None and target is None and alarm is not None and alarm.health > 0 and unit.can_hit(alarm):
+            best = alarm
+        if best is None or best is target:
+            return
+        if target is not None and urgency(best, unit) <= urgency(target, unit):
+            if attacks(target, unit) or unit.within(target, unit.type.weapon.range):
+                return
+        unit.cancel_aim()
+        unit.target, unit.in_reach = best, unit.within(best, unit.type.weapon.range)
+
+    def face(self, unit: Unit, target: Unit) -> bool:
+        dx, dy = target.x - unit.x, target.y - unit.y
+        fx, fy = unit.facing
+        length = np.sqrt((dx * dx + dy * dy) * (fx * fx + fy * fy))
+        along = dx * fx + dy * fy
+        if along >= TURN_COSINE * length or unit.type.speed <= 0:
+            unit.facing = (dx, dy)
+            return True
+        sine = TURN_SINE if fx * dy >= fy * dx else -TURN_SINE
+        unit.facing = (TURN_COSINE * fx - sine * fy, sine * fx + TURN_COSINE * fy)
+        return bool(along >= AIM_COSINE * length)
 
     def best_in_scan(self, unit: Unit) -> Unit | None:
         seen = [foe for foe in self.foes(unit) if foe.health > 0 and unit.edge_within(foe, unit.scan_range)]
         seen = [foe for foe in seen if unit.can_hit(foe)]
-        return min(seen, key=lambda foe: (not threatens(foe, unit), unit.distance2(foe)), default=None)
+        order = [(*(not urgent for urgent in urgency(foe, unit)), unit.distance2(foe), foe.slot) for foe in seen]
+        return next((foe for foe in seen if foe.slot == min(order)[-1]), None)
 
     def attack(self, unit: Unit) -> None:
+        weapon = unit.type.weapon
         unit.gauge = max(unit.gauge - F(1), F(0))
+        unit.weapon_wait = unit.weapon_wait - F(1) if unit.weapon_wait > 0 else F(0)
         unit.backswing = max(unit.backswing - 1, 0)
         if not unit.in_reach:
             return
+        assert unit.target is not None
+        faces = self.face(unit, unit.target)
         if unit.windup > 0:
             unit.windup -= 1
-        elif unit.gauge < 0.5:
-            unit.windup = unit.type.weapon.damage_point
+        elif unit.weapon_wait <= 0 and faces:
+            delay = F(self.rules.delay_low) + F(self.rules.delay_span) * self.random.unit()
+            unit.weapon_wait += F(weapon.period) + delay
+            unit.windup = weapon.damage_point
         else:
             return
         if unit.windup == 0:
@@ -198,6 +247,7 @@ class ReferenceBattle:
         weapon, target = unit.type.weapon, unit.target
         assert target is not None
         if target.health <= 0:
+            unit.weapon_wait = F(0)
             return
         self.note("shot", unit, target)
         if weapon.effect == "explosion":
@@ -207,8 +257,7 @@ class ReferenceBattle:
             self.strike(unit, target)
         if weapon.effect != "direct":
             self.launch(unit, target)
-        delay = F(self.rules.delay_low) + F(self.rules.delay_span) * self.random.unit()
-        unit.gauge = F(weapon.period) - F(weapon.damage_point) + delay
+        unit.gauge = unit.weapon_wait
         unit.backswing = weapon.backswing
 
     def strike(self, unit: Unit, target: Unit) -> None:
@@ -228,14 +277,14 @@ class ReferenceBattle:
         self.call_for_help(target, unit)
 
     def call_for_help(self, victim: Unit, attacker: Unit) -> None:
+        victim.alarm = attacker
         if victim.order != ATTACK_MOVE or victim.help_wait > 0:
             return
         victim.help_wait = self.rules.help_period
         radius = F(self.rules.help_radius)
         for friend in self.friends(victim):
-            free = friend.order == ATTACK_MOVE and friend.target is None and friend.health > 0
-            if free and friend.can_hit(attacker) and victim.distance2(friend) <= radius * radius:
-                friend.target = attacker
+            if victim.distance2(friend) <= radius * radius:
+                friend.alarm = attacker
 
     # Shots under way
 

@@ -32,6 +32,8 @@ class Movement:
             if unit.type.acceleration > 0:
                 fly(unit)
             elif unit.stance == MOVING:
+                if unit.target is not None and unit.order != MOVE:
+                    unit.to = unit.target.next  # agents walk first
                 self.turn_corner(unit)
                 self.walk(unit, anchored)
         for above in (False, True):
@@ -157,6 +159,7 @@ def try_turn(unit: Unit, line: list[Unit], dx: F, dy: F, turn: tuple[F, F]) -> b
     if any(in_the_way(unit, other, *probe) for other in line):
         return False
     unit.next = (unit.x + step_x, unit.y + step_y)
+    unit.facing = (step_x, step_y)
     return True
 
 

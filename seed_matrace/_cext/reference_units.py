@@ -34,7 +34,6 @@ class RandomStream:
         bits = mix64((self.key + self.counter * 0x9E3779B97F4A7C15) & MASK)
         return F(bits >> 40) * F(2.0**-24)
 
-
     def below(self, bound: int) -> int:
         """Uniform in [0, bound)."""
         self.counter += 1
@@ -71,6 +70,10 @@ class Unit:
     order: int
     scan_range: float
     velocity: tuple[F, F] = (F(0), F(0))
+    facing: tuple[F, F] = (F(1), F(0))
+    weapon_wait: F = F(0)  # noqa: RUF009 - immutable; loops until the next attack may start
+    scan_wait: int = 0
+    alarm: Unit | None = None  # who has hit it, or a friend, in this loop
     target: Unit | None = None
     windup: int = 0
     backswing: int = 0
@@ -81,6 +84,7 @@ class Unit:
     # Of the current loop only:
     alive: bool = True
     in_reach: bool = False
+    lost: bool = False
     healed: bool = False
     stance: int = STANDING
     to: tuple[F, F] = (F(0), F(0))
@@ -103,13 +107,23 @@ class Unit:
     def can_hit(self, other: Unit) -> bool:
         return bool(self.type.weapon.targets & other.type.planes)
 
+    def cancel_aim(self) -> None:
+        if self.windup > 0:
+            self.windup, self.weapon_wait = 0, F(0)
+
     def can_heal(self, other: Unit) -> bool:
         fits = self.type.weapon.bonus_attributes & other.type.attributes
         return other is not self and bool(fits) and bool(0 < other.health < F(other.type.health))
 
 
-def threatens(foe: Unit, unit: Unit) -> bool:
-    return foe.can_hit(unit) or foe.type.always_threatens
+def attacks(foe: Unit, unit: Unit) -> bool:
+    """Whether ``foe`` is ordered to attack the unit, or counts as if it were."""
+    return (foe.order == ATTACK and foe.target is unit) or foe.type.always_threatens
+
+
+def urgency(foe: Unit, unit: Unit) -> tuple[bool, bool]:
+    """How urgent it is for the unit to attack ``foe``: greater is more."""
+    return foe.can_hit(unit) or foe.type.always_threatens, attacks(foe, unit)
 
 
 def touches(unit: Unit, shot: Shot, foe: Unit, low: F, high: F) -> bool:

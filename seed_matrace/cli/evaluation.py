@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,8 @@ def _eval(values: flags.FlagValues, _: list[str]) -> None:
 
     policy = load_policy(required(values, "run_dir"), values.checkpoint)
     env = replace(policy.config.env, backend=values.backend or policy.config.env.backend)
+    if elsewhere := policy.plays_elsewhere(env):
+        print(elsewhere, file=sys.stderr, flush=True)
     replays = {"replays": values.save_replays, "replay_dir": Path(values.run_dir, "replays")}
     stats = play(policy, values.episodes, seed=(2 << 32) + values.seed, env=env, **replays)
     result: dict[str, Any] = {"map": env.title, "backend": backend_name(env), "env_steps": policy.env_steps}
@@ -155,7 +158,7 @@ def _watch(values: flags.FlagValues, paths: list[str]) -> None:
     if not paths:
         raise flags.Error("give a run directory or a replay file, as in: seed-matrace watch runs/3m")
     options = WatchOptions(values.which, values.width, values.speed, values.dark, values.zoom)
-    print(watch(paths, values.output, options))
+    print(watch(paths, values.output, options, print))
 
 
 WATCH = Command(

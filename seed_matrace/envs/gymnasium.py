@@ -16,7 +16,7 @@ from gymnasium.vector.utils import batch_space
 
 from seed_matrace.foreign_files import shown
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
-from seed_matrace.smac_options import SmacOptions
+from seed_matrace.smac_options import SkirmishOptions
 from seed_matrace.types import EnvOutput
 
 
@@ -57,7 +57,7 @@ class SkirmishGymnasiumVectorEnv(VectorEnv):
         if unavailable_actions not in ("replaced", "refused"):
             raise ValueError(f"unavailable_actions is {unavailable_actions!r}; 'replaced' or 'refused' expected")
         self._replaces = unavailable_actions == "replaced"
-        self._map_name, self._options = map_name, SmacOptions.from_dict(smac_options)
+        self._map_name, self._options = map_name, SkirmishOptions.from_dict(smac_options)
         self.num_envs = num_envs
         self._battles: SkirmishVectorEnv | None = None
         self._avail_actions: np.ndarray | None = None

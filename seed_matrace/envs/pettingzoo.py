@@ -17,7 +17,7 @@ from pettingzoo import ParallelEnv
 from seed_matrace.foreign_files import shown
 from seed_matrace.skirmish.picture import draw_battle, write_battle
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
-from seed_matrace.smac_options import SmacOptions
+from seed_matrace.smac_options import SkirmishOptions
 from seed_matrace.specs import empty_env_output
 
 RENDER_MODES = ("human", "rgb_array", "ansi")
@@ -54,7 +54,7 @@ class SkirmishParallelEnv(ParallelEnv):
         self.map_name = map_name
         self.render_mode = render_mode
         self._dead_removed, self._replaces = dead_agents == "removed", unavailable_actions == "replaced"
-        self._options = SmacOptions.from_dict(smac_options)
+        self._options = SkirmishOptions.from_dict(smac_options)
         self._battle: SkirmishVectorEnv | None = None
         self._closed = False
         spec = SkirmishVectorEnv(map_name, 1, options=self._options).spec
@@ -157,9 +157,9 @@ class SkirmishParallelEnv(ParallelEnv):
         battle = self._check_started()
         units = battle.units()[0]
         if self.render_mode == "rgb_array":
-            return draw_battle(battle.map, units)
+            return draw_battle(battle.map, battle.unit_types(), units)
         if self.render_mode == "ansi":
-            return write_battle(battle.map, units)
+            return write_battle(battle.map, battle.unit_types(), units)
         return None
 
     def close(self) -> None:
@@ -174,7 +174,7 @@ class SkirmishParallelEnv(ParallelEnv):
     def _show(self) -> None:
         if self.render_mode == "human":
             battle = self._check_started()
-            print(write_battle(battle.map, battle.units()[0]))
+            print(write_battle(battle.map, battle.unit_types(), battle.units()[0]))
 
     def _chosen(self, actions: Mapping[str, int]) -> tuple[np.ndarray, dict[str, int]]:
         """What is played, int32 [1, N] with no-op for those who left, and what replaced actions of whom."""

@@ -66,7 +66,7 @@ class StarCraft2VectorEnv:
         self._game_spec = starcraft2_spec(map_name, options)
         self.spec = dataclasses.replace(self._game_spec, with_final=with_final)
         self.num_envs = num_envs
-        self._order = {"map_name": map_name, "options": options.changed(), "version": __version__}
+        self._order = {"map_name": map_name, "options": SmacOptions.changed(options), "version": __version__}
         self._scripted = options.heuristic_ai  # whatever actions are given
         self._limits, self._replay = limits, replay
         self._seeds = [(seed, first_env + index) for index in range(num_envs)]

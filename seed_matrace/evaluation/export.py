@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from seed_matrace.algo.distributions import MaskedCategorical
 from seed_matrace.algo.recurrence import Past
-from seed_matrace.envs.registry import backend_name
 from seed_matrace.evaluation.numpy_policy import PolicyFacts, save_numpy_policy
 from seed_matrace.evaluation.policy import TrainedPolicy
 
@@ -21,7 +20,7 @@ def export_numpy(policy: TrainedPolicy, path: str | os.PathLike[str]) -> None:
     env, network = policy.config.env, policy.config.network
     facts = PolicyFacts(
         map_name=env.title,
-        backend=backend_name(env),
+        backend=policy.backend,
         env_steps=policy.env_steps,
         spec=policy.spec,
         frame_stack=env.frame_stack,

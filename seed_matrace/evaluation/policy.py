@@ -23,7 +23,7 @@ from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.greedy import GreedyTeam
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.metrics import RUN_FILE, read_run_info, run_id
-from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, load_run_config
+from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, backend_of, load_run_config
 from seed_matrace.specs import EnvSpec
 from seed_matrace.types import EpisodeStats
 
@@ -35,17 +35,29 @@ class TrainedPolicy(Team):
 
     Attributes:
       config: the configuration it was trained with.
+      backend: what played the battles that it was trained in, with its version.
       env_steps: how many env steps it was trained on.
       network: the policy.
       judge: what it makes of a whole episode, as ``Learner.judge``; observations stacked as in training.
     """
 
-    def __init__(self, learner: Learner, config: Config, spec: EnvSpec, env_steps: int) -> None:
+    def __init__(self, learner: Learner, config: Config, spec: EnvSpec, env_steps: int, backend: str = "") -> None:
         super().__init__(GreedyTeam(learner), spec, config.env.frame_stack)
         self.config = config
+        self.backend = backend or backend_name(config.env)
         self.env_steps = env_steps
         self.network = learner.policy
         self.judge = learner.judge
+
+    def plays_elsewhere(self, env: EnvConfig) -> str:
+        """A sentence where ``env`` is played by other rules than those that the team was trained under, else ""."""
+        plays = backend_name(env)
+        if plays == self.backend:
+            return ""
+        return (
+            f"this team was trained on {self.backend} and is evaluated on {plays}, which plays by other rules: the "
+            "result does not compare with those of its training"
+        )
 
 
 def play(
@@ -151,7 +163,7 @@ def load_policy(run_dir: str | os.PathLike[str], checkpoint: str = "best") -> Tr
         raise CheckpointError(f"{run_dir} has no {checkpoint} checkpoint{other or ' yet'}")
     for problem in restored.problems:
         logging.warning("passed over a checkpoint: %s", problem)
-    return TrainedPolicy(learner, config, spec, restored.state["env_steps"])
+    return TrainedPolicy(learner, config, spec, restored.state["env_steps"], backend_of(Path(run_dir)))
 
 
 def _unstacked(env: EnvConfig) -> EnvConfig:

@@ -1,7 +1,7 @@
 """``eval/results.json``: how every evaluated episode went, in the format of marl-eval (Gorsane et al. 2022).
 
 {environment: {task: {algorithm: {"seed_7": {"step_0": {step_count, elapsed_time, win_rate: [...], ...}, ...,
-"absolute_metrics": {win_rate: [...], ...}}}}}}. The environment names its backend, as "smac-skirmish-1": results of
+"absolute_metrics": {win_rate: [...], ...}}}}}}. The environment names its backend, as "smac-skirmish-3": results of
 two backends never meet under one key.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import fcntl
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from seed_matrace.config import Config, ConfigError, EnvConfig, decides_learning, load_config, options
-from seed_matrace.envs.registry import scenario_digest
+from seed_matrace.envs.registry import backend_name, scenario_digest
 from seed_matrace.files import clear, read_checked, write_checked
 from seed_matrace.learner.metrics import RUN_FILE, read_run_info, run_id
 
@@ -170,6 +171,13 @@ def runs_within(path: Path) -> list[Path]:
     return [file.parent for depth in ("*", "*/*", "*/*/*") for file in path.glob(f"{depth}/{RUN_FILE}")]
 
 
+def backend_of(run_dir: Path) -> str:
+    """What played the battles of a run, with its version; "" of a run that wrote nothing of it down."""
+    with contextlib.suppress(FileNotFoundError):
+        return str(read_run_info(run_dir)["backend"])
+    return ""
+
+
 def near_runs(path: Path) -> str:
     """Run directories that ``path`` may have meant, as the end of a sentence; or nothing."""
     folders = [parent for parent in path.parents if parent.is_dir()] or [Path()]
@@ -185,15 +193,18 @@ def differences(run_dir: Path, given: Config) -> list[str]:
     """How the run begun in ``run_dir`` differs from ``given`` in what decides what is learnt; [] if it may go on.
 
     Options that are newer than the run count as left at their defaults. Scenario files are the same if their contents
-    are, wherever they lie.
+    are, wherever they lie. A run does not go on with another version of what it was begun on.
     """
     started = load_run_config(run_dir)[0]
     before, now = options(started), options(given)
     old, new = started.env.scenario, given.env.scenario
     differing = []
+    begun_on, plays = backend_of(run_dir), backend_name(started.env)
+    if begun_on not in ("", plays):
+        differing = [f"it was begun on {begun_on}, and what plays here is {plays}, by other rules"]
     if old and new and old.is_file():
         if old.read_bytes() != new.read_bytes():
-            differing = [f"{new} has changed since; --run_dir alone goes on with the run's own copy, {old}"]
+            differing += [f"{new} has changed since; --run_dir alone goes on with the run's own copy, {old}"]
         now["env.map_name"] = before["env.map_name"]
     return differing + [
         f"{name} was {before[name]!r}, now {now[name]!r}"

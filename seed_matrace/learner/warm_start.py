@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seed_matrace.algo.networks import Networks
-from seed_matrace.envs.registry import training_spec
+from seed_matrace.envs.registry import backend_name, training_spec
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.metrics import run_id
-from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, load_run_config
+from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, backend_of, load_run_config
 
 if TYPE_CHECKING:
     from seed_matrace.config import Config
@@ -40,7 +40,7 @@ def start_from(learner: Learner, run_dir: Path) -> str:
     if learner.policy_lag:
         learner.policy_lag.restart()
     parts = ", ".join(f"{copied[name]} of {totals[name]} {name} variables" for name in networks)
-    return f"started from {run_dir}: {parts} taken over"
+    return f"started from {run_dir}{_trained_elsewhere(run_dir)}: {parts} taken over"
 
 
 def check_start(config: Config, run_dir: Path) -> None:
@@ -49,6 +49,12 @@ def check_start(config: Config, run_dir: Path) -> None:
     theirs = _best_networks(run_dir)
     if not any(_fitting(getattr(ours, name).variables, source.variables) for name, source in theirs.items()):
         raise ValueError(f"--init_from={run_dir}: none of its weights have the shapes that {config.env.title} needs")
+
+
+def _trained_elsewhere(run_dir: Path) -> str:
+    """What the weights were trained on, where this version would not play it."""
+    trained_on, plays = backend_of(run_dir), backend_name(load_run_config(run_dir)[0].env)
+    return "" if trained_on in ("", plays) else f", trained on {trained_on} and not on {plays}"
 
 
 def _best_networks(run_dir: Path) -> dict[str, Any]:

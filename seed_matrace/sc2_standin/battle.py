@@ -9,8 +9,9 @@ import numpy as np
 
 from seed_matrace.skirmish.episode_record import EpisodeRecord
 from seed_matrace.skirmish.maps import SkirmishMap
+from seed_matrace.skirmish.slots import slot_types
 from seed_matrace.skirmish.smac_units import TAG_SHIFT, unit_tag, unit_type_id
-from seed_matrace.skirmish.units import Order
+from seed_matrace.skirmish.units import Order, UnitType
 from seed_matrace.skirmish.vector_env import BACKEND, build_battles
 from seed_matrace.specs import empty_env_output
 
@@ -31,7 +32,9 @@ class Battle:
     """One wave of units after another on a map.
 
     The first wave is there from the start. When everybody is dead, the next step brings a new wave at its end, as the
-    triggers of SMAC's maps do: whoever steps and looks sees the units where they are created.
+    triggers of SMAC's maps do: whoever steps and looks sees the units one loop after they were created. Each wave has
+    the simulator's slots of that battle, in which the enemies are numbered anew: whoever numbers units in the order in
+    which they are listed, as SMAC does, numbers them as the simulator.
 
     Args:
       battle_map: with fixed teams.
@@ -52,21 +55,22 @@ class Battle:
         self._record = EpisodeRecord(battle_map, {"backend": BACKEND, "seed": seed})
         self._uses = np.zeros(self.n_units, np.int64)
         self._fallen: list[int] = []
-        self.game_loop = self.waves = 0
-        self.start_wave()
+        self.waves = 0
+        self.restart()
 
     def start_wave(self) -> None:
         """A new battle with new units; the random stream goes on."""
         self._fall(self.alive)
         self._battles.reset(*self._unseen[:3])
+        self.kinds: tuple[UnitType, ...] = slot_types(self.map, self._battles)
         self._uses += 1
         self.waves += 1
-        self._record.start(self.units())
+        self._record.start(self.units(), self.kinds)
 
     def restart(self) -> None:
-        """The same, and the game's clock begins anew."""
+        """The same, and the game's clock begins anew; the units have lived for a loop."""
         self.start_wave()
-        self.game_loop = 0
+        self.game_loop = 1
 
     def step(self, loops: int) -> None:
         """Plays game loops; on an empty field they pass, and then the next wave is there."""
@@ -94,7 +98,7 @@ class Battle:
 
     def unit_type_id(self, slot: int) -> int:
         """See ``smac_units.unit_type_id``."""
-        return unit_type_id(self.map, self.map.units[slot], own=slot < self.map.n_agents)
+        return unit_type_id(self.map, self.kinds[slot], own=slot < self.map.n_agents)
 
     def tag(self, slot: int) -> int:
         """Name of the unit in a slot; nobody else ever has it."""
@@ -118,7 +122,7 @@ class Battle:
           target: slot of an opponent to attack, of a friend to heal.
           goal: where to go.
         """
-        if order == Order.ATTACK and self._same_side(slot, target) != self.map.units[slot].heals:
+        if order == Order.ATTACK and self._same_side(slot, target) != self.kinds[slot].heals:
             return False
         return self._battles.order(0, slot, order, target, *goal)
 
@@ -131,7 +135,7 @@ class Battle:
 
     def can_stand(self, slot: int, x: float, y: float) -> bool:
         """Whether (x, y) is ground for the unit of a slot."""
-        ground = {"ground": self.map.walkable, "cliffs": self.map.climbable}.get(self.map.units[slot].mover)
+        ground = {"ground": self.map.walkable, "cliffs": self.map.climbable}.get(self.kinds[slot].mover)
         width, height = self.map.walkable.shape
         return 0 <= x < width and 0 <= y < height and (ground is None or bool(ground[int(x), int(y)]))
 

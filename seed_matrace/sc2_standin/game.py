@@ -181,7 +181,7 @@ class Game:
         if slot >= battle.map.n_agents:
             return int(error_pb2.YouCantControlThatUnit)
         ability = GENERAL_ABILITIES.get(command.ability_id, command.ability_id)
-        heals = battle.map.units[slot].heals
+        heals = battle.kinds[slot].heals
         kind = command.WhichOneof("target")
         goal = (command.target_world_space_pos.x, command.target_world_space_pos.y)
         if command.queue_command:

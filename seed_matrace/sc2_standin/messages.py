@@ -19,11 +19,14 @@ class Observer:
 
     def __init__(self, battle: Battle) -> None:
         self._battle = battle
-        self._units = [self._constant(slot) for slot in range(battle.n_units)]
+        self._wave = 0  # that the units are of
+        self._units: list[Any] = []
 
     def observation(self) -> Any:
         """ResponseObservation of the battle now."""
         battle = self._battle
+        if self._wave != battle.waves:
+            self._wave, self._units = battle.waves, [self._constant(slot) for slot in range(battle.n_units)]
         response = sc2api_pb2.ResponseObservation()
         observation = response.observation
         observation.game_loop = battle.game_loop
@@ -39,7 +42,7 @@ class Observer:
             unit.tag = battle.tag(slot)
             unit.pos.x, unit.pos.y = x, y
             unit.health, unit.shield = health, shield
-            if battle.map.units[slot].heals:
+            if battle.kinds[slot].heals:
                 unit.energy = gauge
             else:
                 unit.weapon_cooldown = gauge
@@ -47,7 +50,7 @@ class Observer:
         return response
 
     def _constant(self, slot: int) -> Any:
-        kind = self._battle.map.units[slot]
+        kind = self._battle.kinds[slot]
         own = slot < self._battle.map.n_agents
         return raw_pb2.Unit(
             display_type=raw_pb2.Visible,
@@ -71,7 +74,7 @@ class Observer:
             return
         shown = unit.orders.add()
         if order == Order.ATTACK:
-            shown.ability_id = Ability.HEAL if self._battle.map.units[slot].heals else Ability.ATTACK
+            shown.ability_id = Ability.HEAL if self._battle.kinds[slot].heals else Ability.ATTACK
             shown.target_unit_tag = self._battle.tag(target)
         else:
             shown.ability_id = Ability.MOVE if order == Order.MOVE else Ability.ATTACK
@@ -120,7 +123,7 @@ def static_data(battle: Battle, request: Any) -> Any:
     if request.unit_type_id:
         for slot in _first_of_each_type(battle):
             own = slot < battle.map.n_agents
-            response.units.append(_unit_type(battle.map.units[slot], battle.unit_type_id(slot), own))
+            response.units.append(_unit_type(battle.kinds[slot], battle.unit_type_id(slot), own))
     return response
 
 

@@ -65,7 +65,7 @@ class DrawnTeams:
 
 
 def empty_teams(num_envs: int, n_units: int, *, types_vary: bool) -> DrawnTeams:
-    """Memory for the teams of ``num_envs`` environments; without types where every battle has the same in every slot."""
+    """Memory for the teams of ``num_envs`` environments; without types where each slot always holds the same."""
     shape = (num_envs, n_units if types_vary else 0)
     return DrawnTeams(
         stats=np.zeros(shape, UNIT_STATS_DTYPE),

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from seed_matrace.skirmish.maps import SkirmishMap
+from seed_matrace.skirmish.units import UnitType
 
 FORMAT = "seed_matrace units 1"
 COLUMNS = ("x", "y", "health", "shield", "cooldown")
@@ -33,12 +34,14 @@ class EpisodeRecord:
     def clear(self) -> None:
         """Forgets the episode."""
         self._units: list[np.ndarray] = []
+        self._types: Sequence[UnitType] = ()
         self._actions: list[list[int]] = []
         self._rewards: list[float] = []
 
-    def start(self, units: np.ndarray) -> None:
-        """Begins an episode with ``units`` float32 [5, U]."""
+    def start(self, units: np.ndarray, types: Sequence[UnitType]) -> None:
+        """Begins an episode with ``units`` float32 [5, U] of ``types`` [U]."""
         self.clear()
+        self._types = types
         self._units.append(units)
 
     def add(self, units: np.ndarray, actions: Sequence[int] = (), reward: float = 0.0, limit: float = math.inf) -> None:
@@ -65,7 +68,7 @@ class EpisodeRecord:
         """What ``write`` writes."""
         units = [
             {"type": unit.name, "team": "ally" if slot < self._map.n_agents else "enemy"}
-            for slot, unit in enumerate(self._map.units)
+            for slot, unit in enumerate(self._types)
         ]
         frames = [dict(zip(COLUMNS, frame.astype(np.float64).round(3).tolist(), strict=True)) for frame in self._units]
         about = {"format": FORMAT, "map": self._map.name, **self._about}

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from seed_matrace.skirmish.maps import SkirmishMap
+from seed_matrace.skirmish.units import UnitType
 
 CELL = 16  # pixels
 GROUND, BLOCKED, ALLY, ENEMY, HEALTH = (235, 232, 222), (150, 146, 138), (40, 95, 185), (190, 60, 45), (60, 150, 70)
 _SMALLEST_RADIUS = 0.35  # cells
 
 
-def draw_battle(battle_map: SkirmishMap, units: np.ndarray) -> np.ndarray:
+def draw_battle(battle_map: SkirmishMap, types: Sequence[UnitType], units: np.ndarray) -> np.ndarray:
     """The playable area with every living unit; the bar above one is its health and shield.
 
     Args:
+      types: unit type of every slot.
       units: float32 [5, U] of x, y, health, shield, gauge, as of ``SkirmishVectorEnv.units``.
 
     Returns:
@@ -24,8 +28,8 @@ def draw_battle(battle_map: SkirmishMap, units: np.ndarray) -> np.ndarray:
     ground = np.array([BLOCKED, GROUND], np.uint8)[battle_map.walkable[left:right, bottom:top].T[::-1]]
     picture = np.repeat(np.repeat(ground, CELL, axis=0), CELL, axis=1)
     rows, columns = np.ogrid[: picture.shape[0], : picture.shape[1]]
-    for index in np.flatnonzero(units[2] > 0):
-        unit = battle_map.units[index]
+    for index in np.flatnonzero(units[2] > 0).tolist():
+        unit = types[index]
         x, y = (units[0, index] - left) * CELL, (top - units[1, index]) * CELL
         radius = max(unit.radius, _SMALLEST_RADIUS) * CELL
         inside = (columns - x) ** 2 + (rows - y) ** 2 <= radius**2
@@ -37,19 +41,19 @@ def draw_battle(battle_map: SkirmishMap, units: np.ndarray) -> np.ndarray:
     return picture
 
 
-def write_battle(battle_map: SkirmishMap, units: np.ndarray) -> str:
+def write_battle(battle_map: SkirmishMap, types: Sequence[UnitType], units: np.ndarray) -> str:
     """The playable area with a character for each cell, north at the top, and a line for each team's health.
 
     Agents are the first letter of their unit type, enemies the same in lower case, ``#`` cannot be walked on.
 
     Args:
-      units: as of ``draw_battle``.
+      types, units: as of ``draw_battle``.
     """
     left, bottom, right, top = (int(edge) for edge in battle_map.playable_area)
     cells = np.where(battle_map.walkable[left:right, bottom:top] > 0, ".", "#")
-    for index in np.flatnonzero(units[2] > 0):
+    for index in np.flatnonzero(units[2] > 0).tolist():
         place = np.clip([units[0, index] - left, units[1, index] - bottom], 0, np.array(cells.shape) - 1).astype(int)
-        letter = battle_map.units[index].name[0]
+        letter = types[index].name[0]
         cells[tuple(place)] = letter.upper() if index < battle_map.n_agents else letter.lower()
     vitality = np.round(units[2] + units[3]).astype(int)
     teams = (("agents ", vitality[: battle_map.n_agents]), ("enemies", vitality[battle_map.n_agents :]))

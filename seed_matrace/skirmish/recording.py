@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from seed_matrace.envs.replay import AMOUNT, PROBABILITY, STEPS, Replay, in_steps
 from seed_matrace.skirmish.layout import FLOOR_HEIGHT, PIT_HEIGHT
 from seed_matrace.skirmish.maps import SkirmishMap
-from seed_matrace.skirmish.units import UNIT_STATS_DTYPE, UnitType
+from seed_matrace.skirmish.units import UnitType
 
 SIGHT_RANGE = 9.0  # of every agent, as SMAC has it
 
@@ -42,16 +43,16 @@ class Recording:
     Args:
       battle_map: what is played.
       loops_per_step: game loops of an env step.
-      drawn: UNIT_STATS_DTYPE [U] if the episode drew its units.
+      types: unit type of every slot in this episode.
       units: float32 [5, U], where they start.
     """
 
     def __init__(
-        self, battle_map: SkirmishMap, loops_per_step: int, drawn: np.ndarray | None, units: np.ndarray
+        self, battle_map: SkirmishMap, loops_per_step: int, types: Sequence[UnitType], units: np.ndarray
     ) -> None:
         self.log = empty_log(len(battle_map.units), loops_per_step)
         self._map, self._loops_per_step = battle_map, loops_per_step
-        self._types = list(battle_map.units) if drawn is None else drawn_units(battle_map, drawn)
+        self._types = types
         self._frames = [units]
         self._events: list[np.ndarray] = []
         self._intents: list[np.ndarray] = []
@@ -111,18 +112,6 @@ class Seen:
     avail_actions: np.ndarray  # uint8 [T, N, A]
     probabilities: np.ndarray  # float [T, N, A]; A = 0: not known
     values: np.ndarray  # float [T, V]; V = 0: not known
-
-
-def drawn_units(battle_map: SkirmishMap, drawn: np.ndarray) -> list[UnitType]:
-    """The types of units that were drawn, UNIT_STATS_DTYPE [U]."""
-    return [_nearest(battle_map, row) for row in drawn]
-
-
-def _nearest(battle_map: SkirmishMap, row: np.void) -> UnitType:
-    """The type that a drawn unit is of; enemies that hunt see farther than their type."""
-    scan = (UNIT_STATS_DTYPE.names or ()).index("scan")
-    values = np.delete(np.array(row.tolist()), scan)
-    return min(battle_map.possible_units, key=lambda unit: np.abs(np.delete(unit.stats_row(), scan) - values).sum())
 
 
 def describe(unit: UnitType) -> dict[str, Any]:

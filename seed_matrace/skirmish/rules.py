@@ -12,7 +12,6 @@ from seed_matrace.skirmish.paths import Paths
 from seed_matrace.skirmish.units import UnitType, load_engine
 
 
-
 @dataclass(frozen=True, eq=False)
 class BattleRules:
     """The C struct Rules of cext/battle.pxd; rules that no unit of the map needs are switched off."""

@@ -35,7 +35,7 @@ def scripted_actions(
     dx, dy = x[:, None, n:] - x[:, :n, None], y[:, None, n:] - y[:, :n, None]
     distance2 = np.where(health[:, None, n:] > 0, dx * dx + dy * dy, np.inf)
     attacks = out.avail_actions[:, :, FIRST_TARGET:] == 1
-    attacks[:, env.map.layout.healer[:n] == 1] = False  # their slots mean allies
+    attacks[env.healers()[:, :n]] = False  # their slots mean allies
     cost = distance2 if target == "nearest" else np.broadcast_to(health[:, None, n:], distance2.shape)
     choice = np.where(attacks, cost, np.inf).argmin(axis=2)
     walk = _towards(dx, dy, distance2)
@@ -63,7 +63,7 @@ def kiting_actions(env: SkirmishVectorEnv, out: EnvOutput, keep: float = 4.0) ->
     dx, dy = x[:, None, n:] - x[:, :n, None], y[:, None, n:] - y[:, :n, None]
     living = health[:, None, n:] > 0
     distance = np.where(living, np.hypot(dx, dy), np.inf)
-    attacks = (out.avail_actions[:, :, FIRST_TARGET:] == 1) & ~env.map.layout.healer[:n, None].astype(bool)
+    attacks = (out.avail_actions[:, :, FIRST_TARGET:] == 1) & ~env.healers()[:, :n, None]
     ready = attacks.any(axis=2) & (cooldown[:, :n] <= LOOPS_TO_TURN)
     # Enemies push an agent away, and the middle of the map draws it a little: corners are traps.
     weight = np.where(living, 1 / np.maximum(distance, 0.5) ** 2, 0)

@@ -31,7 +31,7 @@ FIXED = (
     "obs_last_action", "obs_pathing_grid", "obs_terrain_height", "obs_instead_of_state", "obs_timestep_number",
     "state_last_action", "state_timestep_number", "reward_only_positive", "reward_death_value",
     "reward_negative_scale", "heuristic_ai", "heuristic_rest", "_move_amount", "_step_mul", "_min_unit_type", *TYPE_IDS,
-    "options", "battle_map", "layout",  # not of SMAC's class, but in the way of a subclass's own
+    "shuffle_enemies", "options", "battle_map", "layout",  # not of SMAC's class, but in the way of a subclass's own
 )  # fmt: skip
 FREE = (
     "difficulty", "game_version", "continuing_episode", "debug", "replay_dir", "replay_prefix", "reward_sparse",

@@ -16,13 +16,13 @@ from seed_matrace.fields import whole_number
 from seed_matrace.skirmish.episode_record import EpisodeRecord
 from seed_matrace.skirmish.maps import load_map
 from seed_matrace.skirmish.picture import draw_battle
-from seed_matrace.skirmish.recording import drawn_units
+from seed_matrace.skirmish.slots import slot_types
 from seed_matrace.skirmish.smac_attributes import overrule_values
 from seed_matrace.skirmish.smac_battle import SmacBattle
 from seed_matrace.skirmish.smac_left_out import LEFT_OUT, refuse_left_out
 from seed_matrace.skirmish.smac_units import OWN_TYPE_ID, Roster
 from seed_matrace.skirmish.vector_env import BACKEND, build_battles
-from seed_matrace.smac_options import SmacOptions, names_options
+from seed_matrace.smac_options import SkirmishOptions, names_options
 
 _TARGETS = 4  # of Skirmish.memory(): whom the scripted team attacks
 
@@ -37,6 +37,7 @@ class StarCraft2Env(SmacBattle):
       map_name: one of ``maps.map_names()``, or the path of a scenario file (``.json``).
       seed: at least 0; drawn if None.
       others: fields of ``SmacOptions``, in SMAC's order.
+      shuffle_enemies: as ``SkirmishOptions`` has it; by name only, SMAC's class has no such thing.
 
     Raises:
       TypeError: unknown option; the message names near ones.
@@ -77,9 +78,11 @@ class StarCraft2Env(SmacBattle):
         heuristic_ai: bool = False,
         heuristic_rest: bool = False,
         debug: bool = False,
+        *,
+        shuffle_enemies: bool = True,
     ) -> None:
         given = locals()
-        options = SmacOptions(**{item.name: given[item.name] for item in dataclasses.fields(SmacOptions)})
+        options = SkirmishOptions(**{item.name: given[item.name] for item in dataclasses.fields(SkirmishOptions)})
         super().__init__(load_map(map_name), options)
         self.battles_won = self.battles_game = self.timeouts = self.force_restarts = 0
         self.reward: float = 0
@@ -115,7 +118,14 @@ class StarCraft2Env(SmacBattle):
             self._playing = self._closed = False
             self._waves = 0
             self._battles = build_battles(
-                self.battle_map, self._battle_layout, 1, self._seed, 0, reward_divisor=1.0, autoreset=False
+                self.battle_map,
+                self._battle_layout,
+                1,
+                self._seed,
+                0,
+                reward_divisor=1.0,
+                autoreset=False,
+                shuffle_enemies=self.options.shuffle_enemies,
             )
             about = {"backend": BACKEND, "seed": self._seed, "options": self.options.changed()}
             self._record = EpisodeRecord(self.battle_map, about)
@@ -134,7 +144,8 @@ class StarCraft2Env(SmacBattle):
         self._forget_episode()
         self._battles.reset(*self._shown[:3])
         self._look_at(self._battles.units()[0])
-        self._record.start(self._units)
+        self._kinds = slot_types(self.battle_map, self._battles)
+        self._record.start(self._units, self._kinds)
         self._waves += 1
         self._playing = self._started = True
         self.init_units()
@@ -150,11 +161,9 @@ class StarCraft2Env(SmacBattle):
     def init_units(self) -> None:
         """Looks at the units of a new battle; ``reset`` calls it."""
         self._check_started()
-        drawn = self._battles.drawn_types()
-        kinds = drawn_units(self.battle_map, drawn[0]) if drawn.shape[1] else self.battle_map.units
-        roster = Roster(self.battle_map, kinds, self._waves)
+        roster = Roster(self.battle_map, self._kinds, self._waves)
         self._show_units(roster, self._units)
-        vitality = sum(kind.health + kind.shield for kind in kinds[self.n_agents :])
+        vitality = sum(kind.health + kind.shield for kind in self._kinds[self.n_agents :])
         if self.battle_map.draws:  # every battle is worth what its own enemies are
             most = self.n_enemies * self.options.reward_death_value + self.reward_win + vitality
             self.__dict__["max_reward"] = most
@@ -265,7 +274,7 @@ class StarCraft2Env(SmacBattle):
                 "save_replay() writes every unit of an episode"
             )
         self._check_started()
-        return draw_battle(self.battle_map, self._units)
+        return draw_battle(self.battle_map, self._kinds, self._units)
 
     def close(self) -> None:
         """Ends the battles; safe to call twice."""

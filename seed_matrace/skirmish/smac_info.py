@@ -17,14 +17,14 @@ from seed_matrace.skirmish.map_params import registered_limit
 from seed_matrace.skirmish.maps import SkirmishMap
 from seed_matrace.skirmish.multi_agent_env import MultiAgentEnv
 from seed_matrace.skirmish.smac_attributes import ATTRIBUTES, FIXED, FREE, TYPE_IDS, UNITS
-from seed_matrace.smac_options import SmacOptions
+from seed_matrace.smac_options import SkirmishOptions
 
 
 class SmacInfo(MultiAgentEnv):
     """Sizes, names and options as attributes and methods of ``smac.env.StarCraft2Env``."""
 
     # Types of what the constructor sets by name.
-    options: SmacOptions
+    options: SkirmishOptions
     battle_map: SkirmishMap
     layout: FeatureLayout
     map_name: str
@@ -66,7 +66,7 @@ class SmacInfo(MultiAgentEnv):
     _step_mul: int | None
     max_reward: float
 
-    def __init__(self, battle_map: SkirmishMap, options: SmacOptions) -> None:
+    def __init__(self, battle_map: SkirmishMap, options: SkirmishOptions) -> None:
         layout = battle_map.layout.with_options(options, registered_limit(battle_map))
         self.__dict__.update(options=options, battle_map=battle_map, layout=layout)
         fixed: dict[str, Any] = {name: getattr(options, name) for name in FIXED if hasattr(options, name)}

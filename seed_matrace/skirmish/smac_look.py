@@ -18,7 +18,7 @@ from seed_matrace.skirmish.smac_attributes import is_built
 from seed_matrace.skirmish.smac_info import SmacInfo
 from seed_matrace.skirmish.smac_units import OWN_TYPE_ID, Roster, Unit, type_orders
 from seed_matrace.skirmish.units import UnitType, load_unit_type
-from seed_matrace.smac_options import SmacOptions
+from seed_matrace.smac_options import SkirmishOptions
 
 HEALTH_ROW = 2  # of a table of units
 UNKNOWN_COOLDOWN = 15  # what SMAC divides by for enemies
@@ -54,7 +54,7 @@ class SmacLook(SmacInfo):
     last_action: np.ndarray  # float64 [N, A], one-hot
     _episode_steps: int
 
-    def __init__(self, battle_map: SkirmishMap, options: SmacOptions) -> None:
+    def __init__(self, battle_map: SkirmishMap, options: SkirmishOptions) -> None:
         super().__init__(battle_map, options)
         own, enemy = type_orders(battle_map)
         self._own_kinds = {OWN_TYPE_ID + number: load_unit_type(name) for number, name in enumerate(own)}

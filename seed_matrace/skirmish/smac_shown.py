@@ -10,7 +10,7 @@ import numpy as np
 
 from seed_matrace.skirmish.maps import SkirmishMap
 from seed_matrace.skirmish.smac_look import SmacLook
-from seed_matrace.smac_options import SmacOptions
+from seed_matrace.smac_options import SkirmishOptions
 from seed_matrace.specs import empty_env_output
 
 _OF_ACTIONS = ("get_unit_by_id", "unit_shoot_range", "distance", "check_bounds", "can_move")
@@ -27,7 +27,7 @@ INGREDIENTS = (
 class SmacShown(SmacLook):
     """Observations, states and available actions."""
 
-    def __init__(self, battle_map: SkirmishMap, options: SmacOptions) -> None:
+    def __init__(self, battle_map: SkirmishMap, options: SkirmishOptions) -> None:
         super().__init__(battle_map, options)
         self._shown = empty_env_output(self.layout.spec(self.episode_limit), 1)
         self._started = self._closed = False

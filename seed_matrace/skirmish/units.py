@@ -133,7 +133,7 @@ class UnitType:
             **{name: getattr(self, name) for name in ("energy_start", "energy_max", "energy_regen")},
             "health_max": self.health,
             "shield_max": self.shield,
-            "separation": self.separation_radius,
+            "separation": self.radius,
             "margin": self.edge_margin,
             "lateral": self.lateral_acceleration,
             "armor_factor": not weapon.ignores_armor,

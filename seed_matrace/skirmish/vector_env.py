@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import re
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,21 @@ from seed_matrace.skirmish.layout import DEFAULT_OPTIONS, FeatureLayout
 from seed_matrace.skirmish.maps import SkirmishMap, load_map
 from seed_matrace.skirmish.recording import Recording
 from seed_matrace.skirmish.rules import battle_rules
-from seed_matrace.smac_options import SkirmishOptions, SmacOptions
+from seed_matrace.skirmish.slots import slot_stats, slot_types, types_vary
+from seed_matrace.skirmish.units import EFFECTS, UnitType
+from seed_matrace.smac_options import SmacOptions
 from seed_matrace.specs import EnvSpec, check_env_output, empty_env_output
 from seed_matrace.types import EnvOutput, flatten
 
-VERSION = "2"  # of the rules: grows whenever a battle of the same seed and actions can play differently
+VERSION = "3"  # of the rules: grows whenever a battle of the same seed and actions can play differently
 BACKEND = f"skirmish-{VERSION}"
+_LONGEST_BACKEND = 20  # characters
+_HEALS = EFFECTS.index("heal")
+
+
+def is_earlier(backend: str) -> bool:
+    """Whether results, replays or states are of a version of the simulator with other rules."""
+    return re.fullmatch(r"skirmish-\d+", backend) is not None and backend != BACKEND
 
 
 class SkirmishVectorEnv:
@@ -34,8 +44,9 @@ class SkirmishVectorEnv:
       num_envs: E, at least 1.
       seed: at least 0.
       first_env: number of the first stream, at least 0.
-      options: SMAC's options of observations, states, rewards and steps. With ``heuristic_ai`` any existing actions
-        may be given; they are not played, but shown as last actions, as in SMAC.
+      options: SMAC's options of observations, states, rewards and steps; ``SkirmishOptions`` has the simulator's own,
+        too. With ``heuristic_ai`` any existing actions may be given; they are not played, but shown as last actions,
+        as in SMAC.
       with_final: also shows what episodes showed last, before the next one began (``final_obs``, ``final_state``).
       autoreset: whether battles that end start anew in the same step. If not, a step shows how they ended, and
         ``reset`` must follow.
@@ -53,7 +64,7 @@ class SkirmishVectorEnv:
         num_envs: int,
         seed: int = 0,
         first_env: int = 0,
-        options: SkirmishOptions = DEFAULT_OPTIONS,
+        options: SmacOptions = DEFAULT_OPTIONS,
         *,
         with_final: bool = False,
         autoreset: bool = True,
@@ -73,7 +84,7 @@ class SkirmishVectorEnv:
             first_env,
             reward_divisor=reward_divisor(self.map, options),
             autoreset=autoreset,
-            shuffle_enemies=options.shuffle_enemies,
+            shuffle_enemies=getattr(options, "shuffle_enemies", DEFAULT_OPTIONS.shuffle_enemies),
         )
         self._streams = f"{first_env}+ of seed {seed}" + "".join(f", {k}={v}" for k, v in options.changed().items())
         self._playing = False
@@ -143,10 +154,7 @@ class SkirmishVectorEnv:
     def record(self) -> Recording:
         """Records environment 0 from here on; to be called after ``reset``, for one episode."""
         battles = self._open()
-        drawn = battles.drawn_types()
-        self._recording = Recording(
-            self.map, self.options.loops_per_step, drawn[0] if drawn.shape[1] else None, battles.units()[0]
-        )
+        self._recording = Recording(self.map, self.options.loops_per_step, self.unit_types(), battles.units()[0])
         battles.record(self._recording.log)
         return self._recording
 
@@ -180,6 +188,18 @@ class SkirmishVectorEnv:
         """
         return self._open().units()
 
+    def unit_types(self, env: int = 0) -> tuple[UnitType, ...]:
+        """Unit types of all slots in the episode at hand: enemies are numbered anew for each, drawn teams are drawn."""
+        return slot_types(self.map, self._open(), env)
+
+    def unit_stats(self) -> np.ndarray:
+        """UNIT_STATS_DTYPE [E, U] of the units in all slots in the episodes at hand."""
+        return slot_stats(self.map, self._open())
+
+    def healers(self) -> np.ndarray:
+        """Bool [E, U]: where healers are in the episodes at hand, whose attack actions mean their friends."""
+        return np.asarray(self.unit_stats()["effect"] == _HEALS)
+
     def get_state_bytes(self) -> bytes:
         """The battles as they stand, random streams included; ``set_state_bytes`` goes on from there bit for bit."""
         memory = self._open().memory()
@@ -195,7 +215,9 @@ class SkirmishVectorEnv:
         header = self._state_header()
         expected = len(header) + 1 + sum(array.nbytes for array in memory)
         if not state.startswith(header) or len(state) != expected:
-            raise ValueError(f"not a state of {header.decode().strip()} ({expected} bytes), or cut off")
+            earlier = state[:_LONGEST_BACKEND].split(b" ")[0].decode(errors="replace")
+            is_of = f": it is of {earlier}, whose battles go by other rules" if is_earlier(earlier) else ", or cut off"
+            raise ValueError(f"not a state of {header.decode().strip()} ({expected} bytes){is_of}")
         self._playing = bool(state[len(header)])
         start = len(header) + 1
         for array in memory:
@@ -281,7 +303,7 @@ def build_battles(
     shuffle_enemies: bool = True,
 ) -> Skirmish:
     """``num_envs`` compiled battles on the map, seen through ``layout``."""
-    types_vary = battle_map.draws is not None or (shuffle_enemies and len({u.name for u in battle_map.units[battle_map.n_agents :]}) > 1)
+    varying = types_vary(battle_map, shuffle_enemies=shuffle_enemies)
     return Skirmish(
         num_envs,
         layout=layout,
@@ -289,7 +311,7 @@ def build_battles(
         spawn=battle_map.spawn,
         rules=battle_rules(battle_map),
         draws=battle_map.draw_tables,
-        teams=empty_teams(num_envs, len(battle_map.stats), types_vary=types_vary),
+        teams=empty_teams(num_envs, len(battle_map.stats), types_vary=varying),
         shuffle_enemies=shuffle_enemies,
         reward_divisor=reward_divisor,
         autoreset=autoreset,

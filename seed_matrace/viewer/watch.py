@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from seed_matrace.envs.replay import SUFFIX, Replay, read_replay
 from seed_matrace.files import write_file
 from seed_matrace.learner.replays import BEST, FOLDER, find_replays, replays_over_training
+from seed_matrace.skirmish.vector_env import BACKEND, is_earlier
 from seed_matrace.viewer.animation import write_gif, write_mp4
 from seed_matrace.viewer.replay_page import replay_page
 
@@ -35,12 +36,18 @@ class WatchOptions:
     zoom: bool = False
 
 
-def watch(paths: Sequence[str | Path], output: str | Path | None, options: WatchOptions) -> Path:
+def watch(
+    paths: Sequence[str | Path],
+    output: str | Path | None,
+    options: WatchOptions,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Path:
     """Writes a page, a GIF or an MP4 of replays side by side.
 
     Args:
       paths: run directories or replay files.
       output: its suffix decides what is written; None: ``watch.html`` in the run, or the replay's name with .html.
+      tell: told what a person should know of the replays, a sentence each.
 
     Raises:
       ValueError: nothing to show, a file that is no replay, too many of them, or an unknown suffix.
@@ -53,6 +60,9 @@ def watch(paths: Sequence[str | Path], output: str | Path | None, options: Watch
     if len(files) > MOST:
         raise ValueError(f"{len(files)} replays; at most {MOST} fit side by side")
     replays = [read_replay(file) for file in files]
+    for backend in sorted({replay.about["backend"] for replay in replays}):
+        if is_earlier(backend):
+            tell(f"battles of {backend} are shown as they were played there; on {BACKEND} they would go otherwise")
     if path.suffix == ".html":
         write_file(path, replay_page(replays, _title(replays)))
         return path

@@ -172,3 +172,17 @@ def test_smac_options_are_checked_the_same_by_themselves():
 def test_arguments_of_environments_are_held_to_the_same(value):
     with pytest.raises(ConfigError, match=r"env\.arguments\['n'\]"):
         load_config([], [f"env.arguments = {value}"])
+
+
+def test_numbering_of_enemies_is_the_simulators_own():
+    asked = "env.shuffle_enemies = False"
+    assert warnings_of(load_config(["maps/3m.gin"], [asked])[0]) == []
+    (warning,) = warnings_of(load_config(["maps/3m.gin"], [asked, "env.backend = 'starcraft2'"])[0])
+    assert warning == (
+        "env.shuffle_enemies = False does nothing in this run: StarCraft II numbers the enemies itself, anew for each "
+        "battle"
+    )
+    (warning,) = warnings_of(load_config([], [asked, "env.backend = 'counting'"])[0])
+    assert warning == "env.shuffle_enemies = False does nothing in this run: env.backend = 'counting' has no battles"
+    with pytest.raises(ConfigError, match=r"env.shuffle_enemies is of SMAC's battles and means nothing to PettingZoo"):
+        load_config([], [asked, "env.backend = 'pettingzoo'", "env.map_name = 'mpe2.simple_spread_v3'"])

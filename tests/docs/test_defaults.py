@@ -10,7 +10,7 @@ import pytest
 from pages import PAGES, ROOT
 
 from seed_matrace.config import SECTIONS
-from seed_matrace.smac_options import SmacOptions
+from seed_matrace.smac_options import SkirmishOptions
 
 DEFAULTS = {f"{name}.{item.name}": item.default for name, kind in SECTIONS.items() for item in dataclasses.fields(kind)}
 
@@ -46,7 +46,7 @@ def test_tables_were_found():
 def test_every_option_of_smac_is_told():
     text = (ROOT / "docs" / "smac_interface.md").read_text()
     told = told_defaults(text)
-    for item in dataclasses.fields(SmacOptions):
+    for item in dataclasses.fields(SkirmishOptions):
         assert f"`{item.name}`" in text
         assert told.get(item.name, item.default) == item.default, item.name
     assert len(told) > 20

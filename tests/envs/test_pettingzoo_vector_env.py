@@ -222,5 +222,5 @@ def test_its_options_mean_nothing_elsewhere(option):
 
 
 def test_smacs_options_mean_nothing_here():
-    with pytest.raises(ConfigError, match=r"env\.obs_last_action is SMAC's"):
+    with pytest.raises(ConfigError, match=r"env\.obs_last_action is of SMAC's"):
         config(obs_last_action=True)

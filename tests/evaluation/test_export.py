@@ -42,7 +42,7 @@ def policy(request):
         if variable.dtype == tf.float32:
             variable.assign(variable + np.abs(rng.normal(scale=0.3, size=variable.shape)))
     spec = env_spec(dataclasses.replace(config.env, frame_stack=1))
-    return TrainedPolicy(learner, config, spec, env_steps=7)
+    return TrainedPolicy(learner, config, spec, env_steps=7, backend="skirmish-2")
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def episodes(policy):
 def test_numpy_weights_play_as_tensorflow_does(policy, episodes, tmp_path):
     export_numpy(policy, tmp_path / "policy.npz")
     exported = seed_matrace.load_policy(tmp_path / "policy.npz")
-    assert exported.facts.env_steps == 7
+    assert (exported.facts.env_steps, exported.facts.backend) == (7, "skirmish-2")  # where it was trained
     same = np.mean([exported.act(*step) == policy.act(*step) for step in episodes])
     # Rounded otherwise, two actions may be as good as equal; more so in bfloat16, and a GRU remembers it.
     assert same > (0.98 if policy.config.network.dtype == "bfloat16" else 0.9999)

@@ -15,6 +15,7 @@ from processes import run
 from seed_matrace.evaluation.marl_eval import of_equal_length, what_is_missing
 from seed_matrace.evaluation.results import ResultsWriter, merge_results, read_results
 from seed_matrace.learner.metrics import write_finished, write_run_info
+from seed_matrace.skirmish.vector_env import BACKEND
 from seed_matrace.types import EpisodeStats
 
 PYTHON = "MARL_EVAL_PYTHON"
@@ -167,9 +168,9 @@ def test_marl_evals_reader_takes_runs_of_default_settings(tmp_path):
     assert result.returncode == 0, result.stdout + result.stderr
     assert run("report", tmp_path).returncode == 0
     single = next(tmp_path.glob("3m/*/seed_0"))
-    assert len(read_results(single)["smac-skirmish-2"]["3m"]["matrace"]["seed_0"]["absolute_metrics"]["return"]) == 320
+    assert len(read_results(single)[f"smac-{BACKEND}"]["3m"]["matrace"]["seed_0"]["absolute_metrics"]["return"]) == 320
     for file in (tmp_path / "report/results.json", single / "eval/results.json"):
-        assert "read smac-skirmish-2" in _read_by_marl_eval(python, file, tmp_path, "win_rate")
+        assert f"read smac-{BACKEND}" in _read_by_marl_eval(python, file, tmp_path, "win_rate")
 
 
 @pytest.mark.marl_eval
@@ -194,3 +195,10 @@ def _read_by_marl_eval(python: str, file: Path, folder: Path, *drawn: str) -> st
     result = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, timeout=600)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
+
+
+def test_runs_of_two_versions_of_the_simulator_stay_apart(tmp_path):
+    for backend in ("skirmish-2", "skirmish-3"):
+        ResultsWriter(tmp_path / backend, backend=backend, map_name="3m", seed=0).append(0, 0.0, battles(1, 2))
+    merged = merge_results(("a", tmp_path / backend) for backend in ("skirmish-2", "skirmish-3"))
+    assert merged.keys() == {"smac-skirmish-2", "smac-skirmish-3"}

@@ -63,3 +63,14 @@ def test_stacked_observations_are_refused(remembering):
     n, o, a = policy.spec.n_agents, policy.spec.obs_dim, policy.spec.n_actions
     with pytest.raises(ValueError, match=rf"obs must have shape \(2, {n}, {o}\), not \(2, {n}, {3 * o}\)"):
         policy.act(np.zeros((2, n, 3 * o), np.float32), np.ones((2, n, a), np.uint8), np.ones(2, np.bool_))
+
+
+def test_a_team_trained_under_other_rules_may_play_and_it_is_said(remembering, tmp_path):
+    learner, policy = remembering
+    spec, config = policy.spec, policy.config
+    older = TrainedPolicy(learner, config, spec, env_steps=0, backend="skirmish-2")
+    assert "trained on skirmish-2 and is evaluated on skirmish-3, which plays by other rules" in older.plays_elsewhere(
+        config.env
+    )
+    assert policy.plays_elsewhere(config.env) == ""
+    assert "evaluated on counting-1" in policy.plays_elsewhere(dataclasses.replace(config.env, backend="counting"))

@@ -76,6 +76,19 @@ def test_only_the_first_chunk_is_kept():
     np.testing.assert_array_equal(team.of_battle(1), np.full((3, 2), 2))
 
 
+@pytest.mark.parametrize("map_name", ["2s3z", "MMM2"])
+def test_units_are_named_by_the_numbers_that_they_have_in_the_battle(map_name):
+    env, orders = EnvConfig(map_name=map_name), set()
+    for battle in range(3):
+        team = KeptActions(draw, 1)
+        play_episodes(make_vector_env(env, 1, seed=2, first_env=battle), team)
+        replay = record_battle(env, team.of_battle(0), None, seed=2, battle=battle)
+        named = [replay.about["types"][name]["health"] for name in replay.about["units"]]
+        np.testing.assert_array_equal(replay.table()[0, 2], named)
+        orders.add(tuple(replay.about["units"]))
+    assert len(orders) > 1
+
+
 def test_drawn_units_are_named(tmp_path):
     scenario = {
         "terrain": "open", "episode_limit": 20, "enemy_order": {"kind": "hunt"},

@@ -5,7 +5,7 @@ import json
 import pytest
 from processes import metrics, run, tiny_run, untimed_metrics
 
-from seed_matrace.files import CHECKSUMS
+from seed_matrace.files import CHECKSUMS, write_checked
 
 
 def test_same_seed_gives_the_same_metrics_and_another_seed_does_not(tmp_path):
@@ -115,6 +115,12 @@ def test_eval_prints_one_json_object_last(tmp_path):
     assert summary["win_rate"] == 1.0  # every first episode of this environment is won
     assert summary["env_steps"] == 100
     assert summary["backend"] == "counting-1"
+    assert "trained on" not in result.stderr
+    older = json.loads((tmp_path / "run.json").read_text()) | {"backend": "counting-0"}
+    write_checked(tmp_path / "run.json", json.dumps(older))
+    result = run("eval", f"--run_dir={tmp_path}", "--episodes=5", "--checkpoint=latest")
+    assert "this team was trained on counting-0 and is evaluated on counting-1, which plays by other" in result.stderr
+    assert json.loads(result.stdout.splitlines()[-1])["backend"] == "counting-1"
 
 
 def test_run_of_an_older_program_resumes_with_defaults_for_newer_options(tmp_path):

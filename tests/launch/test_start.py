@@ -16,6 +16,7 @@ from seed_matrace.launch.start import TrainOptions, plan_start
 from seed_matrace.launch.sweep import SweepOptions, sweep
 from seed_matrace.learner.metrics import read_run_info, write_run_info
 from seed_matrace.learner.run_directory import RunDirectory, load_run_config, scenario_info
+from seed_matrace.skirmish.vector_env import BACKEND
 from seed_matrace.transport.address import HostPort
 
 BATTLE = {
@@ -26,14 +27,14 @@ BATTLE = {
 }
 
 
-def begin(path, *, num_actors=None, **flags):
+def begin(path, *, num_actors=None, backend=BACKEND, **flags):
     """A run as ``train`` leaves it before its first step."""
     start = plan_start(TrainOptions(run_dir=str(path), num_actors=num_actors, **flags), default_actors=3)
     directory = RunDirectory(start.path)
     scenario = scenario_info(start.config)
     directory.keep_scenario(start.config)
     directory.write_config(*start.texts)
-    about = {"backend": "skirmish-1", "map_name": start.config.env.title, "seed": start.seed}
+    about = {"backend": backend, "map_name": start.config.env.title, "seed": start.seed}
     write_run_info(path, **about, argv=[], num_actors=start.topology.num_actors, scenario=scenario)
     directory.close()
     return start
@@ -299,3 +300,28 @@ def test_a_run_from_before_scenarios_were_kept_goes_on_from_the_file_and_keeps_i
     (project / "r/run.json").write_text(json.dumps(info))
     _, config = go_on(project / "r")
     assert config.env.scenario == project / "r/maps/mine.json"
+
+
+def test_a_run_of_an_earlier_simulator_does_not_go_on_but_others_may_start_from_it(tmp_path):
+    begin(tmp_path, backend="skirmish-2", gin_params=["env.map_name='3m'"])
+    said = r"it was begun on skirmish-2, and what plays here is skirmish-3, by other rules"
+    with pytest.raises(ConfigError, match=said) as raised:
+        go_on(tmp_path)
+    assert f"choose another --run_dir, and --init_from={tmp_path} to start from its weights" in str(raised.value)
+    with pytest.raises(ConfigError, match=r"begun on skirmish-2.*; loss.discount was 0.99, now 0.5"):
+        go_on(tmp_path, gin_params=["loss.discount = 0.5"])
+    assert read_run_info(tmp_path)["backend"] == "skirmish-2"
+
+
+def test_numbering_of_enemies_belongs_to_a_run(tmp_path):
+    begin(tmp_path, gin_params=["env.map_name='3m'"])
+    go_on(tmp_path)
+    with pytest.raises(ConfigError, match=r"env.shuffle_enemies was True, now False"):
+        go_on(tmp_path, gin_params=["env.shuffle_enemies = False"])
+
+
+def test_a_sweep_of_an_earlier_simulator_does_not_go_on(tmp_path):
+    begin(tmp_path / "3m/matrace/seed_0", backend="skirmish-2", gin_files=["maps/3m.gin"])
+    with pytest.raises(ValueError, match=r"seed_0 holds a run .*begun on skirmish-2.*choose another --sweep_dir"):
+        sweep(SweepOptions(tmp_path), threading.Event())
+    assert not (tmp_path / "sweep.json").exists()

@@ -18,12 +18,9 @@ from seed_matrace.skirmish.smac_env import StarCraft2Env
 MOVES = {2: (0, 2), 3: (0, -2), 4: (2, 0), 5: (-2, 0)}
 
 
-def table(units: list[Any], healers: set[int]) -> np.ndarray:
+def table(units: list[Any]) -> np.ndarray:
     """x, y, health, shield, gauge as ``Skirmish.units`` has them; the dead as SMAC keeps them."""
-    rows = [
-        (u.pos.x, u.pos.y, u.health, u.shield, u.energy if slot in healers else u.weapon_cooldown)
-        for slot, u in enumerate(units)
-    ]
+    rows = [(u.pos.x, u.pos.y, u.health, u.shield, u.energy if u.energy_max else u.weapon_cooldown) for u in units]
     return np.array(rows, np.float32).T
 
 
@@ -61,7 +58,6 @@ def eager(avail: list[list[int]], rng: np.random.Generator) -> list[int]:
 @pytest.mark.parametrize("map_name", map_names())
 def test_battles_are_those_of_the_simulator(controller: RemoteController, map_name: str) -> None:
     env, rng = StarCraft2Env(map_name, seed=5), np.random.default_rng(1)
-    healers = {slot for slot, unit in enumerate(env.battle_map.units) if unit.heals}
     observation, length = begin(controller, map_name, seed=5), 40
     for _ in range(2):
         env.reset()
@@ -70,7 +66,7 @@ def test_battles_are_those_of_the_simulator(controller: RemoteController, map_na
         ended = False
         for _ in range(length):
             alive = env._battles.units()[0, 2] > 0
-            np.testing.assert_array_equal(table(units, healers)[:, alive], env._battles.units()[0][:, alive])
+            np.testing.assert_array_equal(table(units)[:, alive], env._battles.units()[0][:, alive])
             if ended:
                 break
             actions = eager(env.get_avail_actions(), rng)
@@ -96,7 +92,8 @@ def test_units_are_what_smac_expects(controller: RemoteController) -> None:
     assert [type_id - min(types) for type_id in types] == [0] * 2 + [1] * 7 + [2]
     assert [unit.unit_type for unit in enemies].count(48) == 7
     assert {unit.unit_type for unit in enemies} == {48, 51, 54}
-    assert (allies[-1].energy, allies[-1].energy_max, allies[-1].is_flying) == (50, 200, True)
+    assert (allies[-1].energy_max, allies[-1].is_flying) == (200, True)
+    assert allies[-1].energy == pytest.approx(50, abs=0.05)  # it has lived for a loop
     assert all(unit.health == unit.health_max > 0 for unit in allies + enemies)
     named = controller.data().units
     assert {named[type_id] for type_id in types} == {"Marauder_RL", "Marine_RL", "Medivac_RL"}
@@ -123,8 +120,10 @@ def test_next_wave_is_there_after_the_step_that_follows_the_last_death(controlle
     assert sorted(observation.observation.raw_data.event.dead_units) == sorted(unit.tag for unit in units)
     controller.step(2)
     fresh = controller.observe()
-    assert [(u.pos, u.health) for u in fresh.observation.raw_data.units] == [(u.pos, u.health) for u in units]
-    assert fresh.observation.game_loop == 2
+    assert [(u.pos, u.health) for u in units_of(fresh, 1)] == [(u.pos, u.health) for u in units[:3]]
+    places = [sorted((u.pos.x, u.pos.y) for u in enemies) for enemies in (units_of(fresh, 2), units[3:])]
+    assert places[0] == places[1]
+    assert fresh.observation.game_loop == 3  # the first look was a loop after the start
     assert not fresh.observation.raw_data.event.dead_units
 
 
@@ -207,10 +206,10 @@ def test_games_begin_anew_in_every_way_there_is(controller: RemoteController) ->
     controller.step(8)
     controller.restart()
     observation = controller.observe()
-    assert observation.observation.game_loop == 0
+    assert observation.observation.game_loop == 1
     assert not before & {unit.tag for unit in observation.observation.raw_data.units}
     controller.leave()
-    assert begin(controller, "8m").observation.game_loop == 0
+    assert begin(controller, "8m").observation.game_loop == 1
 
 
 def test_replay_holds_the_battle(controller: RemoteController) -> None:

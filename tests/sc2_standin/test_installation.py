@@ -141,7 +141,7 @@ def test_server_at_a_port_has_one_client_after_another() -> None:
         wait_until_listening(server, port)
         for map_name in ("3m", "8m"):
             controller = RemoteController("127.0.0.1", port, timeout_seconds=30)
-            assert begin(controller, map_name).observation.game_loop == 0
+            assert begin(controller, map_name).observation.game_loop == 1
             controller.quit()
         wait_until_listening(server, port)  # still
     finally:

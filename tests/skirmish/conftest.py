@@ -10,14 +10,17 @@ from typing import Any
 import pytest
 
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
-from seed_matrace.smac_options import SmacOptions
+from seed_matrace.smac_options import SkirmishOptions
 
 Units = list[tuple[str, tuple[float, float]]]
 
 
 @pytest.fixture
 def arena(tmp_path: Path) -> Callable[..., SkirmishVectorEnv]:
-    """Makes a battle of units at places; one env step is one game loop, and enemies stay where they are."""
+    """Makes a battle of units at places; one env step is one game loop.
+
+    Enemies stay where they are and have their numbers in the order that is given. ``reset`` has played a loop.
+    """
 
     def make(allies: Units, enemies: Units, num_envs: int = 1, **fields: Any) -> SkirmishVectorEnv:
         document: dict[str, Any] = {"terrain": "open", "episode_limit": 100_000, "enemy_order": {"kind": "none"}}
@@ -25,6 +28,7 @@ def arena(tmp_path: Path) -> Callable[..., SkirmishVectorEnv]:
             document[side] = [{"unit": unit, "places": [list(place)]} for unit, place in units]
         path = tmp_path / "arena.json"
         path.write_text(json.dumps(document | fields), encoding="utf-8")
-        return SkirmishVectorEnv(str(path), num_envs, seed=0, options=SmacOptions(step_mul=1))
+        options = SkirmishOptions(step_mul=1, shuffle_enemies=False)
+        return SkirmishVectorEnv(str(path), num_envs, seed=0, options=options)
 
     return make

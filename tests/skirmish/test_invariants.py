@@ -23,22 +23,33 @@ def check_step(env: SkirmishVectorEnv, before: np.ndarray, out: EnvOutput, after
     assert out.avail_actions.any(axis=2).all()
     assert np.isfinite(out.obs).all() and np.isfinite(out.state).all() and np.isfinite(out.reward).all()
     x, y, health, shield, gauge = after.transpose(1, 0, 2)
-    stats = env.map.stats
+    stats = env.unit_stats()
     assert (health >= 0).all() and (health <= stats["health_max"]).all()
     assert (shield >= 0).all() and (shield <= stats["shield_max"]).all()
     assert (gauge >= 0).all() and (gauge <= np.maximum(stats["period"] + 2, stats["energy_max"])).all()
     assert not ((health > 0) & (before[:, 2] == 0))[going].any()  # the dead stay dead
     assert (out.avail_actions[:, :, 0] == 1)[health[:, :n] == 0].all()
     assert not out.obs[health[:, :n] == 0].any()
-    check_places(env, x, y)
+    check_places(env, stats, x, y)
     check_reward(env, before, out, after)
-    np.testing.assert_array_equal(after[~going, :2], np.broadcast_to(env.map.spawn.T, after[~going, :2].shape))
     assert (health == stats["health_max"])[~going].all()  # one wave per episode
+    for row, types in zip(after[~going], stats["health_max"][~going], strict=True):
+        check_start(env, row[:2].T, types)
 
 
-def check_places(env: SkirmishVectorEnv, x: np.ndarray, y: np.ndarray) -> None:
+def check_start(env: SkirmishVectorEnv, places: np.ndarray, health_max: np.ndarray) -> None:
+    """Agents are where they were created; enemies, in any order, a loop's way from there."""
+    n = env.spec.n_agents
+    np.testing.assert_array_equal(places[:n], env.map.spawn[:n])
+    way = np.hypot(*(places[n:, None] - env.map.spawn[None, n:]).transpose(2, 0, 1))
+    way[health_max[n:, None] != env.map.stats["health_max"][n:]] = np.inf  # units of another type
+    assert sorted(way.argmin(axis=1)) == list(range(len(places) - n))
+    assert way.min(axis=1).max() < 0.5
+
+
+def check_places(env: SkirmishVectorEnv, stats: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
     """Everybody is on its ground and on the engine's grid."""
-    ground = battle_rules(env.map).ground[env.map.stats["mover"], x.astype(int), y.astype(int)]
+    ground = battle_rules(env.map).ground[stats["mover"], x.astype(int), y.astype(int)]
     assert ground.all()
     assert (x * 4096 == np.round(x * 4096)).all() and (y * 4096 == np.round(y * 4096)).all()
 

@@ -12,7 +12,9 @@ from seed_matrace._cext import reference
 from seed_matrace._cext.reference_outcome import ScriptedTeam, end_code, reward
 from seed_matrace.config import EnvConfig
 from seed_matrace.envs import registry
+from seed_matrace.skirmish.layout import FeatureLayout
 from seed_matrace.skirmish.maps import load_map, map_names
+from seed_matrace.skirmish.slots import slot_types
 from seed_matrace.skirmish.smac_env import StarCraft2Env
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv, build_battles, reward_divisor
 from seed_matrace.smac_options import SmacOptions
@@ -45,8 +47,23 @@ class Battle:
         self.battles = build_battles(self.map, self.layout, 1, seed, 0, reward_divisor=self.divisor, autoreset=False)
         self.out = empty_env_output(self.layout.spec(self.map.episode_limit), 1)
         self.battles.reset(*self.out[:3])
+        self.layout = self.layout_of_the_units()
         self.rng = np.random.default_rng(seed)
         self.ended = False
+
+    def layout_of_the_units(self) -> FeatureLayout:
+        """For the numbers that the enemies have in this battle."""
+        types = slot_types(self.map, self.battles)
+        orders = [self.map.type_order[slot >= self.map.n_agents] for slot in range(len(types))]
+        numbers = [order.index(unit.name) for order, unit in zip(orders, types, strict=True)]
+        return dataclasses.replace(
+            self.layout,
+            health_max=np.array([unit.health for unit in types], np.float64),
+            shield_norm=np.array([unit.smac_max_shield for unit in types], np.float64),
+            gauge_norm=np.array([unit.smac_max_cooldown for unit in types], np.float64),
+            type_number=np.array(numbers if self.layout.unit_type_bits else [0] * len(types), np.int32),
+            healer=np.array([unit.heals for unit in types], np.uint8),
+        )
 
     def units(self) -> np.ndarray:
         return self.battles.units()[0]

@@ -21,7 +21,7 @@ def pixel(picture, x, y):
 
 def test_pixels():
     battle_map, units = battle()
-    picture = draw_battle(battle_map, units)
+    picture = draw_battle(battle_map, battle_map.units, units)
     assert picture.shape == (28 * CELL, 28 * CELL, 3) and picture.dtype == np.uint8
     assert [pixel(picture, x, 10) for x in (8, 12, 16)] == [ALLY, ALLY, GROUND]
     assert [pixel(picture, x, 20) for x in (8, 12, 16)] == [ENEMY] * 3
@@ -33,7 +33,7 @@ def test_pixels():
 
 def test_text():
     battle_map, units = battle()
-    *rows, agents, enemies = write_battle(battle_map, units).splitlines()
+    *rows, agents, enemies = write_battle(battle_map, battle_map.units, units).splitlines()
     assert len(rows) == 28 and {len(row) for row in rows} == {28}
     assert [rows[29 - 10][x - 2] for x in (8, 12, 16)] == ["M", "M", "."]
     assert [rows[29 - 20][x - 2] for x in (8, 12, 16)] == ["m"] * 3

@@ -42,3 +42,11 @@ def test_state_of_something_else_is_refused() -> None:
             SkirmishVectorEnv(*arguments).set_state_bytes(state)
     with pytest.raises(ValueError, match="cut off"):
         env.set_state_bytes(state[:-1])
+
+
+def test_state_of_an_earlier_simulator_is_refused_by_its_name() -> None:
+    env = SkirmishVectorEnv("3m", 2, seed=0)
+    state = env.get_state_bytes()
+    assert state.startswith(b"skirmish-3 3m ")
+    with pytest.raises(ValueError, match=r"not a state of skirmish-3 3m .*: it is of skirmish-2, whose"):
+        env.set_state_bytes(state.replace(b"skirmish-3", b"skirmish-2", 1))

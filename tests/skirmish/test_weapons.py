@@ -51,9 +51,10 @@ def test_duel(arena: Arena, attacker: UnitType, victim: UnitType) -> None:
     gap = max(contact, attacker.radius + victim.radius + weapon.range - 0.1)
     env = arena([(victim.name, (10, 10)), ("Marine", (28, 4))], [(attacker.name, (10 + gap, 10)), far])
     env.reset()
-    before, drops, times = vitality(env, 0), [], []
+    before, drops, times = victim.health + victim.shield, [], []
     for loop in range(1500):
-        stand(env)
+        if loop:  # the first is part of reset
+            stand(env)
         now = vitality(env, 0)
         if now < before - 0.2:
             drops.append(before - now)
@@ -83,7 +84,7 @@ def test_first_shot_leaves_at_the_damage_point_and_missiles_take_their_time(aren
         distance = 5.0
         env = arena([("Zealot", (10, 10)), ("Marine", (28, 4))], [(name, (10 + distance, 10))])
         env.reset()
-        loop = 0
+        loop = 1
         while vitality(env, 0) == 150:
             stand(env)
             loop += 1

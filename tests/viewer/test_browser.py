@@ -115,7 +115,9 @@ def test_a_click_selects_a_unit_and_tells_about_it(show):
     page.click(*page.evaluate(f"{place}(player.replays[0].nAgents)"))
     assert "enemy" in page.evaluate("document.getElementById('details').innerText")
     page.key("n")
-    assert page.evaluate("player.selected.unit") == page.evaluate("player.replays[0].nAgents") + 1
+    replay, frame = "player.replays[0]", "player.boards[0].frame"
+    living = f"Array.from({{length: {replay}.nUnits}}, (_, u) => u).filter(u => {replay}.alive({frame}, u))"
+    assert page.evaluate("player.selected.unit") == page.evaluate(f"{living}.find(u => u > {replay}.nAgents)")
     page.key("Escape")
     assert page.evaluate("document.getElementById('details').hidden")
 

@@ -167,3 +167,16 @@ def test_a_run_shows_its_best_first_latest_or_what_it_learnt(make_replay, tmp_pa
     assert shown == {"best": [1000], "first": [0], "latest": [2000], "learning": [0, 0, 1000, 2000]}
     (replays / "best.npz").unlink()
     assert '"env_steps": 2000' in watch([tmp_path], None, WatchOptions()).read_text()
+
+
+def test_battles_of_an_earlier_simulator_are_shown_and_it_is_said(make_replay, tmp_path):
+    older = dataclasses.replace(make_replay("3m"), about={**make_replay("3m").about, "backend": "skirmish-2"})
+    files = [tmp_path / "older.npz", tmp_path / "now.npz"]
+    for file, replay in zip(files, (older, make_replay("3m")), strict=True):
+        write_replay(file, replay)
+    said = []
+    page = watch(files, tmp_path / "page.html", WatchOptions(), said.append).read_text()
+    assert said == ["battles of skirmish-2 are shown as they were played there; on skirmish-3 they would go otherwise"]
+    assert '"backend": "skirmish-2"' in page and '"backend": "skirmish-3"' in page
+    watch(files[1:], tmp_path / "page.html", WatchOptions(), said.append)
+    assert len(said) == 1
