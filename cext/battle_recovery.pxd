@@ -4,6 +4,7 @@ from battle cimport (
     ATTACK, ATTACK_MOVE, IDLE, Battle, Scratch, UnitStats, distance2, first_friend, last_friend, within
 )
 from battle_log cimport HEAL, note
+from battle_targets cimport SCAN_PERIOD
 
 
 cdef inline bint can_heal(const Battle* battle, int u, int v) noexcept nogil:
@@ -48,18 +49,24 @@ cdef inline void choose_patient(Battle* battle, Scratch* scratch, int u) noexcep
     cdef const UnitStats* stats = &battle.stats[u]
     cdef int target = battle.target[u]
     cdef bint held = False
-    if target >= 0 and not can_heal(battle, u, target):
+    cdef bint lost = target >= 0 and not can_heal(battle, u, target)
+    battle.scan_wait[u] -= 1
+    if lost:
         target = -1
     if target >= 0:
         held = within(battle, u, target, stats.reach_slop if battle.windup[u] > 0 else stats.reach)
     if battle.order[u] == ATTACK and target < 0:
         battle.order[u] = IDLE
-    if battle.order[u] == ATTACK_MOVE and not held:
+    if battle.order[u] != ATTACK_MOVE:
+        battle.backswing[u] = 0
+    elif not held and (lost or battle.scan_wait[u] <= 0):
         target = worst_in_scan(battle, u) if battle.energy[u] >= stats.heal_energy else -1
         held = target >= 0 and within(battle, u, target, stats.reach)
+        battle.backswing[u] = target < 0 and fights_beside(battle, u)
+    if battle.scan_wait[u] <= 0:
+        battle.scan_wait[u] = SCAN_PERIOD
     battle.windup[u] = held
     battle.target[u] = target
-    battle.backswing[u] = battle.order[u] == ATTACK_MOVE and target < 0 and fights_beside(battle, u)
     scratch.in_reach[u] = held
 
 
