@@ -166,14 +166,14 @@ def try_turn(unit: Unit, line: list[Unit], dx: F, dy: F, turn: tuple[F, F]) -> b
 def takes(unit: Unit, other: Unit, x: F, y: F) -> bool:
     """Whether ``other`` leaves no room at (x, y)."""
     dx, dy = other.x - x, other.y - y
-    gap = F(unit.type.separation_radius) + F(other.type.separation_radius)
+    gap = F(unit.type.radius) + F(other.type.radius)
     return bool(dx * dx + dy * dy < gap * gap)
 
 
 def in_the_way(unit: Unit, other: Unit, x: F, y: F) -> bool:
     """Whether ``unit`` at (x, y) would come nearer into ``other``."""
     dx, dy = other.x - x, other.y - y
-    gap = F(unit.type.separation_radius) + F(other.type.separation_radius)
+    gap = F(unit.type.radius) + F(other.type.radius)
     d2 = dx * dx + dy * dy
     return bool(d2 < gap * gap and d2 < unit.distance2(other))
 
@@ -185,7 +185,7 @@ def push_apart(living: list[Unit]) -> None:
     for index, first in enumerate(living):
         for second in living[index + 1 :]:
             dx, dy = second.next[0] - first.next[0], second.next[1] - first.next[1]
-            gap = F(first.type.separation_radius) + F(second.type.separation_radius)
+            gap = F(first.type.radius) + F(second.type.radius)
             if dx * dx + dy * dy < gap * gap:
                 push_pair(first, second, dx, dy, gap)
     for unit in living:
