@@ -62,7 +62,7 @@ cdef inline void attack(Battle* battle, Scratch* scratch, int u) noexcept nogil:
         battle.backswing[u] -= 1
     if not scratch.in_reach[u]:
         return
-    faces = face(battle, u, battle.target[u])
+    faces = stats.fires_freely or face(battle, u, battle.target[u])
     if battle.windup[u] > 0:
         battle.windup[u] -= 1
         if battle.windup[u] == 0:

@@ -7,6 +7,7 @@ from battle cimport (
 
 cdef enum:
     SCAN_PERIOD = 8  # loops
+    EVERYWHERE = 1000  # cells: the scan range of units that hunt, seed_matrace.skirmish.draws
 
 
 cdef inline int rank(const Battle* battle, int u, int v) noexcept nogil:
@@ -72,7 +73,9 @@ cdef inline void look_round(Battle* battle, Scratch* scratch, int u) noexcept no
     due = battle.scan_wait[u] <= 0
     if due:
         battle.scan_wait[u] = SCAN_PERIOD
-    if battle.order[u] != ATTACK_MOVE or not (due or target < 0 and (scratch.lost[u] or alarm >= 0)):
+    if battle.order[u] != ATTACK_MOVE or not (
+        due or target < 0 and (scratch.lost[u] or alarm >= 0 or battle.stats[u].scan >= EVERYWHERE)
+    ):
         return
     if target >= 0 and battle.health[target] <= 0:  # somebody got it in this loop
         return

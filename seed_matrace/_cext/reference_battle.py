@@ -28,6 +28,7 @@ from seed_matrace._cext.reference_units import (
     urgency,
 )
 from seed_matrace.envs.replay_check import EVENTS
+from seed_matrace.skirmish.draws import EVERYWHERE
 from seed_matrace.skirmish.maps import SkirmishMap
 from seed_matrace.skirmish.rules import battle_rules
 
@@ -190,7 +191,9 @@ class ReferenceBattle:
         due = unit.scan_wait <= 0
         if due:
             unit.scan_wait = SCAN_PERIOD
-        if unit.order != ATTACK_MOVE or not (due or (target is None and (unit.lost or alarm is not None))):
+        if target is None and (unit.lost or alarm is not None or unit.scan_range >= EVERYWHERE):
+            due = True
+        if unit.order != ATTACK_MOVE or not due:
             return
         if target is not None and target.health <= 0:
             return
@@ -231,7 +234,7 @@ class ReferenceBattle:
         if not unit.in_reach:
             return
         assert unit.target is not None
-        faces = self.face(unit, unit.target)
+        faces = unit.type.weapon.fires_freely or self.face(unit, unit.target)
         if unit.windup > 0:
             unit.windup -= 1
         elif unit.weapon_wait <= 0 and faces:
