@@ -168,8 +168,7 @@ class ReferenceBattle:
 
     def keep_target(self, unit: Unit) -> None:
         target, weapon = unit.target, unit.type.weapon
-        unit.lost = target is not None and target.health <= 0
-        if unit.lost:
+        if target is not None and target.health <= 0:
             unit.target = target = None
             if unit.order == ATTACK:
                 unit.order = IDLE
@@ -190,7 +189,7 @@ class ReferenceBattle:
         due = unit.scan_wait <= 0
         if due:
             unit.scan_wait = SCAN_PERIOD
-        if unit.order != ATTACK_MOVE or not (due or (target is None and (unit.lost or alarm is not None))):
+        if unit.order != ATTACK_MOVE or not (due or (target is None and alarm is not None)):
             return
         if target is not None and target.health <= 0:
             return
