@@ -48,6 +48,7 @@ cdef struct UnitStats:  # seed_matrace.skirmish.units.UNIT_STATS_DTYPE
     float margin  # that its centre keeps from what is blocked
     float speed
     float acceleration  # 0: full speed at once
+    float lateral  # acceleration across the way, which turns it
     float health_regen
     float shield_regen
     float energy_start
@@ -138,7 +139,7 @@ cdef struct Battle:  # [n_units] each
     int32_t* order
     int32_t* target  # unit attacked, healed or chased, -1 none
     int32_t* windup  # loops until the shot leaves, 0 when not aiming; 1 while a beam is on
-    int32_t* backswing  # loops the unit still stands after a shot
+    int32_t* backswing  # loops the unit still stands after a shot; of a healer: 1 beside friends who fight
     int32_t* scan_wait  # loops until it looks round for a better target
     int32_t* alarm  # who has hit it, or a friend near it, in this loop; -1 nobody
     int32_t* help_wait  # loops until it may call for help again

@@ -3,7 +3,7 @@
 from libc.math cimport sqrtf
 
 from battle cimport (
-    AIR_LAYER, ANCHORED, GROUND_LAYER, IDLE, LAYERS, MOVE, MOVING, STANDING, Battle, Line, Scratch
+    AIR_LAYER, ANCHORED, GROUND_LAYER, IDLE, LAYERS, MOVE, MOVING, STANDING, Battle, Line, Scratch, UnitStats
 )
 from battle_crowd cimport push_apart
 from battle_edges cimport settle, stands
@@ -205,27 +205,37 @@ cdef inline void walk(Battle* battle, Scratch* scratch, int u) noexcept nogil:
 
 
 cdef inline void fly(Battle* battle, Scratch* scratch, int u) noexcept nogil:
-    """One loop of a unit that needs time to speed up and to brake: it goes as fast as it can still stop."""
-    cdef float acceleration = battle.stats[u].acceleration, speed = battle.stats[u].speed
-    cdef float dx, dy, distance, scale, change
-    cdef float change_x = -battle.velocity_x[u], change_y = -battle.velocity_y[u]
+    """One loop of a unit that needs time to speed up, to brake and to turn: it brakes when it only just can still stop."""
+    cdef const UnitStats* stats = &battle.stats[u]
+    cdef float vx = battle.velocity_x[u], vy = battle.velocity_y[u]
+    cdef float speed = sqrtf(vx * vx + vy * vy)
+    cdef float dx = 0.0, dy = 0.0, distance = 0.0, hx, hy, turned, side
     if scratch.stance[u] == MOVING:
         dx = scratch.to_x[u] - battle.x[u]
         dy = scratch.to_y[u] - battle.y[u]
         distance = sqrtf(dx * dx + dy * dy)
-        if distance <= speed and battle.order[u] == MOVE:
-            battle.order[u] = IDLE
-        if distance > 0:
-            scale = min(speed, sqrtf(<float>2.0 * acceleration * distance)) / distance
-            change_x += dx * scale
-            change_y += dy * scale
-    change = sqrtf(change_x * change_x + change_y * change_y)
-    if change > acceleration:
-        scale = acceleration / change
-        change_x = change_x * scale
-        change_y = change_y * scale
-    battle.velocity_x[u] += change_x
-    battle.velocity_y[u] += change_y
+    if speed > 0:
+        hx, hy = vx / speed, vy / speed
+    else:
+        hx = dx / distance if distance > 0 else <float>0.0
+        hy = dy / distance if distance > 0 else <float>0.0
+    if distance <= speed * speed / (<float>2.0 * stats.acceleration):
+        speed = max(speed - stats.acceleration, <float>0.0)
+    else:
+        speed = min(speed + stats.acceleration, stats.speed)
+    if scratch.stance[u] == MOVING and distance <= speed and battle.order[u] == MOVE:
+        battle.order[u] = IDLE
+    if distance > 0:
+        dx = dx / distance
+        dy = dy / distance
+        turned = sqrtf(speed * speed + stats.lateral * stats.lateral)
+        if (hx * dx + hy * dy) * turned >= speed:  # the way there lies within what a loop can turn it
+            hx, hy = dx, dy
+        else:
+            side = stats.lateral if hx * dy - hy * dx >= 0 else -stats.lateral
+            hx, hy = (speed * hx - side * hy) / turned, (speed * hy + side * hx) / turned
+    battle.velocity_x[u] = speed * hx
+    battle.velocity_y[u] = speed * hy
     scratch.next_x[u] = battle.x[u] + battle.velocity_x[u]
     scratch.next_y[u] = battle.y[u] + battle.velocity_y[u]
 

@@ -4,6 +4,7 @@ from battle cimport (
     ATTACK, ATTACK_MOVE, IDLE, Battle, Scratch, UnitStats, distance2, first_friend, last_friend, within
 )
 from battle_log cimport HEAL, note
+from battle_targets cimport SCAN_PERIOD
 
 
 cdef inline bint can_heal(const Battle* battle, int u, int v) noexcept nogil:
@@ -32,20 +33,38 @@ cdef inline int worst_in_scan(const Battle* battle, int u) noexcept nogil:
     return best
 
 
+cdef inline bint fights_beside(const Battle* battle, int u) noexcept nogil:
+    """Whether somebody u could heal, were it hurt, has an opponent to attack within u's scan."""
+    cdef int v
+    for v in range(first_friend(battle, u), last_friend(battle, u)):
+        if v == u or battle.health[v] <= 0 or battle.target[v] < 0:
+            continue
+        if battle.stats[u].bonus_attributes & battle.stats[v].attributes and within(battle, u, v, battle.stats[u].scan):
+            return True
+    return False
+
+
 cdef inline void choose_patient(Battle* battle, Scratch* scratch, int u) noexcept nogil:
-    """Keeps a patient until it is dead or whole; healers on attack-move look for another."""
+    """Keeps a patient until it is dead or whole; healers on attack-move look for another, and stay with who fights."""
     cdef const UnitStats* stats = &battle.stats[u]
     cdef int target = battle.target[u]
     cdef bint held = False
-    if target >= 0 and not can_heal(battle, u, target):
+    cdef bint lost = target >= 0 and not can_heal(battle, u, target)
+    battle.scan_wait[u] -= 1
+    if lost:
         target = -1
     if target >= 0:
         held = within(battle, u, target, stats.reach_slop if battle.windup[u] > 0 else stats.reach)
     if battle.order[u] == ATTACK and target < 0:
         battle.order[u] = IDLE
-    if battle.order[u] == ATTACK_MOVE and not held:
+    if battle.order[u] != ATTACK_MOVE:
+        battle.backswing[u] = 0
+    elif not held and (lost or battle.scan_wait[u] <= 0):
         target = worst_in_scan(battle, u) if battle.energy[u] >= stats.heal_energy else -1
         held = target >= 0 and within(battle, u, target, stats.reach)
+        battle.backswing[u] = target < 0 and fights_beside(battle, u)
+    if battle.scan_wait[u] <= 0:
+        battle.scan_wait[u] = SCAN_PERIOD
     battle.windup[u] = held
     battle.target[u] = target
     scratch.in_reach[u] = held

@@ -364,20 +364,33 @@ class ReferenceBattle:
 
     def choose_patient(self, unit: Unit) -> None:
         weapon, target = unit.type.weapon, unit.target
-        if target is not None and not unit.can_heal(target):
+        lost = target is not None and not unit.can_heal(target)
+        unit.scan_wait -= 1
+        if lost:
             target = None
         slop = weapon.range_slop if unit.windup > 0 else 0.0
         held = target is not None and unit.within(target, weapon.range + slop)
         if unit.order == ATTACK and target is None:
             unit.order = IDLE
-        if unit.order == ATTACK_MOVE and not held:
+        if unit.order != ATTACK_MOVE:
+            unit.backswing = 0
+        elif not held and (lost or unit.scan_wait <= 0):
             needy = [friend for friend in self.friends(unit) if unit.can_heal(friend)]
             needy = [friend for friend in needy if unit.edge_within(friend, unit.scan_range)]
             target = None
             if needy and unit.gauge >= F(weapon.heal_energy):
                 target = min(needy, key=lambda friend: (friend.health / F(friend.type.health), unit.distance2(friend)))
             held = target is not None and unit.within(target, weapon.range)
+            unit.backswing = int(target is None and self.fights_beside(unit))
+        if unit.scan_wait <= 0:
+            unit.scan_wait = SCAN_PERIOD
         unit.target, unit.windup, unit.in_reach = target, int(held), held
+
+    def fights_beside(self, unit: Unit) -> bool:
+        """Whether somebody the healer could heal, were it hurt, has an opponent to attack."""
+        friends = [friend for friend in self.friends(unit) if friend is not unit and friend.health > 0 and friend.target]
+        fitting = [friend for friend in friends if unit.type.weapon.bonus_attributes & friend.type.attributes]
+        return any(unit.edge_within(friend, unit.scan_range) for friend in fitting)
 
     def heal(self, unit: Unit) -> None:
         weapon, target = unit.type.weapon, unit.target

@@ -116,22 +116,29 @@ class Movement:
 
 
 def fly(unit: Unit) -> None:
-    """One loop of a unit that needs time to speed up and to brake."""
-    acceleration, speed = F(unit.type.acceleration), F(unit.type.speed)
-    change_x, change_y = -unit.velocity[0], -unit.velocity[1]
-    if unit.stance == MOVING:
-        dx, dy = unit.to[0] - unit.x, unit.to[1] - unit.y
-        distance = np.sqrt(dx * dx + dy * dy)
-        if distance <= speed and unit.order == MOVE:
-            unit.order = IDLE
-        if distance > 0:
-            scale = min(speed, np.sqrt(F(2) * acceleration * distance)) / distance
-            change_x, change_y = change_x + dx * scale, change_y + dy * scale
-    change = np.sqrt(change_x * change_x + change_y * change_y)
-    if change > acceleration:
-        scale = acceleration / change
-        change_x, change_y = change_x * scale, change_y * scale
-    unit.velocity = (unit.velocity[0] + change_x, unit.velocity[1] + change_y)
+    """One loop of a unit that needs time to speed up, to brake and to turn."""
+    acceleration, lateral = F(unit.type.acceleration), F(unit.type.lateral_acceleration)
+    vx, vy = unit.velocity
+    speed, distance, moving = np.sqrt(vx * vx + vy * vy), F(0), unit.stance == MOVING
+    dx, dy = (unit.to[0] - unit.x, unit.to[1] - unit.y) if moving else (F(0), F(0))
+    distance = np.sqrt(dx * dx + dy * dy)
+    heading = (F(0), F(0))
+    if speed > 0:
+        heading = (vx / speed, vy / speed)
+    elif distance > 0:
+        heading = (dx / distance, dy / distance)
+    brakes = distance <= speed * speed / (F(2) * acceleration)
+    speed = max(speed - acceleration, F(0)) if brakes else min(speed + acceleration, F(unit.type.speed))
+    if moving and distance <= speed and unit.order == MOVE:
+        unit.order = IDLE
+    if distance > 0:
+        dx, dy, (hx, hy) = dx / distance, dy / distance, heading
+        turned = np.sqrt(speed * speed + lateral * lateral)
+        side = lateral if hx * dy - hy * dx >= 0 else -lateral
+        heading = ((speed * hx - side * hy) / turned, (speed * hy + side * hx) / turned)
+        if (hx * dx + hy * dy) * turned >= speed:
+            heading = (dx, dy)
+    unit.velocity = (speed * heading[0], speed * heading[1])
     unit.next = (unit.x + unit.velocity[0], unit.y + unit.velocity[1])
 
 
@@ -159,14 +166,14 @@ def try_turn(unit: Unit, line: list[Unit], dx: F, dy: F, turn: tuple[F, F]) -> b
 def takes(unit: Unit, other: Unit, x: F, y: F) -> bool:
     """Whether ``other`` leaves no room at (x, y)."""
     dx, dy = other.x - x, other.y - y
-    gap = F(unit.type.separation_radius) + F(other.type.separation_radius)
+    gap = F(unit.type.radius) + F(other.type.radius)
     return bool(dx * dx + dy * dy < gap * gap)
 
 
 def in_the_way(unit: Unit, other: Unit, x: F, y: F) -> bool:
     """Whether ``unit`` at (x, y) would come nearer into ``other``."""
     dx, dy = other.x - x, other.y - y
-    gap = F(unit.type.separation_radius) + F(other.type.separation_radius)
+    gap = F(unit.type.radius) + F(other.type.radius)
     d2 = dx * dx + dy * dy
     return bool(d2 < gap * gap and d2 < unit.distance2(other))
 
@@ -178,7 +185,7 @@ def push_apart(living: list[Unit]) -> None:
     for index, first in enumerate(living):
         for second in living[index + 1 :]:
             dx, dy = second.next[0] - first.next[0], second.next[1] - first.next[1]
-            gap = F(first.type.separation_radius) + F(second.type.separation_radius)
+            gap = F(first.type.radius) + F(second.type.radius)
             if dx * dx + dy * dy < gap * gap:
                 push_pair(first, second, dx, dy, gap)
     for unit in living:

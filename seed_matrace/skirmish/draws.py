@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seed_matrace.skirmish.units import UNIT_STATS_DTYPE, UnitType
+from seed_matrace.skirmish.units import UNIT_STATS_DTYPE, UnitType, load_unit_type
 
 MAX_BOXES = 4  # of a side; the C enum of cext/draws.pxd
 EVERYWHERE = 1000.0  # cells: the scan range of units that hunt
@@ -86,7 +86,8 @@ def draw_tables(draws: Draws, walkable: np.ndarray, *, numbered: bool, hunting: 
       hunting: whether enemies look for allies everywhere.
     """
     units = draws.units
-    stats = np.array([[unit.stats_row() for unit in units]] * 2, UNIT_STATS_DTYPE)
+    enemies = [load_unit_type(unit.name, enemy=True) for unit in units]
+    stats = np.array([[unit.stats_row() for unit in side] for side in (units, enemies)], UNIT_STATS_DTYPE)
     if hunting:
         stats["scan"][1] = EVERYWHERE
     boxes = np.zeros((len(draws.starts), 2, MAX_BOXES, 6), np.float32)

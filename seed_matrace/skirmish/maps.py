@@ -89,7 +89,9 @@ class SkirmishMap:
     @property
     def possible_units(self) -> tuple[UnitType, ...]:
         """Every unit type that can take part, once."""
-        return self.draws.units if self.draws else tuple(dict.fromkeys(self.units))
+        drawn = self.draws.units if self.draws else ()
+        units = (*drawn, *(load_unit_type(unit.name, enemy=True) for unit in drawn)) or self.units
+        return tuple(dict.fromkeys(units))
 
     @cached_property
     def _slots(self) -> list[tuple[UnitType, tuple[float, float]]]:
@@ -225,7 +227,7 @@ def _check_places(side: str, groups: tuple[UnitGroup, ...], walkable: np.ndarray
 
 def _from_document(document: dict[str, Any]) -> SkirmishMap:
     """A map file's contents as a map; scenario files have been completed and checked."""
-    allies, enemies = _groups(document["allies"]), _groups(document["enemies"])
+    allies, enemies = _groups(document["allies"]), _groups(document["enemies"], enemy=True)
     terrain = document["terrain"]
     ground = load_terrain(terrain) if isinstance(terrain, str) else terrain_of_rows(terrain)
     return SkirmishMap(
@@ -250,10 +252,10 @@ def _from_document(document: dict[str, Any]) -> SkirmishMap:
     )
 
 
-def _groups(entries: list[dict[str, Any]]) -> tuple[UnitGroup, ...]:
+def _groups(entries: list[dict[str, Any]], *, enemy: bool = False) -> tuple[UnitGroup, ...]:
     return tuple(
         UnitGroup(
-            load_unit_type(entry["unit"]),
+            load_unit_type(entry["unit"], enemy=enemy),
             entry["count"],
             (entry["at"][0], entry["at"][1]),
             tuple(on_grid(place) for place in entry.get("places", ())),

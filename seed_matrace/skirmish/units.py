@@ -18,7 +18,7 @@ EFFECTS = ("direct", "burst", "missile", "sweep", "explosion", "heal")  # the C 
 MOVERS = ("ground", "cliffs", "air")  # the C enum Mover
 
 _FLOATS = """
-    health_max shield_max armor radius separation margin speed acceleration health_regen shield_regen
+    health_max shield_max armor radius separation margin speed acceleration lateral health_regen shield_regen
     energy_start energy_max energy_regen damage bonus_damage armor_factor reach reach_slop scan period
     missile_speed splash_radius sweep_reach sweep_rate sweep_step heal_cost heal_energy
 """
@@ -89,6 +89,7 @@ class UnitType:
     armor: float
     speed: float  # cells per game loop
     acceleration: float  # cells per loop per loop; 0: full speed at once
+    lateral_acceleration: float  # the same across its way, which turns it; of units that accelerate
     radius: float  # of ranges, and of places at the start
     separation_radius: float  # of collisions
     inner_radius: float  # of the ground it needs
@@ -134,6 +135,7 @@ class UnitType:
             "shield_max": self.shield,
             "separation": self.radius,
             "margin": self.edge_margin,
+            "lateral": self.lateral_acceleration,
             "armor_factor": not weapon.ignores_armor,
             "reach": weapon.range + self.radius,
             "reach_slop": weapon.range + weapon.range_slop + self.radius,
@@ -230,8 +232,12 @@ def unit_type_names() -> list[str]:
 
 
 @cache
-def load_unit_type(name: str) -> UnitType:
+def load_unit_type(name: str, *, enemy: bool = False) -> UnitType:
     """The unit type ``name`` of the data file.
+
+    Args:
+      name: as in the data file.
+      enemy: the game's own unit instead of the maps' copy of it, of which agents are.
 
     Raises:
       ValueError: the data file has no such unit.
@@ -239,7 +245,7 @@ def load_unit_type(name: str) -> UnitType:
     units = _document()["units"]
     if name not in units:
         raise ValueError(f"unknown unit type {name!r}; known: {', '.join(units)}")
-    facts = _values(units[name])
+    facts = _values(units[name]) | (_values(units[name].get("enemy", {})) if enemy else {})
     loops = load_engine().loops_per_second
     armed = "weapon" in units[name]
     return UnitType(
@@ -255,6 +261,7 @@ def load_unit_type(name: str) -> UnitType:
         energy_regen=facts.get("energy_regen_per_s", 0.0) / loops,
         speed=facts["speed_per_s"] / loops,
         acceleration=_acceleration(facts, loops),
+        lateral_acceleration=facts.get("lateral_acceleration_per_s2", 0.0) / loops**2,
         radius=facts["radius"],
         separation_radius=facts["separation_radius"],
         inner_radius=facts["inner_radius"],
