@@ -175,7 +175,6 @@ cdef struct Scratch:  # of one game loop
     int living[MAX_UNITS]  # at the start of the loop: shots of one loop are simultaneous
     bint alive[MAX_UNITS]
     bint in_reach[MAX_UNITS]  # its target stands within weapon range
-    bint lost[MAX_UNITS]  # its target has just died
     bint healed[MAX_UNITS]  # somebody's beam is on it
     int stance[MAX_UNITS]
     float to_x[MAX_UNITS]  # where the unit wants to go

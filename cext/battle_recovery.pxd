@@ -49,9 +49,8 @@ cdef inline void choose_patient(Battle* battle, Scratch* scratch, int u) noexcep
     cdef const UnitStats* stats = &battle.stats[u]
     cdef int target = battle.target[u]
     cdef bint held = False
-    cdef bint lost = target >= 0 and not can_heal(battle, u, target)
     battle.scan_wait[u] -= 1
-    if lost:
+    if target >= 0 and not can_heal(battle, u, target):
         target = -1
     if target >= 0:
         held = within(battle, u, target, stats.reach_slop if battle.windup[u] > 0 else stats.reach)
@@ -59,7 +58,7 @@ cdef inline void choose_patient(Battle* battle, Scratch* scratch, int u) noexcep
         battle.order[u] = IDLE
     if battle.order[u] != ATTACK_MOVE:
         battle.backswing[u] = 0
-    elif not held and (lost or battle.scan_wait[u] <= 0):
+    elif not held and battle.scan_wait[u] <= 0:
         target = worst_in_scan(battle, u) if battle.energy[u] >= stats.heal_energy else -1
         held = target >= 0 and within(battle, u, target, stats.reach)
         battle.backswing[u] = target < 0 and fights_beside(battle, u)

@@ -37,9 +37,8 @@ cdef inline int best_in_scan(const Battle* battle, int u) noexcept nogil:
 cdef inline void keep_target(Battle* battle, Scratch* scratch, int u) noexcept nogil:
     """Forgets a dead target; whether a living one is in reach. Who fires freely finds itself one."""
     cdef int target = battle.target[u]
-    scratch.lost[u] = target >= 0 and battle.health[target] <= 0
     scratch.in_reach[u] = False
-    if scratch.lost[u]:
+    if target >= 0 and battle.health[target] <= 0:
         battle.target[u] = -1
         if battle.order[u] == ATTACK:
             battle.order[u] = IDLE
@@ -65,7 +64,7 @@ cdef inline bint keeps(const Battle* battle, int u, int target, int found) noexc
 
 
 cdef inline void look_round(Battle* battle, Scratch* scratch, int u) noexcept nogil:
-    """On attack-move, at every scan: takes the best target; without one also as soon as it is lost, or when alarmed."""
+    """On attack-move, at every scan: takes the best target; without one also when alarmed."""
     cdef int target = battle.target[u], alarm = battle.alarm[u], found
     cdef bint due
     battle.alarm[u] = -1
@@ -73,9 +72,8 @@ cdef inline void look_round(Battle* battle, Scratch* scratch, int u) noexcept no
     due = battle.scan_wait[u] <= 0
     if due:
         battle.scan_wait[u] = SCAN_PERIOD
-    if battle.order[u] != ATTACK_MOVE or not (
-        due or target < 0 and (scratch.lost[u] or alarm >= 0 or battle.stats[u].scan >= EVERYWHERE)
-    ):
+    due = due or (target < 0 and (alarm >= 0 or battle.stats[u].scan >= EVERYWHERE))
+    if battle.order[u] != ATTACK_MOVE or not due:
         return
     if target >= 0 and battle.health[target] <= 0:  # somebody got it in this loop
         return

@@ -169,8 +169,7 @@ class ReferenceBattle:
 
     def keep_target(self, unit: Unit) -> None:
         target, weapon = unit.target, unit.type.weapon
-        unit.lost = target is not None and target.health <= 0
-        if unit.lost:
+        if target is not None and target.health <= 0:
             unit.target = target = None
             if unit.order == ATTACK:
                 unit.order = IDLE
@@ -191,8 +190,7 @@ class ReferenceBattle:
         due = unit.scan_wait <= 0
         if due:
             unit.scan_wait = SCAN_PERIOD
-        if target is None and (unit.lost or alarm is not None or unit.scan_range >= EVERYWHERE):
-            due = True
+        due = due or (target is None and (alarm is not None or unit.scan_range >= EVERYWHERE))
         if unit.order != ATTACK_MOVE or not due:
             return
         if target is not None and target.health <= 0:
@@ -368,9 +366,8 @@ class ReferenceBattle:
 
     def choose_patient(self, unit: Unit) -> None:
         weapon, target = unit.type.weapon, unit.target
-        lost = target is not None and not unit.can_heal(target)
         unit.scan_wait -= 1
-        if lost:
+        if target is not None and not unit.can_heal(target):
             target = None
         slop = weapon.range_slop if unit.windup > 0 else 0.0
         held = target is not None and unit.within(target, weapon.range + slop)
@@ -378,7 +375,7 @@ class ReferenceBattle:
             unit.order = IDLE
         if unit.order != ATTACK_MOVE:
             unit.backswing = 0
-        elif not held and (lost or unit.scan_wait <= 0):
+        elif not held and unit.scan_wait <= 0:
             needy = [friend for friend in self.friends(unit) if unit.can_heal(friend)]
             needy = [friend for friend in needy if unit.edge_within(friend, unit.scan_range)]
             target = None

@@ -84,7 +84,6 @@ class Unit:
     # Of the current loop only:
     alive: bool = True
     in_reach: bool = False
-    lost: bool = False
     healed: bool = False
     stance: int = STANDING
     to: tuple[F, F] = (F(0), F(0))
