@@ -87,7 +87,6 @@ cdef struct UnitStats:  # seed_matrace.skirmish.units.UNIT_STATS_DTYPE
 cdef struct Rules:  # of the engine and the map; the same in every environment
     float delay_low
     float delay_span
-    float knobs[64]  # RESEARCH ONLY
     float minimum_damage
     float help_radius
     int help_period
@@ -161,11 +160,10 @@ cdef struct Crowd:  # living units of one layer, in the order of slots
     float separation[MAX_UNITS]
     float push_x[MAX_UNITS]
     float push_y[MAX_UNITS]
-    float step_x[MAX_UNITS]
-    float step_y[MAX_UNITS]
 
-cdef struct Line:  # units of one layer that stand and shoot
+cdef struct Line:  # units of one layer that stand fast
     int count
+    int unit[MAX_UNITS]
     float x[MAX_UNITS]
     float y[MAX_UNITS]
     float separation[MAX_UNITS]
@@ -181,8 +179,6 @@ cdef struct Scratch:  # of one game loop
     float to_y[MAX_UNITS]
     float next_x[MAX_UNITS]
     float next_y[MAX_UNITS]
-    float line_x[2]  # centre of the units that stand and shoot, of allies and of enemies
-    float line_y[2]
     Line lines[LAYERS]
     Crowd crowd
 

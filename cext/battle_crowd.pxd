@@ -1,8 +1,14 @@
-"""Units that overlap push each other apart, layer by layer."""
+"""Units that overlap push each other apart, layer by layer; walkers who meet pass each other on the right.
 
-from libc.math cimport sqrtf
+A unit's ``separation`` is its radius less half the overlap that the game lets be.
+"""
+
+from libc.math cimport fabsf, sqrtf
 
 from battle cimport ANCHORED, MOVING, Battle, Crowd, Scratch
+
+cdef enum:
+    PUSH_ROUNDS = 2
 
 
 cdef inline void gather(const Battle* battle, Scratch* scratch, int layer) noexcept nogil:
@@ -17,59 +23,84 @@ cdef inline void gather(const Battle* battle, Scratch* scratch, int layer) noexc
             crowd.x[n] = scratch.next_x[u]
             crowd.y[n] = scratch.next_y[u]
             crowd.separation[n] = battle.stats[u].separation
-            crowd.step_x[n] = scratch.next_x[u] - battle.x[u]
-            crowd.step_y[n] = scratch.next_y[u] - battle.y[u]
             n += 1
     crowd.count = n
 
 
 cdef inline float yielding(const Battle* battle, const Crowd* crowd, int i, int j) noexcept nogil:
-    """Which part of an overlap with j unit i gives way: whoever shoots, or is met by an enemy, does not."""
+    """Which part of an overlap with j unit i gives way.
+
+    Who stands fast does not, nor who stands and is met by an opponent; friends who stand yield to who walks. Of two who
+    walk the bigger yields more, and of two agents the one in the lower slot.
+    """
     cdef int mine = crowd.stance[i], other = crowd.stance[j]
+    cdef bint agents = crowd.unit[i] < battle.n_agents and crowd.unit[j] < battle.n_agents
     cdef float a, b
-    if mine == other:
-        if mine != MOVING:
-            return 0.5
-        a = crowd.separation[i]
-        b = crowd.separation[j]
-        if battle.rules.knobs[37] > 0:
-            a = a * a * a
-            b = b * b * b
-        a = a / (a + b) if battle.rules.knobs[37] > 0 else <float>0.5
-        if crowd.unit[i] < battle.n_agents and crowd.unit[j] < battle.n_agents:
-            a += battle.rules.knobs[38] if i < j else -battle.rules.knobs[38]
+    if mine == MOVING and other == MOVING:
+        a = battle.stats[crowd.unit[i]].radius
+        b = battle.stats[crowd.unit[j]].radius
+        a = a * a * a
+        b = b * b * b
+        a = a / (a + b)
+        if agents:
+            return a + <float>0.2 if i < j else a - <float>0.2
         return a
+    if mine == other:
+        return 0.5
     if mine == ANCHORED or other == ANCHORED:
         return 0.0 if mine == ANCHORED else 1.0
     if (crowd.unit[i] < battle.n_agents) != (crowd.unit[j] < battle.n_agents):
         return 1.0 if mine == MOVING else 0.0
-    return <float>1.0 - battle.rules.knobs[34] if mine == MOVING else battle.rules.knobs[34]
+    return <float>0.15 if mine == MOVING else <float>0.85
 
 
-cdef inline void turn_aside(const Battle* battle, Crowd* crowd, int i, int j, float nx, float ny) noexcept nogil:
-    """Two walking units that meet pass each other, on the right if nothing decides."""
-    cdef float ux = crowd.step_x[j] - crowd.step_x[i]
-    cdef float uy = crowd.step_y[j] - crowd.step_y[i]
-    cdef float along, m2, speeds, aside
-    if ux * nx + uy * ny >= 0:
-        return
-    along = uy * nx - ux * ny
-    m2 = ux * ux + uy * uy
-    speeds = battle.stats[crowd.unit[i]].speed + battle.stats[crowd.unit[j]].speed
-    aside = battle.rules.knobs[36] * m2 / (speeds * speeds) * (sqrtf(m2) - abs(along))
-    if along < 0:
-        aside = -aside
+cdef inline void push_aside(Crowd* crowd, int i, float nx, float ny, float aside) noexcept nogil:
+    """Moves i to the right of (nx, ny), the direction of who it meets; to the left if negative."""
     crowd.push_x[i] += ny * aside
     crowd.push_y[i] -= nx * aside
-    crowd.push_x[j] -= ny * aside
-    crowd.push_y[j] += nx * aside
 
 
-cdef inline void push_pair(const Battle* battle, Crowd* crowd, int i, int j, bint first) noexcept nogil:
+cdef inline void pass_by(
+    const Battle* battle, const Scratch* scratch, Crowd* crowd, int i, int j, float nx, float ny
+) noexcept nogil:
+    """Who walks into each other's way in direction (nx, ny) from i to j turns aside: both if both walk, a walker whom
+    somebody who stands fast holds up alone."""
+    cdef int u = crowd.unit[i], v = crowd.unit[j]
+    cdef bint both = crowd.stance[i] == MOVING and crowd.stance[j] == MOVING
+    cdef float wx = 0.0, wy = 0.0, along, m2, m, speeds, aside
+    if not both and crowd.stance[i] + crowd.stance[j] != ANCHORED + MOVING:
+        return
+    if crowd.stance[i] == MOVING:
+        wx -= scratch.next_x[u] - battle.x[u]
+        wy -= scratch.next_y[u] - battle.y[u]
+    if crowd.stance[j] == MOVING:
+        wx += scratch.next_x[v] - battle.x[v]
+        wy += scratch.next_y[v] - battle.y[v]
+    if wx * nx + wy * ny >= 0:
+        return
+    along = wy * nx - wx * ny
+    m2 = wx * wx + wy * wy
+    m = sqrtf(m2)
+    if both:
+        speeds = battle.stats[u].speed + battle.stats[v].speed
+        aside = <float>0.15 * m2 / (speeds * speeds) * (m - fabsf(along))
+    else:
+        aside = <float>0.25 * (m - fabsf(along))
+    if along < 0:
+        aside = -aside
+    if crowd.stance[i] == MOVING:
+        push_aside(crowd, i, nx, ny, aside)
+    if crowd.stance[j] == MOVING:
+        push_aside(crowd, j, nx, ny, -aside)
+
+
+cdef inline void push_pair(
+    const Battle* battle, const Scratch* scratch, Crowd* crowd, int i, int j, bint first
+) noexcept nogil:
     """Moves two overlapping units apart along the line between them (east-west if they coincide)."""
     cdef float dx = crowd.x[j] - crowd.x[i]
     cdef float dy = crowd.y[j] - crowd.y[i]
-    cdef float gap = crowd.separation[i] + crowd.separation[j] - battle.rules.knobs[32]
+    cdef float gap = crowd.separation[i] + crowd.separation[j]
     cdef float distance = sqrtf(dx * dx + dy * dy)
     cdef float overlap = gap - distance
     cdef float mine, other
@@ -85,62 +116,62 @@ cdef inline void push_pair(const Battle* battle, Crowd* crowd, int i, int j, bin
     crowd.push_y[i] -= dy * mine
     crowd.push_x[j] += dx * other
     crowd.push_y[j] += dy * other
-    if first and battle.rules.knobs[36] > 0 and crowd.stance[i] == MOVING and crowd.stance[j] == MOVING:
-        turn_aside(battle, crowd, i, j, dx, dy)
+    if first:
+        pass_by(battle, scratch, crowd, i, j, dx, dy)
 
 
-cdef inline int overlaps(const Battle* battle, const Crowd* crowd, int i) noexcept nogil:
+cdef inline int overlaps(const Crowd* crowd, int i) noexcept nogil:
     """How many units behind i overlap with it."""
     cdef int j, count = 0
     cdef float dx, dy, gap
-    cdef float x = crowd.x[i], y = crowd.y[i], radius = crowd.separation[i] - battle.rules.knobs[32]
+    cdef float x = crowd.x[i], y = crowd.y[i], separation = crowd.separation[i]
     for j in range(i + 1, crowd.count):
         dx = crowd.x[j] - x
         dy = crowd.y[j] - y
-        gap = radius + crowd.separation[j]
+        gap = separation + crowd.separation[j]
         count += dx * dx + dy * dy < gap * gap
     return count
 
 
-cdef inline void push_round(const Battle* battle, Crowd* crowd, bint first) noexcept nogil:
+cdef inline void push_round(const Battle* battle, Scratch* scratch, bint first) noexcept nogil:
     """One round of pushes, all from the same positions; a crowd needs more than one to come apart."""
+    cdef Crowd* crowd = &scratch.crowd
     cdef int i, j
     cdef float dx, dy, gap
     for i in range(crowd.count):
         crowd.push_x[i] = 0.0
         crowd.push_y[i] = 0.0
     for i in range(crowd.count):
-        if overlaps(battle, crowd, i) == 0:
+        if overlaps(crowd, i) == 0:
             continue
         for j in range(i + 1, crowd.count):
             dx = crowd.x[j] - crowd.x[i]
             dy = crowd.y[j] - crowd.y[i]
-            gap = crowd.separation[i] + crowd.separation[j] - battle.rules.knobs[32]
+            gap = crowd.separation[i] + crowd.separation[j]
             if dx * dx + dy * dy < gap * gap:
-                push_pair(battle, crowd, i, j, first)
+                push_pair(battle, scratch, crowd, i, j, first)
     for i in range(crowd.count):
         crowd.x[i] += crowd.push_x[i]
         crowd.y[i] += crowd.push_y[i]
 
 
-cdef inline void push_apart(const Battle* battle, Scratch* scratch, int layer, int rounds) noexcept nogil:
-    """Pushes in a layer; next_x and next_y are what comes of it."""
+cdef inline void push_apart(const Battle* battle, Scratch* scratch, int layer) noexcept nogil:
+    """Pushes in a layer; next_x and next_y are what comes of it. Nobody gets faster than it walks or flies at will."""
     cdef Crowd* crowd = &scratch.crowd
     cdef int i, u, _round
     cdef float dx, dy, d2, speed
     gather(battle, scratch, layer)
-    for _round in range(rounds):
-        push_round(battle, crowd, _round == 0)
+    for _round in range(PUSH_ROUNDS):
+        push_round(battle, scratch, _round == 0)
     for i in range(crowd.count):
         u = crowd.unit[i]
+        scratch.next_x[u] = crowd.x[i]
+        scratch.next_y[u] = crowd.y[i]
+        speed = battle.stats[u].speed
         dx = crowd.x[i] - battle.x[u]
         dy = crowd.y[i] - battle.y[u]
         d2 = dx * dx + dy * dy
-        speed = battle.stats[u].speed
-        if battle.rules.knobs[33] > 0 and d2 > speed * speed and battle.stats[u].acceleration == 0:
+        if d2 > speed * speed and battle.stats[u].acceleration == 0:
             d2 = speed / sqrtf(d2)
             scratch.next_x[u] = battle.x[u] + dx * d2
             scratch.next_y[u] = battle.y[u] + dy * d2
-        else:
-            scratch.next_x[u] = crowd.x[i]
-            scratch.next_y[u] = crowd.y[i]

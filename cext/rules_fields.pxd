@@ -15,15 +15,6 @@ cdef inline int fill_rules(Rules* target, object source) except -1:
     cdef const float[:, ::1] cell_center
     cdef int mover
     target.delay_low, target.delay_span = source.delay_low, source.delay_span
-    import os
-    for mover in range(64):
-        target.knobs[mover] = 0
-    target.knobs[32], target.knobs[33], target.knobs[34], target.knobs[35] = 0.0625, 1, 0.85, 0.0625
-    target.knobs[36], target.knobs[37], target.knobs[38] = 0.15, 1, 0.2
-    for mover, knob in enumerate(os.environ.get("KNOBS", "").split(",")):
-        if knob:
-            number, _, value = knob.partition("=")
-            target.knobs[int(number)] = float(value)
     target.minimum_damage = source.minimum_damage
     target.help_radius, target.help_period = source.help_radius, source.help_period
     target.attack_own_place = source.attack_own_place

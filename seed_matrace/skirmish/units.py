@@ -17,6 +17,8 @@ PLANES = ("Ground", "Air")
 EFFECTS = ("direct", "burst", "missile", "sweep", "explosion", "heal")  # the C enum Effect of cext/battle.pxd
 MOVERS = ("ground", "cliffs", "air")  # the C enum Mover
 
+OVERLAP = 1 / 16  # cells, that units in contact may share
+
 _FLOATS = """
     health_max shield_max armor radius separation margin speed acceleration lateral health_regen shield_regen
     energy_start energy_max energy_regen damage bonus_damage armor_factor reach reach_slop scan period
@@ -133,7 +135,7 @@ class UnitType:
             **{name: getattr(self, name) for name in ("energy_start", "energy_max", "energy_regen")},
             "health_max": self.health,
             "shield_max": self.shield,
-            "separation": self.radius,
+            "separation": self.radius - OVERLAP / 2,
             "margin": self.edge_margin,
             "lateral": self.lateral_acceleration,
             "armor_factor": not weapon.ignores_armor,
