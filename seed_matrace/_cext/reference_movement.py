@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from seed_matrace._cext.reference_edges import settle, stands
+from seed_matrace._cext.reference_edges import settle
 from seed_matrace._cext.reference_units import ANCHORED, IDLE, MOVE, MOVING, STANDING, F, Unit
 from seed_matrace.skirmish.rules import BattleRules
+from seed_matrace.skirmish.units import OVERLAP
 
-LOOK_AHEAD = F(4)
 PUSH_ROUNDS = 2
-# Turns of a side step, as (cosine, sine): 30, 60, 90 and 120 degrees.
-TURNS = ((F(0.8660254), F(0.5)), (F(0.5), F(0.8660254)), (F(0), F(1)), (F(-0.5), F(0.8660254)))
-GAPS = 8
-GAP_TURN = (F(0.9238795), F(0.38268343))
+TURNS, TURN = 8, (F(0.9659258), F(0.2588190))  # of 15 degrees: cosine, sine
+TOUCH = F(1 / 256)  # cells; who only just touches is not in the way
 
 
 class Movement:
@@ -37,8 +35,7 @@ class Movement:
                 self.turn_corner(unit)
                 self.walk(unit, anchored)
         for above in (False, True):
-            for _ in range(PUSH_ROUNDS):
-                push_apart([unit for unit in living if unit.type.above_ground == above])
+            push_apart([unit for unit in living if unit.type.above_ground == above])
         for unit in living:
             settle(self.rules, unit)
 
@@ -77,42 +74,13 @@ class Movement:
             dx, dy = dx * scale, dy * scale
         elif unit.order == MOVE:
             unit.order = IDLE
-        side = shorter_side(unit, dx, dy, [other for other in anchored if other.ally == unit.ally])
         line = [other for other in anchored if other.type.above_ground == unit.type.above_ground]
-        if try_turn(unit, line, dx, dy, (F(1), F(0))):
-            return
-        turns = list(TURNS)
-        if unit.type.weapon.melee and unit.target is not None:
-            side = self.find_gap(unit, line, side)
-            dx, dy = unit.to[0] - unit.x, unit.to[1] - unit.y
-            scale = speed / max(np.sqrt(dx * dx + dy * dy), speed)
-            dx, dy = dx * scale, dy * scale
-            turns = [(F(1), F(0)), *TURNS]
-        for way in (side, -side):
-            for cosine, sine in turns:
-                if try_turn(unit, line, dx, dy, (cosine, way * sine)):
-                    return
-
-    def find_gap(self, unit: Unit, line: list[Unit], side: F) -> F:
-        """Nearest free place round a crowded target, 22.5 degrees apart; returns on which side it is."""
-        target = unit.target
-        assert target is not None
-        reach = F(0.95) * (F(unit.type.weapon.range + unit.type.radius) + F(target.type.radius))
-        dx, dy = unit.x - target.x, unit.y - target.y
-        distance = np.sqrt(dx * dx + dy * dy)
-        if not distance > 0:
-            return side
-        dx, dy = dx * reach / distance, dy * reach / distance
-        cosine, sine = F(1), F(0)
-        for _ in range(GAPS):
-            cosine, sine = cosine * GAP_TURN[0] - sine * GAP_TURN[1], sine * GAP_TURN[0] + cosine * GAP_TURN[1]
-            for way in (side, -side):
-                x = target.x + (cosine * dx + way * sine * dy)
-                y = target.y + (cosine * dy - way * sine * dx)
-                if stands(self.rules, unit, x, y) and not any(takes(unit, other, x, y) for other in line):
-                    unit.to = (x, y)
-                    return way
-        return side
+        line = [other for other in line if other is not unit.target]
+        step = (dx, dy)
+        if blocked(unit, line, dx, dy):
+            step = turned_aside(unit, line, dx, dy)
+        unit.next = (unit.x + step[0], unit.y + step[1])
+        unit.facing = step
 
 
 def fly(unit: Unit) -> None:
@@ -142,71 +110,141 @@ def fly(unit: Unit) -> None:
     unit.next = (unit.x + unit.velocity[0], unit.y + unit.velocity[1])
 
 
-def shorter_side(unit: Unit, dx: F, dy: F, line: list[Unit]) -> F:
-    """Round which end of its own firing line a unit heading along (dx, dy) is there sooner: 1 left, -1 right."""
-    line_x = line_y = F(-1000)
-    if line:
-        line_x = sum((other.x for other in line), F(0)) / F(len(line))
-        line_y = sum((other.y for other in line), F(0)) / F(len(line))
-    return F(1) if dx * (unit.y - line_y) - dy * (unit.x - line_x) >= 0 else F(-1)
+def separation(unit: Unit) -> F:
+    return F(unit.type.radius - OVERLAP / 2)
 
 
-def try_turn(unit: Unit, line: list[Unit], dx: F, dy: F, turn: tuple[F, F]) -> bool:
-    """Takes the step (dx, dy) turned by an angle, if nobody is in the way there."""
-    cosine, sine = turn
-    step_x, step_y = cosine * dx - sine * dy, sine * dx + cosine * dy
-    probe = unit.x + step_x * LOOK_AHEAD, unit.y + step_y * LOOK_AHEAD
-    if any(in_the_way(unit, other, *probe) for other in line):
-        return False
-    unit.next = (unit.x + step_x, unit.y + step_y)
-    unit.facing = (step_x, step_y)
-    return True
+def blocked(unit: Unit, line: list[Unit], dx: F, dy: F) -> bool:
+    """Whether the step (dx, dy) goes into somebody of ``line``."""
+    for other in line:
+        ox, oy = other.x - unit.x, other.y - unit.y
+        px, py = ox - dx, oy - dy
+        gap = (separation(unit) - TOUCH) + separation(other)
+        if px * px + py * py < gap * gap and ox * dx + oy * dy > 0:
+            return True
+    return False
 
 
-def takes(unit: Unit, other: Unit, x: F, y: F) -> bool:
-    """Whether ``other`` leaves no room at (x, y)."""
-    dx, dy = other.x - x, other.y - y
-    gap = F(unit.type.radius) + F(other.type.radius)
-    return bool(dx * dx + dy * dy < gap * gap)
+def turned_aside(unit: Unit, line: list[Unit], dx: F, dy: F) -> tuple[F, F]:
+    """The step turned as little as is free, round the nearer end of the wall; as it is if nothing is free."""
+    length = np.sqrt(dx * dx + dy * dy)
+    side = nearer_end(unit, line, dx / length, dy / length)
+    cosine, sine = F(1), F(0)
+    for _ in range(TURNS):
+        turned = cosine * TURN[0] - sine * TURN[1]
+        sine = sine * TURN[0] + cosine * TURN[1]
+        cosine = turned
+        step = (cosine * dx - side * sine * dy, side * sine * dx + cosine * dy)
+        if not blocked(unit, line, *step):
+            return step
+    return dx, dy
 
 
-def in_the_way(unit: Unit, other: Unit, x: F, y: F) -> bool:
-    """Whether ``unit`` at (x, y) would come nearer into ``other``."""
-    dx, dy = other.x - x, other.y - y
-    gap = F(unit.type.radius) + F(other.type.radius)
-    d2 = dx * dx + dy * dy
-    return bool(d2 < gap * gap and d2 < unit.distance2(other))
+def nearer_end(unit: Unit, line: list[Unit], hx: F, hy: F) -> F:
+    """Round which end of the wall ahead in direction (hx, hy) the way is shorter: 1 left, -1 right."""
+    ahead = []
+    for other in line:
+        ox, oy = other.x - unit.x, other.y - unit.y
+        along, across = ox * hx + oy * hy, hx * oy - hy * ox
+        gap = separation(unit) + separation(other)
+        if along > 0:
+            ahead.append((along, across - gap, across + gap))
+    nearest, low, high = min(
+        ((along, left, right) for along, left, right in ahead if left < 0 < right),
+        key=lambda one: one[0],
+        default=(F(-1), F(0), F(0)),
+    )
+    grows = True
+    while grows:
+        grows = False
+        for along, left, right in ahead:
+            if along > nearest + F(1):
+                continue
+            if left < low < right:
+                low, grows = left, True
+            if right > high > left:
+                high, grows = right, True
+    return F(1) if high < -low else F(-1)
 
 
 def push_apart(living: list[Unit]) -> None:
+    """All rounds of pushes in a layer; nobody that walks gets faster by them."""
+    for index in range(PUSH_ROUNDS):
+        push_round(living, first=index == 0)
+    for unit in living:
+        dx, dy = unit.pushed[0] - unit.x, unit.pushed[1] - unit.y
+        unit.next = unit.pushed
+        d2, speed = dx * dx + dy * dy, F(unit.type.speed)
+        if d2 > speed * speed and unit.type.acceleration == 0:
+            scale = speed / np.sqrt(d2)
+            unit.next = (unit.x + dx * scale, unit.y + dy * scale)
+
+
+def push_round(living: list[Unit], *, first: bool) -> None:
     """One round of pushes, all from the same positions, summed in the order of the pairs."""
     for unit in living:
         unit.push = (F(0), F(0))
-    for index, first in enumerate(living):
-        for second in living[index + 1 :]:
-            dx, dy = second.next[0] - first.next[0], second.next[1] - first.next[1]
-            gap = F(first.type.radius) + F(second.type.radius)
+        if first:
+            unit.pushed = unit.next
+    for index, one in enumerate(living):
+        for other in living[index + 1 :]:
+            dx, dy = other.pushed[0] - one.pushed[0], other.pushed[1] - one.pushed[1]
+            gap = separation(one) + separation(other)
             if dx * dx + dy * dy < gap * gap:
-                push_pair(first, second, dx, dy, gap)
+                push_pair(one, other, dx, dy, gap, first=first)
     for unit in living:
-        unit.next = (unit.next[0] + unit.push[0], unit.next[1] + unit.push[1])
+        unit.pushed = (unit.pushed[0] + unit.push[0], unit.pushed[1] + unit.push[1])
 
 
-def push_pair(first: Unit, second: Unit, dx: F, dy: F, gap: F) -> None:
+def push_pair(one: Unit, other: Unit, dx: F, dy: F, gap: F, *, first: bool) -> None:
     distance = np.sqrt(dx * dx + dy * dy)
     overlap = gap - distance
-    dx, dy = (dx / distance, dy / distance) if distance > 0 else (F(1), F(0))
-    back, forth = overlap * yielding(first, second), overlap * yielding(second, first)
-    first.push = (first.push[0] - dx * back, first.push[1] - dy * back)
-    second.push = (second.push[0] + dx * forth, second.push[1] + dy * forth)
+    nx, ny = (dx / distance, dy / distance) if distance > 0 else (F(1), F(0))
+    back, forth = overlap * yielding(one, other), overlap * yielding(other, one)
+    one.push = (one.push[0] - nx * back, one.push[1] - ny * back)
+    other.push = (other.push[0] + nx * forth, other.push[1] + ny * forth)
+    if first:
+        pass_by(one, other, nx, ny)
+
+
+def pass_by(one: Unit, other: Unit, nx: F, ny: F) -> None:
+    """Walkers turn aside for each other, and for who stands fast in their way."""
+    if {one.stance, other.stance} not in ({MOVING}, {MOVING, ANCHORED}):
+        return
+    wx = wy = F(0)
+    if one.stance == MOVING:
+        wx, wy = wx - (one.next[0] - one.x), wy - (one.next[1] - one.y)
+    if other.stance == MOVING:
+        wx, wy = wx + (other.next[0] - other.x), wy + (other.next[1] - other.y)
+    if wx * nx + wy * ny >= 0:
+        return
+    along, m2 = wy * nx - wx * ny, wx * wx + wy * wy
+    m = np.sqrt(m2)
+    if one.stance == other.stance:
+        speeds = F(one.type.speed) + F(other.type.speed)
+        aside = F(0.15) * m2 / (speeds * speeds) * (m - abs(along))
+    else:
+        aside = F(0.25) * (m - abs(along))
+    if along < 0:
+        aside = -aside
+    for unit, way in ((one, aside), (other, -aside)):
+        if unit.stance == MOVING:
+            unit.push = (unit.push[0] + ny * way, unit.push[1] - nx * way)
 
 
 def yielding(unit: Unit, other: Unit) -> F:
     """Which part of an overlap with ``other`` the unit gives way."""
+    if unit.stance == other.stance == MOVING:
+        mine, yours = (F(one.type.radius) for one in (unit, other))
+        mine, yours = mine * mine * mine, yours * yours * yours
+        share = mine / (mine + yours)
+        if unit.ally and other.ally:
+            return share + F(0.2) if unit.slot < other.slot else share - F(0.2)
+        return share
     if unit.stance == other.stance:
         return F(0.5)
     if ANCHORED in (unit.stance, other.stance):
         return F(0) if unit.stance == ANCHORED else F(1)
     if unit.ally != other.ally:
         return F(1) if unit.stance == MOVING else F(0)
-    return F(0.5)
+    return F(0.15) if unit.stance == MOVING else F(0.85)
