@@ -389,7 +389,9 @@ class ReferenceBattle:
 
     def fights_beside(self, unit: Unit) -> bool:
         """Whether somebody the healer could heal, were it hurt, has an opponent to attack."""
-        friends = [friend for friend in self.friends(unit) if friend is not unit and friend.health > 0 and friend.target]
+        friends = [
+            friend for friend in self.friends(unit) if friend is not unit and friend.health > 0 and friend.target
+        ]
         fitting = [friend for friend in friends if unit.type.weapon.bonus_attributes & friend.type.attributes]
         return any(unit.edge_within(friend, unit.scan_range) for friend in fitting)
 

@@ -65,9 +65,7 @@ def stands(rules: BattleRules, unit: Unit, x: F, y: F) -> bool:
     if unit.type.mover == "air":
         return True
     free = push_out_of_all(rules, unit, (x, y))
-    return free is not None and bool(
-        (x - free[0]) * (x - free[0]) + (y - free[1]) * (y - free[1]) < F(0.015625)
-    )
+    return free is not None and bool((x - free[0]) * (x - free[0]) + (y - free[1]) * (y - free[1]) < F(0.015625))
 
 
 def settle(rules: BattleRules, unit: Unit) -> None:

@@ -71,7 +71,7 @@ class Unit:
     scan_range: float
     velocity: tuple[F, F] = (F(0), F(0))
     facing: tuple[F, F] = (F(1), F(0))
-    weapon_wait: F = F(0)  # noqa: RUF009 - immutable; loops until the next attack may start
+    weapon_wait: F = F(0)
     scan_wait: int = 0
     alarm: Unit | None = None  # who has hit it, or a friend, in this loop
     target: Unit | None = None
