@@ -93,7 +93,7 @@ def test_a_step_of_walking_is_eight_loops_of_speed(arena: Arena, name: str) -> N
 
 
 def test_medivac_gathers_speed_and_brakes(arena: Arena) -> None:
-    """As recorded on MMM2, steps of eight loops with a move two cells ahead each: 0.3252, 0.9033, 1.2100, 1.156, 1.156."""
+    """As recorded on MMM2, eight loops with a move two cells ahead each: 0.3252, 0.9033, 1.2100, 1.156, 1.156."""
     medivac = load_unit_type("Medivac")
     env = arena([("Medivac", (5, 10)), ("Marine", (3, 3))], [FAR])
     env.reset()

@@ -97,7 +97,7 @@ def test_first_shot_leaves_at_the_damage_point_and_missiles_take_their_time(aren
 
 
 def test_times_are_rounded_up_to_loops() -> None:
-    """What is due in between happens in the next loop: a marine's shot of 0.8 loops in one, a colossus's of 1.33 in two."""
+    """What is due in between happens in the next loop: a marine's 0.8 are one, a colossus's 1.33 are two."""
     points = {name: load_unit_type(name).weapon.damage_point for name in ("Marine", "Stalker", "Colossus", "Hydralisk")}
     assert points == {"Marine": 1, "Stalker": 3, "Colossus": 2, "Hydralisk": 4}
     assert load_unit_type("Zealot").weapon.hit_wait == 5
