@@ -110,7 +110,8 @@ def test_fighting_play_keeps_the_invariants(name: str) -> None:
         check_step(env, before, out, after)
         check_returns(env, out)
         won, healers = out.episode.battle_won, env.map.layout.healer[env.spec.n_agents :].sum()
-        assert (out.episode.episode_return[won] >= 20 - 1e-3 - healers * (10 + 150) / env_scale(env)).all()  # who is left
+        left = healers * (10 + 150) / env_scale(env)
+        assert (out.episode.episode_return[won] >= 20 - 1e-3 - left).all()
         assert (out.episode.dead_enemies[won] >= env.map.n_enemies - healers).all()
         ended += (out.terminated | out.truncated).sum()
         before = after
