@@ -200,9 +200,8 @@ class ReferenceBattle:
             best = alarm
         if best is None or best is target:
             return
-        if target is not None and urgency(best, unit) <= urgency(target, unit):
-            if attacks(target, unit) or unit.within(target, unit.type.weapon.range):
-                return
+        if target is not None and self.keeps(unit, target, best):
+            return
         unit.cancel_aim()
         unit.target, unit.in_reach = best, unit.within(best, unit.type.weapon.range)
 
@@ -217,6 +216,10 @@ class ReferenceBattle:
         sine = TURN_SINE if fx * dy >= fy * dx else -TURN_SINE
         unit.facing = (TURN_COSINE * fx - sine * fy, sine * fx + TURN_COSINE * fy)
         return bool(along >= AIM_COSINE * length)
+
+    def keeps(self, unit: Unit, target: Unit, found: Unit) -> bool:
+        better = urgency(found, unit) > urgency(target, unit)
+        return not better and (attacks(target, unit) or unit.within(target, unit.type.weapon.range))
 
     def best_in_scan(self, unit: Unit) -> Unit | None:
         seen = [foe for foe in self.foes(unit) if foe.health > 0 and unit.edge_within(foe, unit.scan_range)]
