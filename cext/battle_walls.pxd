@@ -6,6 +6,7 @@ from battle cimport ANCHORED, LAYERS, MAX_UNITS, Battle, Line, Scratch
 
 cdef enum:
     TURNS = 8  # of 15 degrees
+    LOOK_PERIOD = 4  # loops until a walker that goes round others looks again which way is shorter
 
 
 cdef inline void find_lines(const Battle* battle, Scratch* scratch) noexcept nogil:
@@ -127,8 +128,12 @@ cdef inline void step_round(Battle* battle, Scratch* scratch, int u, float dx, f
     cdef float length = sqrtf(dx * dx + dy * dy), side, cosine = 1.0, sine = 0.0, turned, x = dx, y = dy
     cdef int _turn
     find_blockers(battle, line, u, length, &blockers)
-    if blocked(&blockers, dx, dy):
-        side = nearer_end(battle, line, u, dx / length, dy / length)
+    if not blocked(&blockers, dx, dy):
+        battle.detour[u] = 0
+    else:
+        if battle.detour[u] == 0 or battle.scan_wait[u] % LOOK_PERIOD == 0:
+            battle.detour[u] = <int>nearer_end(battle, line, u, dx / length, dy / length)
+        side = <float>battle.detour[u]
         for _turn in range(TURNS):
             turned = cosine * <float>0.9659258 - sine * <float>0.2588190
             sine = sine * <float>0.9659258 + cosine * <float>0.2588190

@@ -11,6 +11,7 @@ from seed_matrace.skirmish.units import OVERLAP
 
 PUSH_ROUNDS = 2
 TURNS, TURN = 8, (F(0.9659258), F(0.2588190))  # of 15 degrees: cosine, sine
+LOOK_PERIOD = 4
 TOUCH = F(1 / 256)  # cells; who only just touches is not in the way
 
 
@@ -77,7 +78,9 @@ class Movement:
         line = [other for other in anchored if other.type.above_ground == unit.type.above_ground]
         line = [other for other in line if other is not unit.target]
         step = (dx, dy)
-        if blocked(unit, line, dx, dy):
+        if not blocked(unit, line, dx, dy):
+            unit.detour = F(0)
+        else:
             step = turned_aside(unit, line, dx, dy)
         unit.next = (unit.x + step[0], unit.y + step[1])
         unit.facing = step
@@ -128,8 +131,9 @@ def blocked(unit: Unit, line: list[Unit], dx: F, dy: F) -> bool:
 def turned_aside(unit: Unit, line: list[Unit], dx: F, dy: F) -> tuple[F, F]:
     """The step turned as little as is free, round the nearer end of the wall; as it is if nothing is free."""
     length = np.sqrt(dx * dx + dy * dy)
-    side = nearer_end(unit, line, dx / length, dy / length)
-    cosine, sine = F(1), F(0)
+    if not unit.detour or unit.scan_wait % LOOK_PERIOD == 0:
+        unit.detour = nearer_end(unit, line, dx / length, dy / length)
+    side, cosine, sine = unit.detour, F(1), F(0)
     for _ in range(TURNS):
         turned = cosine * TURN[0] - sine * TURN[1]
         sine = sine * TURN[0] + cosine * TURN[1]
