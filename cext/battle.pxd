@@ -159,6 +159,7 @@ cdef struct Crowd:  # living units of one layer, in the order of slots
     float x[MAX_UNITS]
     float y[MAX_UNITS]
     float separation[MAX_UNITS]
+    float size[MAX_UNITS]  # cube of the radius
     float push_x[MAX_UNITS]
     float push_y[MAX_UNITS]
 

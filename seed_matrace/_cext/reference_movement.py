@@ -204,7 +204,8 @@ def push_pair(one: Unit, other: Unit, dx: F, dy: F, gap: F, *, first: bool) -> N
     distance = np.sqrt(dx * dx + dy * dy)
     overlap = gap - distance
     nx, ny = (dx / distance, dy / distance) if distance > 0 else (F(1), F(0))
-    back, forth = overlap * yielding(one, other), overlap * yielding(other, one)
+    back = overlap * yielding(one, other)
+    forth = overlap - back
     one.push = (one.push[0] - nx * back, one.push[1] - ny * back)
     other.push = (other.push[0] + nx * forth, other.push[1] + ny * forth)
     if first:
@@ -237,14 +238,12 @@ def pass_by(one: Unit, other: Unit, nx: F, ny: F) -> None:
 
 
 def yielding(unit: Unit, other: Unit) -> F:
-    """Which part of an overlap with ``other`` the unit gives way."""
+    """Which part of an overlap with ``other``, which comes after it, the unit gives way."""
     if unit.stance == other.stance == MOVING:
         mine, yours = (F(one.type.radius) for one in (unit, other))
         mine, yours = mine * mine * mine, yours * yours * yours
         share = mine / (mine + yours)
-        if unit.ally and other.ally:
-            return share + F(0.2) if unit.slot < other.slot else share - F(0.2)
-        return share
+        return share + F(0.2) if unit.ally and other.ally else share
     if unit.stance == other.stance:
         return F(0.5)
     if ANCHORED in (unit.stance, other.stance):
