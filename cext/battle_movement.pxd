@@ -47,7 +47,7 @@ cdef inline void walk(Battle* battle, Scratch* scratch, int u) noexcept nogil:
 
 
 cdef inline void fly(Battle* battle, Scratch* scratch, int u) noexcept nogil:
-    """One loop of a unit that needs time to speed up, to brake and to turn: it brakes when it only just can still stop."""
+    """One loop of a unit that needs time to speed up, brake and turn: it brakes when it only just can still stop."""
     cdef const UnitStats* stats = &battle.stats[u]
     cdef float vx = battle.velocity_x[u], vy = battle.velocity_y[u]
     cdef float speed = sqrtf(vx * vx + vy * vy)
