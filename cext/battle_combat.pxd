@@ -14,8 +14,11 @@ cdef inline bint face(Battle* battle, int u, int target) noexcept nogil:
     cdef float dx = battle.x[target] - battle.x[u]
     cdef float dy = battle.y[target] - battle.y[u]
     cdef float fx = battle.facing_x[u], fy = battle.facing_y[u]
-    cdef float length = sqrtf((dx * dx + dy * dy) * (fx * fx + fy * fy))
-    cdef float along = dx * fx + dy * fy, side
+    cdef float length, along, side
+    if dx == fx and dy == fy:
+        return True
+    length = sqrtf((dx * dx + dy * dy) * (fx * fx + fy * fy))
+    along = dx * fx + dy * fy
     if along >= <float>0.46174861 * length or battle.stats[u].speed <= 0:
         battle.facing_x[u] = dx
         battle.facing_y[u] = dy

@@ -133,10 +133,11 @@ cdef inline int overlaps(const Crowd* crowd, int i) noexcept nogil:
     return count
 
 
-cdef inline void push_round(const Battle* battle, Scratch* scratch, bint first) noexcept nogil:
-    """One round of pushes, all from the same positions; a crowd needs more than one to come apart."""
+cdef inline bint push_round(const Battle* battle, Scratch* scratch, bint first) noexcept nogil:
+    """One round of pushes, all from the same positions; a crowd needs more than one to come apart. Whether it pushed."""
     cdef Crowd* crowd = &scratch.crowd
     cdef int i, j
+    cdef bint pushed = False
     cdef float dx, dy, gap
     for i in range(crowd.count):
         crowd.push_x[i] = 0.0
@@ -144,6 +145,7 @@ cdef inline void push_round(const Battle* battle, Scratch* scratch, bint first) 
     for i in range(crowd.count):
         if overlaps(crowd, i) == 0:
             continue
+        pushed = True
         for j in range(i + 1, crowd.count):
             dx = crowd.x[j] - crowd.x[i]
             dy = crowd.y[j] - crowd.y[i]
@@ -153,6 +155,7 @@ cdef inline void push_round(const Battle* battle, Scratch* scratch, bint first) 
     for i in range(crowd.count):
         crowd.x[i] += crowd.push_x[i]
         crowd.y[i] += crowd.push_y[i]
+    return pushed
 
 
 cdef inline void push_apart(const Battle* battle, Scratch* scratch, int layer) noexcept nogil:
@@ -162,7 +165,8 @@ cdef inline void push_apart(const Battle* battle, Scratch* scratch, int layer) n
     cdef float dx, dy, d2, speed
     gather(battle, scratch, layer)
     for _round in range(PUSH_ROUNDS):
-        push_round(battle, scratch, _round == 0)
+        if not push_round(battle, scratch, _round == 0):
+            break
     for i in range(crowd.count):
         u = crowd.unit[i]
         scratch.next_x[u] = crowd.x[i]

@@ -1,8 +1,8 @@
 """Walking round those who stand fast: straight on until they are touched, then along them, round the nearer end."""
 
-from libc.math cimport fabsf, sqrtf
+from libc.math cimport sqrtf
 
-from battle cimport ANCHORED, LAYERS, Battle, Line, Scratch
+from battle cimport ANCHORED, LAYERS, MAX_UNITS, Battle, Line, Scratch
 
 cdef enum:
     TURNS = 8  # of 15 degrees
@@ -27,20 +27,53 @@ cdef inline void find_lines(const Battle* battle, Scratch* scratch) noexcept nog
         line.count = n + 1
 
 
-cdef inline bint blocked(const Battle* battle, const Line* line, int u, float dx, float dy) noexcept nogil:
-    """Whether the step (dx, dy) of u goes into somebody who stands fast and is not its target."""
-    cdef int v, hits = 0, target = battle.target[u]
-    cdef float ox, oy, px, py, gap
+cdef struct Blockers:  # who stands fast so near to a walker that a step can go into it
+    int count
+    float x[MAX_UNITS]  # from the walker
+    float y[MAX_UNITS]
+    float gap[MAX_UNITS]  # who only just touches is not in the way
+
+
+cdef inline void find_blockers(
+    const Battle* battle, const Line* line, int u, float length, Blockers* blockers
+) noexcept nogil:
+    """Collects whom a step of u can go into; its target is not in its way."""
+    cdef int v, n = 0, near = 0
+    cdef float ox, oy, gap, reach
     cdef float x = battle.x[u], y = battle.y[u]
-    cdef float separation = battle.stats[u].separation - <float>0.00390625  # who only just touches is not in the way
+    cdef float separation = battle.stats[u].separation - <float>0.00390625
+    cdef float margin = length + <float>0.0625
+    blockers.count = 0
     for v in range(line.count):
         ox = line.x[v] - x
         oy = line.y[v] - y
-        px = ox - dx
-        py = oy - dy
+        reach = separation + line.separation[v] + margin
+        near += ox * ox + oy * oy < reach * reach
+    if near == 0:
+        return
+    for v in range(line.count):
+        ox = line.x[v] - x
+        oy = line.y[v] - y
         gap = separation + line.separation[v]
-        hits += (px * px + py * py < gap * gap) & (ox * dx + oy * dy > 0) & (line.unit[v] != target)
-    return hits > 0
+        reach = gap + margin
+        if ox * ox + oy * oy < reach * reach and line.unit[v] != battle.target[u]:
+            blockers.x[n] = ox
+            blockers.y[n] = oy
+            blockers.gap[n] = gap
+            n += 1
+    blockers.count = n
+
+
+cdef inline bint blocked(const Blockers* blockers, float dx, float dy) noexcept nogil:
+    """Whether the step (dx, dy) goes into somebody."""
+    cdef int v
+    cdef float px, py
+    for v in range(blockers.count):
+        px = blockers.x[v] - dx
+        py = blockers.y[v] - dy
+        if px * px + py * py < blockers.gap[v] * blockers.gap[v] and blockers.x[v] * dx + blockers.y[v] * dy > 0:
+            return True
+    return False
 
 
 cdef inline float nearer_end(const Battle* battle, const Line* line, int u, float hx, float hy) noexcept nogil:
@@ -48,34 +81,41 @@ cdef inline float nearer_end(const Battle* battle, const Line* line, int u, floa
 
     The wall is the nearest unit in the way and all others ahead, up to a cell behind it, that leave no gap for u.
     """
-    cdef float low = 0.0, high = 0.0, nearest = -1.0, along, across, gap, ox, oy
-    cdef int v
+    cdef float along[MAX_UNITS]
+    cdef float left[MAX_UNITS]
+    cdef float right[MAX_UNITS]
+    cdef float low = 0.0, high = 0.0, nearest = -1.0, across, gap, ox, oy
+    cdef int v, n
     cdef bint grows = True
     for v in range(line.count):
         ox = line.x[v] - battle.x[u]
         oy = line.y[v] - battle.y[u]
-        along = ox * hx + oy * hy
+        along[v] = ox * hx + oy * hy
         across = hx * oy - hy * ox
         gap = battle.stats[u].separation + line.separation[v]
-        if line.unit[v] != battle.target[u] and along > 0 and fabsf(across) < gap and (nearest < 0 or along < nearest):
-            nearest = along
-            low = across - gap
-            high = across + gap
+        left[v] = across - gap
+        right[v] = across + gap
+    for v in range(line.count):
+        if line.unit[v] == battle.target[u] or along[v] <= 0:
+            along[v] = 1000.0  # behind, or no hindrance
+        elif left[v] < 0 and right[v] > 0 and (nearest < 0 or along[v] < nearest):
+            nearest = along[v]
+            low = left[v]
+            high = right[v]
+    n = 0
+    for v in range(line.count):
+        if along[v] <= nearest + <float>1.0:
+            left[n] = left[v]
+            right[n] = right[v]
+            n += 1
     while grows:
         grows = False
-        for v in range(line.count):
-            ox = line.x[v] - battle.x[u]
-            oy = line.y[v] - battle.y[u]
-            along = ox * hx + oy * hy
-            across = hx * oy - hy * ox
-            gap = battle.stats[u].separation + line.separation[v]
-            if line.unit[v] == battle.target[u] or along <= 0 or along > nearest + <float>1.0:
-                continue
-            if across - gap < low and across + gap > low:
-                low = across - gap
+        for v in range(n):
+            if left[v] < low and right[v] > low:
+                low = left[v]
                 grows = True
-            if across + gap > high and across - gap < high:
-                high = across + gap
+            if right[v] > high and left[v] < high:
+                high = right[v]
                 grows = True
     return 1.0 if high < -low else -1.0
 
@@ -83,10 +123,11 @@ cdef inline float nearer_end(const Battle* battle, const Line* line, int u, floa
 cdef inline void step_round(Battle* battle, Scratch* scratch, int u, float dx, float dy) noexcept nogil:
     """Takes the step (dx, dy), turned aside as little as is free; straight on if nothing is: pushes decide then."""
     cdef const Line* line = &scratch.lines[battle.stats[u].layer]
-    cdef float length, side, cosine = 1.0, sine = 0.0, turned, x = dx, y = dy
+    cdef Blockers blockers
+    cdef float length = sqrtf(dx * dx + dy * dy), side, cosine = 1.0, sine = 0.0, turned, x = dx, y = dy
     cdef int _turn
-    if blocked(battle, line, u, dx, dy):
-        length = sqrtf(dx * dx + dy * dy)
+    find_blockers(battle, line, u, length, &blockers)
+    if blocked(&blockers, dx, dy):
         side = nearer_end(battle, line, u, dx / length, dy / length)
         for _turn in range(TURNS):
             turned = cosine * <float>0.9659258 - sine * <float>0.2588190
@@ -94,7 +135,7 @@ cdef inline void step_round(Battle* battle, Scratch* scratch, int u, float dx, f
             cosine = turned
             x = cosine * dx - side * sine * dy
             y = side * sine * dx + cosine * dy
-            if not blocked(battle, line, u, x, y):
+            if not blocked(&blockers, x, y):
                 break
         else:
             x = dx
