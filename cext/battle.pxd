@@ -141,6 +141,7 @@ cdef struct Battle:  # [n_units] each
     int32_t* backswing  # loops the unit still stands after a shot; of a healer: 1 beside friends who fight
     int32_t* scan_wait  # loops until it looks round for a better target
     int32_t* alarm  # who has hit it, or a friend near it, in this loop; -1 nobody
+    int32_t* detour  # on which side it walks round those in its way: 1 left, -1 right, 0 straight on
     int32_t* help_wait  # loops until it may call for help again
     int32_t* shield_wait  # loops until the shield recovers
     int32_t* shot_target  # unit the shot under way is meant for, -1 none
@@ -158,6 +159,7 @@ cdef struct Crowd:  # living units of one layer, in the order of slots
     float x[MAX_UNITS]
     float y[MAX_UNITS]
     float separation[MAX_UNITS]
+    float size[MAX_UNITS]  # cube of the radius
     float push_x[MAX_UNITS]
     float push_y[MAX_UNITS]
 

@@ -4,8 +4,9 @@ A unit's ``separation`` is its radius less half the overlap that the game lets b
 """
 
 from libc.math cimport fabsf, sqrtf
+from libc.stdint cimport int32_t
 
-from battle cimport ANCHORED, MOVING, Battle, Crowd, Scratch
+from battle cimport ANCHORED, MAX_UNITS, MOVING, Battle, Crowd, Scratch
 
 cdef enum:
     PUSH_ROUNDS = 2
@@ -23,28 +24,24 @@ cdef inline void gather(const Battle* battle, Scratch* scratch, int layer) noexc
             crowd.x[n] = scratch.next_x[u]
             crowd.y[n] = scratch.next_y[u]
             crowd.separation[n] = battle.stats[u].separation
+            crowd.size[n] = battle.stats[u].radius * battle.stats[u].radius * battle.stats[u].radius
             n += 1
     crowd.count = n
 
 
 cdef inline float yielding(const Battle* battle, const Crowd* crowd, int i, int j) noexcept nogil:
-    """Which part of an overlap with j unit i gives way.
+    """Which part of an overlap with j, which comes after it, unit i gives way; j gives way the rest.
 
     Who stands fast does not, nor who stands and is met by an opponent; friends who stand yield to who walks. Of two who
     walk the bigger yields more, and of two agents the one in the lower slot.
     """
     cdef int mine = crowd.stance[i], other = crowd.stance[j]
-    cdef bint agents = crowd.unit[i] < battle.n_agents and crowd.unit[j] < battle.n_agents
-    cdef float a, b
+    cdef float share
     if mine == MOVING and other == MOVING:
-        a = battle.stats[crowd.unit[i]].radius
-        b = battle.stats[crowd.unit[j]].radius
-        a = a * a * a
-        b = b * b * b
-        a = a / (a + b)
-        if agents:
-            return a + <float>0.2 if i < j else a - <float>0.2
-        return a
+        share = crowd.size[i] / (crowd.size[i] + crowd.size[j])
+        if crowd.unit[j] < battle.n_agents:  # and so is i, which comes before it
+            share += <float>0.2
+        return share
     if mine == other:
         return 0.5
     if mine == ANCHORED or other == ANCHORED:
@@ -111,7 +108,7 @@ cdef inline void push_pair(
         dx = 1.0
         dy = 0.0
     mine = overlap * yielding(battle, crowd, i, j)
-    other = overlap * yielding(battle, crowd, j, i)
+    other = overlap - mine
     crowd.push_x[i] -= dx * mine
     crowd.push_y[i] -= dy * mine
     crowd.push_x[j] += dx * other
@@ -120,8 +117,8 @@ cdef inline void push_pair(
         pass_by(battle, scratch, crowd, i, j, dx, dy)
 
 
-cdef inline int overlaps(const Crowd* crowd, int i) noexcept nogil:
-    """How many units behind i overlap with it."""
+cdef inline int overlaps(const Crowd* crowd, int i, int32_t* hit) noexcept nogil:
+    """How many units behind i overlap with it; ``hit`` says which."""
     cdef int j, count = 0
     cdef float dx, dy, gap
     cdef float x = crowd.x[i], y = crowd.y[i], separation = crowd.separation[i]
@@ -129,29 +126,29 @@ cdef inline int overlaps(const Crowd* crowd, int i) noexcept nogil:
         dx = crowd.x[j] - x
         dy = crowd.y[j] - y
         gap = separation + crowd.separation[j]
-        count += dx * dx + dy * dy < gap * gap
+        hit[j] = dx * dx + dy * dy < gap * gap
+        count += hit[j]
     return count
 
 
 cdef inline bint push_round(const Battle* battle, Scratch* scratch, bint first) noexcept nogil:
     """One round of pushes, all from the same positions; a crowd needs more than one to come apart. Whether it pushed."""
     cdef Crowd* crowd = &scratch.crowd
-    cdef int i, j
+    cdef int32_t hit[MAX_UNITS]
+    cdef int i, j, left
     cdef bint pushed = False
-    cdef float dx, dy, gap
     for i in range(crowd.count):
         crowd.push_x[i] = 0.0
         crowd.push_y[i] = 0.0
     for i in range(crowd.count):
-        if overlaps(crowd, i) == 0:
-            continue
-        pushed = True
-        for j in range(i + 1, crowd.count):
-            dx = crowd.x[j] - crowd.x[i]
-            dy = crowd.y[j] - crowd.y[i]
-            gap = crowd.separation[i] + crowd.separation[j]
-            if dx * dx + dy * dy < gap * gap:
+        left = overlaps(crowd, i, hit)
+        j = i
+        while left > 0:
+            j += 1
+            if hit[j]:
                 push_pair(battle, scratch, crowd, i, j, first)
+                pushed = True
+                left -= 1
     for i in range(crowd.count):
         crowd.x[i] += crowd.push_x[i]
         crowd.y[i] += crowd.push_y[i]

@@ -87,7 +87,9 @@ cdef inline void settle(Battle* battle, Scratch* scratch, int u) noexcept nogil:
     if battle.stats[u].mover == FLIES:
         x = min(max(x, rules.area_x0), rules.area_x1)
         y = min(max(y, rules.area_y0), rules.area_y1)
-    elif not (push_out_of_all(battle, u, &x, &y) and push_out_of_all(battle, u, &x, &y)):
+    elif not push_out_of_all(battle, u, &x, &y):
         return  # a push has put it inside of what is blocked
+    elif (x != scratch.next_x[u] or y != scratch.next_y[u]) and not push_out_of_all(battle, u, &x, &y):
+        return
     battle.x[u] = snap(x)
     battle.y[u] = snap(y)

@@ -6,6 +6,7 @@ from battle cimport ANCHORED, LAYERS, MAX_UNITS, Battle, Line, Scratch
 
 cdef enum:
     TURNS = 8  # of 15 degrees
+    LOOK_PERIOD = 4  # loops until a walker that goes round others looks again which way is shorter
 
 
 cdef inline void find_lines(const Battle* battle, Scratch* scratch) noexcept nogil:
@@ -34,15 +35,13 @@ cdef struct Blockers:  # who stands fast so near to a walker that a step can go 
     float gap[MAX_UNITS]  # who only just touches is not in the way
 
 
-cdef inline void find_blockers(
-    const Battle* battle, const Line* line, int u, float length, Blockers* blockers
-) noexcept nogil:
+cdef inline void find_blockers(const Battle* battle, const Line* line, int u, Blockers* blockers) noexcept nogil:
     """Collects whom a step of u can go into; its target is not in its way."""
     cdef int v, n = 0, near = 0
     cdef float ox, oy, gap, reach
     cdef float x = battle.x[u], y = battle.y[u]
     cdef float separation = battle.stats[u].separation - <float>0.00390625
-    cdef float margin = length + <float>0.0625
+    cdef float margin = battle.stats[u].speed + <float>0.0625
     blockers.count = 0
     for v in range(line.count):
         ox = line.x[v] - x
@@ -124,11 +123,16 @@ cdef inline void step_round(Battle* battle, Scratch* scratch, int u, float dx, f
     """Takes the step (dx, dy), turned aside as little as is free; straight on if nothing is: pushes decide then."""
     cdef const Line* line = &scratch.lines[battle.stats[u].layer]
     cdef Blockers blockers
-    cdef float length = sqrtf(dx * dx + dy * dy), side, cosine = 1.0, sine = 0.0, turned, x = dx, y = dy
+    cdef float length, side, cosine = 1.0, sine = 0.0, turned, x = dx, y = dy
     cdef int _turn
-    find_blockers(battle, line, u, length, &blockers)
-    if blocked(&blockers, dx, dy):
-        side = nearer_end(battle, line, u, dx / length, dy / length)
+    find_blockers(battle, line, u, &blockers)
+    if not blocked(&blockers, dx, dy):
+        battle.detour[u] = 0
+    else:
+        if battle.detour[u] == 0 or battle.scan_wait[u] % LOOK_PERIOD == 0:
+            length = sqrtf(dx * dx + dy * dy)
+            battle.detour[u] = <int>nearer_end(battle, line, u, dx / length, dy / length)
+        side = <float>battle.detour[u]
         for _turn in range(TURNS):
             turned = cosine * <float>0.9659258 - sine * <float>0.2588190
             sine = sine * <float>0.9659258 + cosine * <float>0.2588190

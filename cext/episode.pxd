@@ -41,6 +41,7 @@ cdef inline void start_unit(Battle* battle, int u, float x, float y) noexcept no
     battle.facing_y[u] = 0.0
     battle.scan_wait[u] = 0
     battle.alarm[u] = -1
+    battle.detour[u] = 0
     battle.help_wait[u] = 0
     battle.shield_wait[u] = 0
     battle.shot_target[u] = -1

@@ -11,6 +11,7 @@ from seed_matrace.skirmish.units import OVERLAP
 
 PUSH_ROUNDS = 2
 TURNS, TURN = 8, (F(0.9659258), F(0.2588190))  # of 15 degrees: cosine, sine
+LOOK_PERIOD = 4
 TOUCH = F(1 / 256)  # cells; who only just touches is not in the way
 
 
@@ -77,7 +78,9 @@ class Movement:
         line = [other for other in anchored if other.type.above_ground == unit.type.above_ground]
         line = [other for other in line if other is not unit.target]
         step = (dx, dy)
-        if blocked(unit, line, dx, dy):
+        if not blocked(unit, line, dx, dy):
+            unit.detour = F(0)
+        else:
             step = turned_aside(unit, line, dx, dy)
         unit.next = (unit.x + step[0], unit.y + step[1])
         unit.facing = step
@@ -128,8 +131,9 @@ def blocked(unit: Unit, line: list[Unit], dx: F, dy: F) -> bool:
 def turned_aside(unit: Unit, line: list[Unit], dx: F, dy: F) -> tuple[F, F]:
     """The step turned as little as is free, round the nearer end of the wall; as it is if nothing is free."""
     length = np.sqrt(dx * dx + dy * dy)
-    side = nearer_end(unit, line, dx / length, dy / length)
-    cosine, sine = F(1), F(0)
+    if not unit.detour or unit.scan_wait % LOOK_PERIOD == 0:
+        unit.detour = nearer_end(unit, line, dx / length, dy / length)
+    side, cosine, sine = unit.detour, F(1), F(0)
     for _ in range(TURNS):
         turned = cosine * TURN[0] - sine * TURN[1]
         sine = sine * TURN[0] + cosine * TURN[1]
@@ -200,7 +204,8 @@ def push_pair(one: Unit, other: Unit, dx: F, dy: F, gap: F, *, first: bool) -> N
     distance = np.sqrt(dx * dx + dy * dy)
     overlap = gap - distance
     nx, ny = (dx / distance, dy / distance) if distance > 0 else (F(1), F(0))
-    back, forth = overlap * yielding(one, other), overlap * yielding(other, one)
+    back = overlap * yielding(one, other)
+    forth = overlap - back
     one.push = (one.push[0] - nx * back, one.push[1] - ny * back)
     other.push = (other.push[0] + nx * forth, other.push[1] + ny * forth)
     if first:
@@ -233,14 +238,12 @@ def pass_by(one: Unit, other: Unit, nx: F, ny: F) -> None:
 
 
 def yielding(unit: Unit, other: Unit) -> F:
-    """Which part of an overlap with ``other`` the unit gives way."""
+    """Which part of an overlap with ``other``, which comes after it, the unit gives way."""
     if unit.stance == other.stance == MOVING:
         mine, yours = (F(one.type.radius) for one in (unit, other))
         mine, yours = mine * mine * mine, yours * yours * yours
         share = mine / (mine + yours)
-        if unit.ally and other.ally:
-            return share + F(0.2) if unit.slot < other.slot else share - F(0.2)
-        return share
+        return share + F(0.2) if unit.ally and other.ally else share
     if unit.stance == other.stance:
         return F(0.5)
     if ANCHORED in (unit.stance, other.stance):

@@ -73,6 +73,7 @@ class Unit:
     facing: tuple[F, F] = (F(1), F(0))
     weapon_wait: F = F(0)
     scan_wait: int = 0
+    detour: F = F(0)  # 1 left, -1 right
     alarm: Unit | None = None  # who has hit it, or a friend, in this loop
     target: Unit | None = None
     windup: int = 0
