@@ -154,7 +154,6 @@ cdef class Skirmish:
         cdef int agent
         cdef Battle* battle = &self.battles[env]
         cdef DrawnTeam* team = &self.drawn[env]
-        cdef BattleLog* log = battle.log
         cdef Scratch scratch
         cdef int created[MAX_UNITS]
         for agent in range(self.layout.n_units):
@@ -166,9 +165,7 @@ cdef class Skirmish:
         if self.shuffle_enemies:
             number_enemies(battle, team, self.types_vary, created)
         start_battle(battle, team.spawn, created)
-        battle.log = NULL  # what happens now is not of the step that has ended
         game_loop(battle, &scratch)  # the game's first observation comes one loop after the enemies set out
-        battle.log = log
         for agent in range(self.layout.n_agents):
             self.last_action[env, agent] = -1
             self.scripted_target[env, agent] = -1
