@@ -63,18 +63,14 @@ def check_places(env: SkirmishVectorEnv, stats: np.ndarray, x: np.ndarray, y: np
 
 def ground_distance(env: SkirmishVectorEnv, mover: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """How far the nearest blocked part of the cells round (x, y) is."""
-    edges, found = (
-        np.pad(battle_rules(env.map).edges, ((0, 0), (1, 1), (1, 1)), constant_values=SOLID),
-        np.full_like(x, 9),
-    )
+    edges = np.pad(battle_rules(env.map).edges, ((0, 0), (1, 1), (1, 1)), constant_values=SOLID)
+    found = np.full_like(x, 9)
     for dx, dy in np.ndindex(3, 3):
         column, row = np.floor(x).astype(int) + dx - 1, np.floor(y).astype(int) + dy - 1
         shape = edges[np.minimum(mover, 1), column + 1, row + 1] % NEAR
         a, b = x - column, y - row  # from the corner that is blocked
-        a, b = (
-            np.where(np.isin(shape, (SOLID_SE, SOLID_NE)), 1 - a, a),
-            np.where(np.isin(shape, (SOLID_NW, SOLID_NE)), 1 - b, b),
-        )
+        a = np.where(np.isin(shape, (SOLID_SE, SOLID_NE)), 1 - a, a)
+        b = np.where(np.isin(shape, (SOLID_NW, SOLID_NE)), 1 - b, b)
         near_a, near_b = np.clip(a, 0, 1), np.clip(b, 0, 1)
         beyond = (shape != SOLID) & (near_a + near_b > 1)
         near_a = np.where(beyond, np.clip((a - b + 1) / 2, 0, 1), near_a)
@@ -84,9 +80,9 @@ def ground_distance(env: SkirmishVectorEnv, mover: np.ndarray, x: np.ndarray, y:
 
 
 def check_ways(stats: np.ndarray, before: np.ndarray, after: np.ndarray) -> None:
-    """In the eight loops of a step nobody comes farther than its speed allows, whoever pushes; roundings apart."""
+    """Nobody comes farther in a step than its speed allows, whoever pushes; corners and roundings apart."""
     ways = np.hypot(*(after[:, :2] - before[:, :2]).transpose(1, 0, 2))
-    assert (ways <= 8 * (stats["speed"] + 2 / 4096)).all()
+    assert (ways <= 8 * (1.01 * stats["speed"] + 1 / 4096)).all()
 
 
 def squeezed(stats: np.ndarray, units: np.ndarray) -> float:
