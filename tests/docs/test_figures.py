@@ -33,3 +33,11 @@ def test_win_rates_in_the_readme_are_those_of_the_results():
     for name, (obs, state, published) in told.items():
         line = measured[name]
         assert [obs, state, published] == [line[2].split()[0], line[5].split()[0], line[-1]], name
+
+
+def test_how_far_networks_of_the_game_are_off_is_the_same_on_all_pages():
+    (off,) = re.findall(r"^\| as it is \| (\d\.\d\d) \|", (ROOT / "docs" / "fidelity.md").read_text(), re.MULTILINE)
+    for name in ("README.md", "CHANGELOG.md", "docs/faq.md", "docs/simulator.md", "docs/fidelity.md"):
+        text = re.sub(r"\s+", " ", (ROOT / name).read_text())
+        told = re.findall(r"\b28 (?:such )?networks.{0,150}?(\d\.\d\d) off|(\d\.\d\d) off on average over 28", text)
+        assert {a or b for a, b in told} == {off}, name
