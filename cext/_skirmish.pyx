@@ -10,7 +10,7 @@ from battle cimport ATTACK, ATTACK_MOVE, MAX_UNITS, Battle, Rules, Scratch, Unit
 from battle_arrays cimport FLOAT_FIELDS, INT_FIELDS, point_at
 from battle_log cimport BattleLog
 from drawn_episode cimport drawn_rules, show_team
-from draws cimport DrawnTeam, DrawTables, draw_team, number_enemies
+from draws cimport DrawnTeam, DrawTables, draw_team
 from draws_fields cimport fill_draws, fill_team
 from episode cimport StepResult, game_loop, start_battle, start_unit, step_battle, take_order
 from feature_kernel cimport write_features
@@ -21,6 +21,7 @@ from log_fields cimport fill_log
 from outcome cimport GOES_ON, WON, EpisodeRules
 from random_stream cimport draw_below, stream_key
 from rules_fields cimport fill_episode_rules, fill_rules
+from teams cimport map_team, number_enemies
 
 cdef enum:
     BATTLE_STREAM = 1
@@ -153,7 +154,6 @@ cdef class Skirmish:
         cdef int agent
         cdef Battle* battle = &self.battles[env]
         cdef DrawnTeam* team = &self.drawn[env]
-        cdef BattleLog* log = battle.log
         cdef Scratch scratch
         cdef int created[MAX_UNITS]
         for agent in range(self.layout.n_units):
@@ -161,31 +161,16 @@ cdef class Skirmish:
         if self.has_draws:
             draw_team(battle, &self.draws, team)
         else:
-            self.make_team(env)
+            map_team(team, &self.stats[0], &self.spawn[0, 0], &self.layout, self.types_vary)
         if self.shuffle_enemies:
             number_enemies(battle, team, self.types_vary, created)
         start_battle(battle, team.spawn, created)
-        battle.log = NULL  # what happens now is not of the step that has ended
         game_loop(battle, &scratch)  # the game's first observation comes one loop after the enemies set out
-        battle.log = log
         for agent in range(self.layout.n_agents):
             self.last_action[env, agent] = -1
             self.scripted_target[env, agent] = -1
         self.steps[env] = 0
         self.returns[env] = 0
-
-    cdef void make_team(self, int env) noexcept nogil:
-        """The map's own units, in the order of creation."""
-        cdef DrawnTeam* team = &self.drawn[env]
-        cdef int units = self.layout.n_units
-        memcpy(team.spawn, &self.spawn[0, 0], 2 * units * sizeof(float))
-        if self.types_vary:
-            memcpy(team.stats, &self.stats[0], units * sizeof(UnitStats))
-            memcpy(team.norms, self.layout.health_max, units * sizeof(double))
-            memcpy(team.norms + units, self.layout.shield_norm, units * sizeof(double))
-            memcpy(team.norms + 2 * units, self.layout.gauge_norm, units * sizeof(double))
-            memcpy(team.type_number, self.layout.type_number, units * sizeof(int32_t))
-            memcpy(team.healer, self.layout.healer, units)
 
     cdef void look(self, int env, float* obs, float* state) noexcept nogil:
         """Writes what the battle looks like now, and remembers what its agents can do."""

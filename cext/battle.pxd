@@ -32,7 +32,6 @@ cdef enum Effect:  # what happens when a weapon goes off; seed_matrace.skirmish.
 cdef enum Layer:  # units of different layers do not collide
     GROUND_LAYER = 0
     AIR_LAYER = 1
-    LAYERS = 2
 
 cdef enum Mover:  # rows of Rules.edges; flyers have none
     WALKS = 0
@@ -163,7 +162,7 @@ cdef struct Crowd:  # living units of one layer, in the order of slots
     float push_x[MAX_UNITS]
     float push_y[MAX_UNITS]
 
-cdef struct Line:  # units of one layer that stand fast
+cdef struct Line:  # units on the ground that stand fast
     int count
     int unit[MAX_UNITS]
     float x[MAX_UNITS]
@@ -181,7 +180,7 @@ cdef struct Scratch:  # of one game loop
     float to_y[MAX_UNITS]
     float next_x[MAX_UNITS]
     float next_y[MAX_UNITS]
-    Line lines[LAYERS]
+    Line line
     Crowd crowd
 
 

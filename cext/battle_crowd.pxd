@@ -51,44 +51,24 @@ cdef inline float yielding(const Battle* battle, const Crowd* crowd, int i, int 
     return <float>0.15 if mine == MOVING else <float>0.85
 
 
-cdef inline void push_aside(Crowd* crowd, int i, float nx, float ny, float aside) noexcept nogil:
-    """Moves i to the right of (nx, ny), the direction of who it meets; to the left if negative."""
-    crowd.push_x[i] += ny * aside
-    crowd.push_y[i] -= nx * aside
-
-
 cdef inline void pass_by(
     const Battle* battle, const Scratch* scratch, Crowd* crowd, int i, int j, float nx, float ny
 ) noexcept nogil:
-    """Who walks into each other's way in direction (nx, ny) from i to j turns aside: both if both walk, a walker whom
-    somebody who stands fast holds up alone."""
+    """Two that walk into each other, j from i in direction (nx, ny), turn aside: to the right if nothing decides."""
     cdef int u = crowd.unit[i], v = crowd.unit[j]
-    cdef bint both = crowd.stance[i] == MOVING and crowd.stance[j] == MOVING
-    cdef float wx = 0.0, wy = 0.0, along, m2, m, speeds, aside
-    if not both and crowd.stance[i] + crowd.stance[j] != ANCHORED + MOVING:
-        return
-    if crowd.stance[i] == MOVING:
-        wx -= scratch.next_x[u] - battle.x[u]
-        wy -= scratch.next_y[u] - battle.y[u]
-    if crowd.stance[j] == MOVING:
-        wx += scratch.next_x[v] - battle.x[v]
-        wy += scratch.next_y[v] - battle.y[v]
+    cdef float wx = (scratch.next_x[v] - battle.x[v]) - (scratch.next_x[u] - battle.x[u])
+    cdef float wy = (scratch.next_y[v] - battle.y[v]) - (scratch.next_y[u] - battle.y[u])
+    cdef float along = wy * nx - wx * ny, m2 = wx * wx + wy * wy, speeds, aside
     if wx * nx + wy * ny >= 0:
         return
-    along = wy * nx - wx * ny
-    m2 = wx * wx + wy * wy
-    m = sqrtf(m2)
-    if both:
-        speeds = battle.stats[u].speed + battle.stats[v].speed
-        aside = <float>0.15 * m2 / (speeds * speeds) * (m - fabsf(along))
-    else:
-        aside = <float>0.25 * (m - fabsf(along))
+    speeds = battle.stats[u].speed + battle.stats[v].speed
+    aside = <float>0.15 * m2 / (speeds * speeds) * (sqrtf(m2) - fabsf(along))
     if along < 0:
         aside = -aside
-    if crowd.stance[i] == MOVING:
-        push_aside(crowd, i, nx, ny, aside)
-    if crowd.stance[j] == MOVING:
-        push_aside(crowd, j, nx, ny, -aside)
+    crowd.push_x[i] += ny * aside
+    crowd.push_y[i] -= nx * aside
+    crowd.push_x[j] -= ny * aside
+    crowd.push_y[j] += nx * aside
 
 
 cdef inline void push_pair(
@@ -113,7 +93,7 @@ cdef inline void push_pair(
     crowd.push_y[i] -= dy * mine
     crowd.push_x[j] += dx * other
     crowd.push_y[j] += dy * other
-    if first:
+    if first and crowd.stance[i] == MOVING and crowd.stance[j] == MOVING:
         pass_by(battle, scratch, crowd, i, j, dx, dy)
 
 

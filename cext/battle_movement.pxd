@@ -6,7 +6,7 @@ from battle cimport AIR_LAYER, ANCHORED, GROUND_LAYER, IDLE, MOVE, MOVING, STAND
 from battle_crowd cimport push_apart
 from battle_edges cimport settle
 from battle_paths cimport turn_corner
-from battle_walls cimport find_lines, step_round
+from battle_walls cimport find_line, step_round
 
 
 cdef inline void plan(Battle* battle, Scratch* scratch, int u) noexcept nogil:
@@ -47,7 +47,7 @@ cdef inline void walk(Battle* battle, Scratch* scratch, int u) noexcept nogil:
 
 
 cdef inline void fly(Battle* battle, Scratch* scratch, int u) noexcept nogil:
-    """One loop of a unit that needs time to speed up, to brake and to turn: it brakes when it only just can still stop."""
+    """One loop of a unit that needs time to speed up, brake and turn: it brakes when it only just can still stop."""
     cdef const UnitStats* stats = &battle.stats[u]
     cdef float vx = battle.velocity_x[u], vy = battle.velocity_y[u]
     cdef float speed = sqrtf(vx * vx + vy * vy)
@@ -90,7 +90,7 @@ cdef inline void move_units(Battle* battle, Scratch* scratch) noexcept nogil:
         scratch.next_x[u] = battle.x[u]
         scratch.next_y[u] = battle.y[u]
         plan(battle, scratch, u)
-    find_lines(battle, scratch)
+    find_line(battle, scratch)
     for k in range(scratch.n_living):
         u = scratch.living[k]
         if battle.stats[u].acceleration > 0:

@@ -17,7 +17,7 @@ cdef inline int rank(const Battle* battle, int u, int v) noexcept nogil:
 
 
 cdef inline int best_in_scan(const Battle* battle, int u) noexcept nogil:
-    """Of the opponents inside the scan radius that it can hit the most urgent, then the nearest; -1 if there is none."""
+    """Of the opponents in scan that it can hit the most urgent, then the nearest; -1 if there is none."""
     cdef int v, found, best = -1, best_rank = 0
     cdef float d2, best_d2 = 0
     for v in range(first_foe(battle, u), last_foe(battle, u)):

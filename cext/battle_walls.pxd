@@ -2,30 +2,27 @@
 
 from libc.math cimport sqrtf
 
-from battle cimport ANCHORED, LAYERS, MAX_UNITS, Battle, Line, Scratch
+from battle cimport ANCHORED, GROUND_LAYER, MAX_UNITS, Battle, Line, Scratch
 
 cdef enum:
     TURNS = 8  # of 15 degrees
     LOOK_PERIOD = 4  # loops until a walker that goes round others looks again which way is shorter
 
 
-cdef inline void find_lines(const Battle* battle, Scratch* scratch) noexcept nogil:
-    """Who stands fast, by layer."""
-    cdef int k, u, n
-    cdef Line* line
-    for n in range(LAYERS):
-        scratch.lines[n].count = 0
+cdef inline void find_line(const Battle* battle, Scratch* scratch) noexcept nogil:
+    """Who stands fast on the ground; colossi and flyers go round nobody."""
+    cdef int k, u, n = 0
+    cdef Line* line = &scratch.line
     for k in range(scratch.n_living):
         u = scratch.living[k]
-        if scratch.stance[u] != ANCHORED:
+        if scratch.stance[u] != ANCHORED or battle.stats[u].layer != GROUND_LAYER:
             continue
-        line = &scratch.lines[battle.stats[u].layer]
-        n = line.count
         line.unit[n] = u
         line.x[n] = battle.x[u]
         line.y[n] = battle.y[u]
         line.separation[n] = battle.stats[u].separation
-        line.count = n + 1
+        n += 1
+    line.count = n
 
 
 cdef struct Blockers:  # who stands fast so near to a walker that a step can go into it
@@ -78,7 +75,7 @@ cdef inline bint blocked(const Blockers* blockers, float dx, float dy) noexcept 
 cdef inline float nearer_end(const Battle* battle, const Line* line, int u, float hx, float hy) noexcept nogil:
     """Round which end of the wall ahead in direction (hx, hy) the way is shorter: 1 left, -1 right.
 
-    The wall is the nearest unit in the way and all others ahead, up to a cell behind it, that leave no gap for u.
+    The wall is the nearest unit in the way and all others ahead, up to 1.5 cells behind it, that leave no gap for u.
     """
     cdef float along[MAX_UNITS]
     cdef float left[MAX_UNITS]
@@ -103,7 +100,7 @@ cdef inline float nearer_end(const Battle* battle, const Line* line, int u, floa
             high = right[v]
     n = 0
     for v in range(line.count):
-        if along[v] <= nearest + <float>1.0:
+        if along[v] <= nearest + <float>1.5:
             left[n] = left[v]
             right[n] = right[v]
             n += 1
@@ -121,11 +118,13 @@ cdef inline float nearer_end(const Battle* battle, const Line* line, int u, floa
 
 cdef inline void step_round(Battle* battle, Scratch* scratch, int u, float dx, float dy) noexcept nogil:
     """Takes the step (dx, dy), turned aside as little as is free; straight on if nothing is: pushes decide then."""
-    cdef const Line* line = &scratch.lines[battle.stats[u].layer]
+    cdef const Line* line = &scratch.line
     cdef Blockers blockers
     cdef float length, side, cosine = 1.0, sine = 0.0, turned, x = dx, y = dy
     cdef int _turn
-    find_blockers(battle, line, u, &blockers)
+    blockers.count = 0
+    if battle.stats[u].layer == GROUND_LAYER:
+        find_blockers(battle, line, u, &blockers)
     if not blocked(&blockers, dx, dy):
         battle.detour[u] = 0
     else:

@@ -26,7 +26,7 @@ class Movement:
         for unit in living:
             unit.next = (unit.x, unit.y)
             self.plan(unit)
-        anchored = [unit for unit in living if unit.stance == ANCHORED]
+        anchored = [unit for unit in living if unit.stance == ANCHORED and not unit.type.above_ground]
         for unit in living:
             if unit.type.acceleration > 0:
                 fly(unit)
@@ -75,8 +75,9 @@ class Movement:
             dx, dy = dx * scale, dy * scale
         elif unit.order == MOVE:
             unit.order = IDLE
-        line = [other for other in anchored if other.type.above_ground == unit.type.above_ground]
-        line = [other for other in line if other is not unit.target]
+        line = [other for other in anchored if other is not unit.target]
+        if unit.type.above_ground:
+            line = []
         step = (dx, dy)
         if not blocked(unit, line, dx, dy):
             unit.detour = F(0)
@@ -162,7 +163,7 @@ def nearer_end(unit: Unit, line: list[Unit], hx: F, hy: F) -> F:
     while grows:
         grows = False
         for along, left, right in ahead:
-            if along > nearest + F(1):
+            if along > nearest + F(1.5):
                 continue
             if left < low < right:
                 low, grows = left, True
@@ -213,28 +214,20 @@ def push_pair(one: Unit, other: Unit, dx: F, dy: F, gap: F, *, first: bool) -> N
 
 
 def pass_by(one: Unit, other: Unit, nx: F, ny: F) -> None:
-    """Walkers turn aside for each other, and for who stands fast in their way."""
-    if {one.stance, other.stance} not in ({MOVING}, {MOVING, ANCHORED}):
+    """Walkers that meet turn aside for each other."""
+    if not one.stance == other.stance == MOVING:
         return
-    wx = wy = F(0)
-    if one.stance == MOVING:
-        wx, wy = wx - (one.next[0] - one.x), wy - (one.next[1] - one.y)
-    if other.stance == MOVING:
-        wx, wy = wx + (other.next[0] - other.x), wy + (other.next[1] - other.y)
+    wx = (other.next[0] - other.x) - (one.next[0] - one.x)
+    wy = (other.next[1] - other.y) - (one.next[1] - one.y)
     if wx * nx + wy * ny >= 0:
         return
     along, m2 = wy * nx - wx * ny, wx * wx + wy * wy
-    m = np.sqrt(m2)
-    if one.stance == other.stance:
-        speeds = F(one.type.speed) + F(other.type.speed)
-        aside = F(0.15) * m2 / (speeds * speeds) * (m - abs(along))
-    else:
-        aside = F(0.25) * (m - abs(along))
+    speeds = F(one.type.speed) + F(other.type.speed)
+    aside = F(0.15) * m2 / (speeds * speeds) * (np.sqrt(m2) - abs(along))
     if along < 0:
         aside = -aside
     for unit, way in ((one, aside), (other, -aside)):
-        if unit.stance == MOVING:
-            unit.push = (unit.push[0] + ny * way, unit.push[1] - nx * way)
+        unit.push = (unit.push[0] + ny * way, unit.push[1] - nx * way)
 
 
 def yielding(unit: Unit, other: Unit) -> F:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from seed_matrace.fields import whole_number
+from seed_matrace.skirmish.battles import build_battles
 from seed_matrace.skirmish.episode_record import EpisodeRecord
 from seed_matrace.skirmish.maps import load_map
 from seed_matrace.skirmish.picture import draw_battle
@@ -21,7 +22,7 @@ from seed_matrace.skirmish.smac_attributes import overrule_values
 from seed_matrace.skirmish.smac_battle import SmacBattle
 from seed_matrace.skirmish.smac_left_out import LEFT_OUT, refuse_left_out
 from seed_matrace.skirmish.smac_units import OWN_TYPE_ID, Roster
-from seed_matrace.skirmish.vector_env import BACKEND, build_battles
+from seed_matrace.skirmish.vector_env import BACKEND
 from seed_matrace.smac_options import SkirmishOptions, names_options
 
 _TARGETS = 4  # of Skirmish.memory(): whom the scripted team attacks

@@ -86,7 +86,8 @@ def test_events_are_nearly_those_of_the_simulator(map_name):
     assert len(missed) < 0.06 * len(happened)  # most of them of units that died in that step
     assert sum(found[shot] == happened[shot] for shot in found) > 0.9 * len(found)
     if map_name != "MMM2":  # where health is taken and given within a step
-        assert points(derived, "hit") == pytest.approx(points(true, "hit"), rel=1e-3)
+        rel = 5e-3 if map_name == "2c_vs_64zg" else 1e-3  # zerglings regain some of it within the step
+        assert points(derived, "hit") == pytest.approx(points(true, "hit"), rel=rel)
     else:
         lost = np.maximum(table[:-1, 2] - table[1:, 2], 0).sum()
         assert points(derived, "hit") == pytest.approx(lost, rel=1e-3)

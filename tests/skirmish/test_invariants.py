@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seed_matrace.skirmish.edges import NEAR, SOLID
+from seed_matrace.skirmish.edges import NEAR, OPEN, SOLID, SOLID_NE, SOLID_NW, SOLID_SE
 from seed_matrace.skirmish.maps import map_names
 from seed_matrace.skirmish.rules import battle_rules
 from seed_matrace.skirmish.scripted import scripted_actions
@@ -32,7 +32,8 @@ def check_step(env: SkirmishVectorEnv, before: np.ndarray, out: EnvOutput, after
     assert not ((health > 0) & (before[:, 2] == 0))[going].any()  # the dead stay dead
     assert (out.avail_actions[:, :, 0] == 1)[health[:, :n] == 0].all()
     assert not out.obs[health[:, :n] == 0].any()
-    check_places(env, stats, x, y)
+    check_places(env, stats, x, y, (after[:, :2] != before[:, :2]).any(axis=1) & going[:, None])
+    check_ways(stats[going], before[going], after[going])
     check_reward(env, before, out, after)
     assert (health == stats["health_max"])[~going].all()  # one wave per episode
     for row, types in zip(after[~going], stats["health_max"][~going], strict=True):
@@ -49,14 +50,55 @@ def check_start(env: SkirmishVectorEnv, places: np.ndarray, health_max: np.ndarr
     assert way.min(axis=1).max() < 0.5
 
 
-def check_places(env: SkirmishVectorEnv, stats: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
-    """Everybody is on its ground and on the engine's grid."""
-    rules, walks = battle_rules(env.map), np.broadcast_to(stats["mover"] != MOVERS.index("air"), x.shape)
-    shapes = rules.edges[np.minimum(stats["mover"], 1), np.minimum(x, 31).astype(int), np.minimum(y, 31).astype(int)]
-    assert (shapes[walks] % NEAR != SOLID).all()
-    x0, y0, x1, y1 = rules.playable_area
+def check_places(env: SkirmishVectorEnv, stats: np.ndarray, x: np.ndarray, y: np.ndarray, moved: np.ndarray) -> None:
+    """Everybody is on its ground and on the engine's grid; who has moved keeps its margin from what is blocked."""
+    walks = stats["mover"] != MOVERS.index("air")
+    clear = ground_distance(env, stats["mover"], x, y)
+    assert (clear[walks] > 0).all()
+    assert (clear >= stats["margin"] - 1e-3)[walks & moved].all()
+    x0, y0, x1, y1 = env.map.playable_area
     assert ((x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)).all()
     assert (x * 4096 == np.round(x * 4096)).all() and (y * 4096 == np.round(y * 4096)).all()
+
+
+def ground_distance(env: SkirmishVectorEnv, mover: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """How far the nearest blocked part of the cells round (x, y) is."""
+    edges = np.pad(battle_rules(env.map).edges, ((0, 0), (1, 1), (1, 1)), constant_values=SOLID)
+    found = np.full_like(x, 9)
+    for dx, dy in np.ndindex(3, 3):
+        column, row = np.floor(x).astype(int) + dx - 1, np.floor(y).astype(int) + dy - 1
+        shape = edges[np.minimum(mover, 1), column + 1, row + 1] % NEAR
+        a, b = x - column, y - row  # from the corner that is blocked
+        a = np.where(np.isin(shape, (SOLID_SE, SOLID_NE)), 1 - a, a)
+        b = np.where(np.isin(shape, (SOLID_NW, SOLID_NE)), 1 - b, b)
+        near_a, near_b = np.clip(a, 0, 1), np.clip(b, 0, 1)
+        beyond = (shape != SOLID) & (near_a + near_b > 1)
+        near_a = np.where(beyond, np.clip((a - b + 1) / 2, 0, 1), near_a)
+        near_b = np.where(beyond, 1 - near_a, near_b)
+        found = np.where(shape == OPEN, found, np.minimum(found, np.hypot(a - near_a, b - near_b)))
+    return found
+
+
+def check_ways(stats: np.ndarray, before: np.ndarray, after: np.ndarray) -> None:
+    """Nobody comes farther in a step than its speed allows, whoever pushes; corners and roundings apart."""
+    ways = np.hypot(*(after[:, :2] - before[:, :2]).transpose(1, 0, 2))
+    assert (ways <= 8 * (1.01 * stats["speed"] + 1 / 4096)).all()
+
+
+def squeezed(stats: np.ndarray, units: np.ndarray) -> float:
+    """Share of the living who are nearer to somebody than three quarters of the distance of contact."""
+    x, y, health = units[:, :3].transpose(1, 0, 2)
+    alive, layer = health > 0, np.broadcast_to(stats["layer"], health.shape)
+    gaps = np.hypot(x[:, :, None] - x[:, None], y[:, :, None] - y[:, None])
+    contact = np.broadcast_to(stats["separation"], health.shape)
+    near = gaps < 0.75 * (contact[:, :, None] + contact[:, None])
+    near &= alive[:, :, None] & alive[:, None] & (layer[:, :, None] == layer[:, None])
+    return float((near.sum(axis=2) > 1)[alive].mean())  # everybody is near to itself
+
+
+def check_crowds(env: SkirmishVectorEnv, shares: list[float]) -> None:
+    """Small teams keep clear of each other; throngs are soft, most of all zerglings in front of two colossi."""
+    assert np.mean(shares) < (0.01 if len(env.map.units) <= 22 else 0.3)
 
 
 def check_reward(env: SkirmishVectorEnv, before: np.ndarray, out: EnvOutput, after: np.ndarray) -> None:
@@ -87,14 +129,16 @@ def test_random_play_keeps_the_invariants_and_never_wins(name: str) -> None:
     env = SkirmishVectorEnv(name, 32, seed=5)
     out = env.reset()
     before = env.units()
-    wins = 0
+    wins, shares = 0, []
     for _ in range(150):
         out = env.step(env.sample_actions(), out)
         after = env.units()
         check_step(env, before, out, after)
         check_returns(env, out)
+        shares.append(squeezed(env.unit_stats(), after))
         wins += out.episode.battle_won.sum()
         before = after
+    check_crowds(env, shares)
     assert wins == 0 or name in WON_BY_CHANCE
 
 
@@ -103,18 +147,20 @@ def test_fighting_play_keeps_the_invariants(name: str) -> None:
     env = SkirmishVectorEnv(name, 16, seed=6)
     out = env.reset()
     before = env.units()
-    ended = 0
+    ended, shares = 0, []
     for _ in range(200):
         out = env.step(scripted_actions(env, out, "nearest"))
         after = env.units()
         check_step(env, before, out, after)
         check_returns(env, out)
+        shares.append(squeezed(env.unit_stats(), after))
         won, healers = out.episode.battle_won, env.map.layout.healer[env.spec.n_agents :].sum()
         left = healers * (10 + 150) / env_scale(env)
         assert (out.episode.episode_return[won] >= 20 - 1e-3 - left).all()
         assert (out.episode.dead_enemies[won] >= env.map.n_enemies - healers).all()
         ended += (out.terminated | out.truncated).sum()
         before = after
+    check_crowds(env, shares)
     assert ended >= 16
 
 

@@ -12,11 +12,12 @@ from seed_matrace._cext import reference
 from seed_matrace._cext.reference_outcome import ScriptedTeam, end_code, reward
 from seed_matrace.config import EnvConfig
 from seed_matrace.envs import registry
+from seed_matrace.skirmish.battles import build_battles, reward_divisor
 from seed_matrace.skirmish.layout import FeatureLayout
 from seed_matrace.skirmish.maps import load_map, map_names
 from seed_matrace.skirmish.slots import slot_types
 from seed_matrace.skirmish.smac_env import StarCraft2Env
-from seed_matrace.skirmish.vector_env import SkirmishVectorEnv, build_battles, reward_divisor
+from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 from seed_matrace.smac_options import SmacOptions
 from seed_matrace.specs import empty_env_output
 

@@ -53,7 +53,8 @@ def test_enemies_march_to_the_allied_spawn_point_and_allies_only_act_on_orders()
     assert out.episode.dead_allies[0] == 3
 
 
-def test_enemies_open_fire_edge_to_edge_at_weapon_range() -> None:
+def test_enemies_stop_within_eight_loops_of_noticing_agents_who_stand() -> None:
+    """Half a cell beyond weapon range they can notice; in it they stand as soon as they have."""
     env = SkirmishVectorEnv("3m", 1, seed=0)
     env.reset()
     while (env.units()[0, 2, :3] == 45).all():
@@ -62,7 +63,7 @@ def test_enemies_open_fire_edge_to_edge_at_weapon_range() -> None:
     nearest = np.hypot(x[:3, None] - x[3:], y[:3, None] - y[3:]).min()
     marine = load_unit_type("Marine")
     limit = marine.weapon.range + 2 * marine.radius
-    assert limit - 2 * marine.speed < nearest <= limit
+    assert limit + 0.5 - 8 * marine.speed <= nearest <= limit
 
 
 def test_every_hit_takes_six_and_a_kill_takes_eight_hits() -> None:
@@ -92,19 +93,19 @@ def test_cooldown_after_a_shot_is_the_period_less_the_damage_point_plus_the_rand
 
 
 def test_focus_fire_beats_spread_fire() -> None:
-    assert win_rate("3m", "weakest") > 0.95
-    assert win_rate("MMM", "weakest") > win_rate("MMM", "nearest") + 0.3
+    for name in ("25m", "MMM"):
+        assert win_rate(name, "weakest") > win_rate(name, "nearest") + 0.1
 
 
 def test_a_march_of_many_keeps_units_apart() -> None:
-    """Pushing is soft, but on the march nobody comes nearer than 0.6 of the 0.75 that two marines need."""
+    """Two marines may share a sixteenth of the 0.75 that they need; pushing is softer than that only in a throng."""
     env = SkirmishVectorEnv("27m_vs_30m", 1, seed=0)
     env.reset()
-    for _ in range(4):
+    for _ in range(3):
         env.step(everyone(env, STOP))
         x, y = env.units()[0, :2]
         gaps = np.hypot(x[:, None] - x, y[:, None] - y)[~np.eye(len(x), dtype=bool)]
-        assert gaps.min() > 0.6
+        assert gaps.min() > 0.75 - 1 / 16 - 2 / 4096
 
 
 def test_the_rear_finds_its_way_round_the_firing_line() -> None:

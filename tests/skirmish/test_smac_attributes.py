@@ -23,6 +23,12 @@ def greedy(env: StarCraft2Env) -> list[int]:
     return [int(np.flatnonzero(row)[-1]) for row in env.get_avail_actions()]
 
 
+def advancing(env: StarCraft2Env) -> list[int]:
+    """East until an enemy is in reach."""
+    rows = env.get_avail_actions()
+    return [4 if row[4] and not any(row[6:]) else last for row, last in zip(rows, greedy(env), strict=True)]
+
+
 def started(**options: Any) -> StarCraft2Env:
     env = StarCraft2Env("3m", seed=0, **options)
     env.reset()
@@ -120,14 +126,14 @@ def test_tracked_dead_are_not_paid_for() -> None:
     for each in rewards:
         tracker, ended = each.death_tracker_enemy, False
         while not ended:
-            reward, ended, info = each.step(greedy(each) if any(each.get_avail_actions()[0][6:]) else [4, 4, 4])
+            reward, ended, info = each.step(advancing(each))
             rewards[each] += 0 if info["battle_won"] else reward
             assert each.death_tracker_enemy is tracker, "the same array all the time"
     assert rewards[env] > 0 and rewards[blind] == 0
     env.reset()
     env.death_tracker_enemy[:] = 1
     while not any(unit.health < 45 for unit in env.enemies.values()):
-        assert env.step(greedy(env) if any(env.get_avail_actions()[0][6:]) else [4, 4, 4])[0] == 0
+        assert env.step(advancing(env))[0] == 0
 
 
 def test_last_action_changed_in_place_is_seen_everywhere() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
@@ -184,14 +182,3 @@ def test_calls_out_of_order() -> None:
 def test_numbers_out_of_range(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="at least"):
         SkirmishVectorEnv("3m", **wrong)
-
-
-def test_what_happens_in_the_first_loop_of_the_next_battle_is_not_in_the_record_of_this_one(
-    arena: Callable[..., SkirmishVectorEnv],
-) -> None:
-    env = arena([("Marine", (10, 10))], [("Baneling", (10.7, 10))])
-    env.reset()
-    assert env.units()[0, 2].tolist() == [10, 0]  # it exploded before anybody could look
-    env.record()
-    assert env.step(np.array([[1]], np.int32)).episode.battle_won[0]
-    assert env._open().recorded() == (1, 0)
