@@ -112,7 +112,7 @@ cdef inline int overlaps(const Crowd* crowd, int i, int32_t* hit) noexcept nogil
 
 
 cdef inline bint push_round(const Battle* battle, Scratch* scratch, bint first) noexcept nogil:
-    """One round of pushes, all from the same positions; a crowd needs more than one to come apart. Whether it pushed."""
+    """One round of pushes, all from the same places; a crowd needs more than one to come apart. Whether it pushed."""
     cdef Crowd* crowd = &scratch.crowd
     cdef int32_t hit[MAX_UNITS]
     cdef int i, j, left

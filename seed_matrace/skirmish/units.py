@@ -92,8 +92,7 @@ class UnitType:
     speed: float  # cells per game loop
     acceleration: float  # cells per loop per loop; 0: full speed at once
     lateral_acceleration: float  # the same across its way, which turns it; of units that accelerate
-    radius: float  # of ranges, and of places at the start
-    separation_radius: float  # of collisions
+    radius: float  # of ranges and of collisions
     inner_radius: float  # of the ground it needs
     attributes: frozenset[str]
     planes: frozenset[str]  # in which it can be hit
@@ -265,7 +264,6 @@ def load_unit_type(name: str, *, enemy: bool = False) -> UnitType:
         acceleration=_acceleration(facts, loops),
         lateral_acceleration=facts.get("lateral_acceleration_per_s2", 0.0) / loops**2,
         radius=facts["radius"],
-        separation_radius=facts["separation_radius"],
         inner_radius=facts["inner_radius"],
         attributes=frozenset(facts["attributes"]),
         planes=frozenset(facts["planes"]),

@@ -49,8 +49,7 @@ def test_duel(arena: Arena, attacker: UnitType, victim: UnitType) -> None:
     if victim.weapon.fires_freely and victim.weapon.targets & attacker.planes:
         pytest.skip("it shoots back")
     weapon, far = attacker.weapon, ("SpineCrawler", (28.0, 28.0))
-    contact = attacker.separation_radius + victim.separation_radius
-    gap = max(contact, attacker.radius + victim.radius + weapon.range - 0.1)
+    gap = attacker.radius + victim.radius + max(weapon.range - 0.1, 0)
     env = arena([(victim.name, (10, 10)), ("Marine", (28, 4))], [(attacker.name, (10 + gap, 10)), far])
     env.reset()
     before, drops, times = victim.health + victim.shield, [], []
