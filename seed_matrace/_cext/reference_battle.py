@@ -1,8 +1,8 @@
 """Naive twin of the compiled battle: the same rules in plain Python, one NumPy float32 at a time.
 
 Rules and sources: docs/simulator.md. Every float operation stands in the order of the kernel, so that both agree to
-the last bit; the tests play them against each other. Units are slots, allies first. Movement is in
-reference_movement.py, rewards and ends in reference_outcome.py.
+the last bit; the tests play them against each other. Units are slots, allies first. Targets are in
+reference_targets.py, movement in reference_movement.py, rewards and ends in reference_outcome.py.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 
 from seed_matrace._cext.reference_movement import Movement
 from seed_matrace._cext.reference_outcome import end_code, reward
+from seed_matrace._cext.reference_targets import SCAN_PERIOD, face, keep_target, look_round
 from seed_matrace._cext.reference_units import (
     ATTACK,
     ATTACK_MOVE,
@@ -23,19 +24,13 @@ from seed_matrace._cext.reference_units import (
     RandomStream,
     Shot,
     Unit,
-    attacks,
     touches,
-    urgency,
 )
 from seed_matrace.envs.replay_check import EVENTS
-from seed_matrace.skirmish.draws import EVERYWHERE
 from seed_matrace.skirmish.maps import SkirmishMap
 from seed_matrace.skirmish.rules import battle_rules
 
 LOOPS_PER_STEP = 8
-SCAN_PERIOD = 8
-# What a loop turns a unit by, 62.5 degrees, and that with 11.25 more.
-TURN_COSINE, TURN_SINE, AIM_COSINE = F(0.46174861), F(0.88701083), F(0.27982903)
 BATTLE_STREAM = 1
 UNTOUCHED, LANDED = 0, 1  # what a lance did to somebody; above LANDED: loops until the hit, plus LANDED
 
@@ -144,7 +139,10 @@ class ReferenceBattle:
             unit.alive, unit.healed = bool(unit.health > 0), False
         living = [unit for unit in self.units if unit.alive]
         for unit in living:
-            (self.choose_patient if unit.type.heals else self.keep_target)(unit)
+            if unit.type.heals:
+                self.choose_patient(unit)
+            else:
+                keep_target(unit, self.foes(unit))
         for unit in self.units:
             if unit.shot is not None:
                 self.carry_shot(unit, unit.shot)
@@ -156,7 +154,7 @@ class ReferenceBattle:
             self.recover(unit)
         for unit in living:
             if not unit.type.heals:
-                self.look_round(unit)
+                look_round(unit, self.foes(unit))
         self.movement.move(living)
 
     def foes(self, unit: Unit) -> list[Unit]:
@@ -167,66 +165,6 @@ class ReferenceBattle:
 
     # Combat
 
-    def keep_target(self, unit: Unit) -> None:
-        target, weapon = unit.target, unit.type.weapon
-        if target is not None and target.health <= 0:
-            unit.target = target = None
-            if unit.order == ATTACK:
-                unit.order = IDLE
-        slop = weapon.range_slop if unit.windup > 0 else 0.0
-        unit.in_reach = target is not None and unit.within(target, weapon.range + slop)
-        if unit.in_reach:
-            return
-        unit.cancel_aim()
-        if weapon.fires_freely and unit.order in (IDLE, MOVE):
-            best = self.best_in_scan(unit)
-            unit.in_reach = best is not None and unit.within(best, weapon.range)
-            unit.target = best if unit.in_reach else None
-
-    def look_round(self, unit: Unit) -> None:
-        target, alarm = unit.target, unit.alarm
-        unit.alarm = None
-        unit.scan_wait -= 1
-        due = unit.scan_wait <= 0
-        if due:
-            unit.scan_wait = SCAN_PERIOD
-        due = due or (target is None and (alarm is not None or unit.scan_range >= EVERYWHERE))
-        if unit.order != ATTACK_MOVE or not due:
-            return
-        if target is not None and target.health <= 0:
-            return
-        best = self.best_in_scan(unit)
-        if best is None and target is None and alarm is not None and alarm.health > 0 and unit.can_hit(alarm):
-            best = alarm
-        if best is None or best is target:
-            return
-        if target is not None and self.keeps(unit, target, best):
-            return
-        unit.cancel_aim()
-        unit.target, unit.in_reach = best, unit.within(best, unit.type.weapon.range)
-
-    def face(self, unit: Unit, target: Unit) -> bool:
-        dx, dy = target.x - unit.x, target.y - unit.y
-        fx, fy = unit.facing
-        length = np.sqrt((dx * dx + dy * dy) * (fx * fx + fy * fy))
-        along = dx * fx + dy * fy
-        if along >= TURN_COSINE * length or unit.type.speed <= 0:
-            unit.facing = (dx, dy)
-            return True
-        sine = TURN_SINE if fx * dy >= fy * dx else -TURN_SINE
-        unit.facing = (TURN_COSINE * fx - sine * fy, sine * fx + TURN_COSINE * fy)
-        return bool(along >= AIM_COSINE * length)
-
-    def keeps(self, unit: Unit, target: Unit, found: Unit) -> bool:
-        better = urgency(found, unit) > urgency(target, unit)
-        return not better and (attacks(target, unit) or unit.within(target, unit.type.weapon.range))
-
-    def best_in_scan(self, unit: Unit) -> Unit | None:
-        seen = [foe for foe in self.foes(unit) if foe.health > 0 and unit.edge_within(foe, unit.scan_range)]
-        seen = [foe for foe in seen if unit.can_hit(foe)]
-        order = [(*(not urgent for urgent in urgency(foe, unit)), unit.distance2(foe), foe.slot) for foe in seen]
-        return next((foe for foe in seen if foe.slot == min(order)[-1]), None)
-
     def attack(self, unit: Unit) -> None:
         weapon = unit.type.weapon
         unit.gauge = max(unit.gauge - F(1), F(0))
@@ -235,7 +173,7 @@ class ReferenceBattle:
         if not unit.in_reach:
             return
         assert unit.target is not None
-        faces = unit.type.weapon.fires_freely or self.face(unit, unit.target)
+        faces = unit.type.weapon.fires_freely or face(unit, unit.target)
         if unit.windup > 0:
             unit.windup -= 1
         elif unit.weapon_wait <= 0 and faces:
