@@ -78,7 +78,6 @@ cdef struct UnitStats:  # seed_matrace.skirmish.units.UNIT_STATS_DTYPE
     int32_t planes  # bits of the planes in which it can be hit
     int32_t targets  # bits of the planes it can hit
     int32_t always_threatens
-    int32_t melee
     int32_t fires_freely  # whatever its order, also while it walks
     int32_t layer
     int32_t mover

@@ -26,7 +26,7 @@ _FLOATS = """
 """
 _INTS = """
     effect damage_point backswing hit_wait sweep_wait shield_wait attributes bonus_attributes planes targets
-    always_threatens melee fires_freely layer mover
+    always_threatens fires_freely layer mover
 """
 # The C struct UnitStats of cext/battle.pxd, field by field. Distances in map cells, times in game loops.
 UNIT_STATS_DTYPE = np.dtype([(name, np.float32) for name in _FLOATS.split()] + [(n, np.int32) for n in _INTS.split()])
@@ -65,7 +65,6 @@ class Weapon:
     bonus_attributes: frozenset[str] = frozenset()  # of a beam: what it can heal
     targets: frozenset[str] = frozenset()  # planes
     ignores_armor: bool = False
-    melee: bool = False
     period: float = 0.0
     damage_point: int = 0
     backswing: int = 0
@@ -195,7 +194,6 @@ def _load_weapon(table: dict[str, Any], loops: float) -> Weapon:
         bonus_attributes=frozenset(bonus),
         targets=frozenset(facts["targets"]),
         ignores_armor=facts.get("ignores_armor", False),
-        melee=facts["melee"],
         range=facts["range"],
         range_slop=facts["range_slop"],
         scan_range=max(facts["minimum_scan_range"], facts["range"]),
