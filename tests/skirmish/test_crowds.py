@@ -108,16 +108,15 @@ def test_nobody_gets_faster_by_being_pushed(arena: Arena) -> None:
     crowd = [("Marine", (10 + 0.1 * (k % 5), 16 + 0.1 * (k // 5))) for k in range(20)]
     env = arena(crowd, FAR)
     env.reset()
+    fastest = float(np.hypot(*(places(env) - env.map.spawn).T).max())
+    assert MARINE.speed - GRID < fastest < MARINE.speed + GRID
     for slot in range(0, 20, 2):
         go(env, slot, 20, 16)
-    last = places(env)
-    fastest = 0.0
     for _ in range(40):
+        last = places(env)
         env._open().advance(0, 1)
-        now = places(env)
-        fastest = max(fastest, float(np.hypot(*(now - last).T).max()))
-        last = now
-    assert MARINE.speed - GRID < fastest < MARINE.speed + GRID
+        fastest = max(fastest, float(np.hypot(*(places(env) - last).T).max()))
+    assert fastest < MARINE.speed + GRID
 
 
 def test_walkers_who_meet_head_on_pass_each_other_on_the_right(arena: Arena) -> None:
@@ -160,9 +159,12 @@ def test_friends_who_stand_give_way_to_walkers_and_opponents_do_not(arena: Arena
         if not friendly:
             env._open().order(0, other, Order.IDLE, -1, 0, 0)
         go(env, walker, 13.5, 16)
-        env._open().advance(0, 40)
+        path = way(env, walker, 24)
         moved = np.hypot(*(places(env)[other] - (12, 16.125)))
-        assert moved > 0.3 if friendly else moved == 0
+        if friendly:  # nearly wholly: the walker is hardly held up
+            assert moved > 0.75 and path[-1, 0] > 12.7
+        else:
+            assert moved == 0
 
 
 @pytest.fixture
