@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from libc.math cimport isfinite
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
-from battle cimport ATTACK, ATTACK_MOVE, MAX_UNITS, Battle, Rules, Scratch, UnitStats
+from battle cimport ATTACK, ATTACK_MOVE, HEAL, MAX_UNITS, Battle, Rules, Scratch, UnitStats
 from battle_arrays cimport FLOAT_FIELDS, INT_FIELDS, point_at
 from battle_log cimport BattleLog
 from drawn_episode cimport drawn_rules, show_team
@@ -299,6 +300,13 @@ cdef class Skirmish:
             raise IndexError(f"battle {env}, unit {unit}, order {order}, target {target}")
         if order == ATTACK and target < 0:
             raise IndexError(f"unit {unit}: an attack needs a target")
+        if order == ATTACK:
+            agents = self.layout.n_agents
+            heals = self.battles[env].stats[unit].effect == HEAL
+            if ((unit < agents) == (target < agents)) != heals:
+                raise IndexError(f"unit {unit}: target {target} is of the {'other' if heals else 'own'} side")
+        if not (isfinite(x) and isfinite(y)):
+            raise ValueError(f"unit {unit}: ({x}, {y}) is no place")
         return bool(take_order(&self.battles[env], unit, order, target if order == ATTACK else -1, x, y))
 
     def advance(self, int env, int loops):
@@ -315,6 +323,8 @@ cdef class Skirmish:
         """Puts a full unit that wants nothing into a slot, whoever was there."""
         if not (0 <= env < self.num_envs and 0 <= unit < self.layout.n_units):
             raise IndexError(f"battle {env}, unit {unit}")
+        if not (0 <= x <= self.rules.map_x and 0 <= y <= self.rules.map_y):
+            raise ValueError(f"({x}, {y}) is off the map of {self.rules.map_x} by {self.rules.map_y}")
         start_unit(&self.battles[env], unit, x, y)
 
     def intents(self, int env):

@@ -40,7 +40,7 @@ cdef inline float yielding(const Battle* battle, const Crowd* crowd, int i, int 
     if mine == MOVING and other == MOVING:
         share = crowd.size[i] / (crowd.size[i] + crowd.size[j])
         if crowd.unit[j] < battle.n_agents:  # and so is i, which comes before it
-            share += <float>0.2
+            share = min(share + <float>0.2, <float>1.0)
         return share
     if mine == other:
         return 0.5

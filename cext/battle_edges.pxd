@@ -44,12 +44,24 @@ cdef inline bint push_out(int shape, int column, int row, float margin, float* x
         near_a = min(max(a - beyond, <float>0.0), <float>1.0)
         near_b = <float>1.0 - near_a
     d2 = (a - near_a) * (a - near_a) + (b - near_b) * (b - near_b)
-    if not d2 > 0:
-        return False
     if d2 < margin * margin:
-        scale = margin / sqrtf(d2)
-        a = near_a + (a - near_a) * scale
-        b = near_b + (b - near_b) * scale
+        if d2 > 0:
+            scale = margin / sqrtf(d2)
+            a = near_a + (a - near_a) * scale
+            b = near_b + (b - near_b) * scale
+        elif a <= 0:  # on its edge
+            a = -margin
+        elif b <= 0:
+            b = -margin
+        elif shape != SOLID and a + b >= <float>1.0:
+            a += margin * <float>0.70710678
+            b += margin * <float>0.70710678
+        elif shape == SOLID and a >= <float>1.0:
+            a = <float>1.0 + margin
+        elif shape == SOLID and b >= <float>1.0:
+            b = <float>1.0 + margin
+        else:
+            return False
         x[0] = <float>column + (<float>1.0 - a if east else a)
         y[0] = <float>row + (<float>1.0 - b if north else b)
     return True

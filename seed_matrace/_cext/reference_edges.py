@@ -27,11 +27,22 @@ def push_out(shape: int, column: int, row: int, margin: F, x: F, y: F) -> Place 
         near_a = min(max(a - (a + b - F(1)) * F(0.5), F(0)), F(1))
         near_b = F(1) - near_a
     d2 = (a - near_a) * (a - near_a) + (b - near_b) * (b - near_b)
-    if not d2 > 0:
-        return None
     if d2 < margin * margin:
-        scale = margin / np.sqrt(d2)
-        a, b = near_a + (a - near_a) * scale, near_b + (b - near_b) * scale
+        if d2 > 0:
+            scale = margin / np.sqrt(d2)
+            a, b = near_a + (a - near_a) * scale, near_b + (b - near_b) * scale
+        elif a <= 0:  # on its edge
+            a = -margin
+        elif b <= 0:
+            b = -margin
+        elif shape != SOLID and a + b >= F(1):
+            a, b = a + margin * F(0.70710678), b + margin * F(0.70710678)
+        elif shape == SOLID and a >= F(1):
+            a = F(1) + margin
+        elif shape == SOLID and b >= F(1):
+            b = F(1) + margin
+        else:
+            return None
         x = F(column) + (F(1) - a if east else a)
         y = F(row) + (F(1) - b if north else b)
     return x, y

@@ -236,7 +236,7 @@ def yielding(unit: Unit, other: Unit) -> F:
         mine, yours = (F(one.type.radius) for one in (unit, other))
         mine, yours = mine * mine * mine, yours * yours * yours
         share = mine / (mine + yours)
-        return share + F(0.2) if unit.ally and other.ally else share
+        return min(share + F(0.2), F(1)) if unit.ally and other.ally else share
     if unit.stance == other.stance:
         return F(0.5)
     if ANCHORED in (unit.stance, other.stance):

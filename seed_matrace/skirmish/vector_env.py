@@ -27,8 +27,8 @@ _LONGEST_BACKEND = 20  # characters
 _HEALS = EFFECTS.index("heal")
 
 
-def is_earlier(backend: str) -> bool:
-    """Whether results, replays or states are of a version of the simulator with other rules."""
+def is_other_version(backend: str) -> bool:
+    """Whether results, replays or states are of another version of the simulator, with other rules."""
     return re.fullmatch(r"skirmish-\d+", backend) is not None and backend != BACKEND
 
 
@@ -125,9 +125,7 @@ class SkirmishVectorEnv:
           ValueError: wrong shape or dtype, or an action that is not available.
           RuntimeError: not reset yet, or closed.
         """
-        battles = self._open()
-        if not self._playing:
-            raise RuntimeError("step() before the first reset(); call reset() to start the episodes")
+        battles = self._begun("step")
         actions = self._checked(battles, actions)
         out = self._output(out)
         battles.step(
@@ -170,9 +168,7 @@ class SkirmishVectorEnv:
           ValueError: ``out`` has another shape or dtype, or is not C-contiguous.
           RuntimeError: not reset yet, or closed.
         """
-        battles = self._open()
-        if not self._playing:
-            raise RuntimeError("sample_actions() before the first reset(); call reset() to start the episodes")
+        battles = self._begun("sample_actions")
         shape = (self.num_envs, self.spec.n_agents)
         actions = np.empty(shape, np.int32) if out is None else out
         if actions.shape != shape:
@@ -189,11 +185,13 @@ class SkirmishVectorEnv:
 
     def unit_types(self, env: int = 0) -> tuple[UnitType, ...]:
         """Unit types of all slots in the episode at hand: enemies are numbered anew for each, drawn teams are drawn."""
-        return slot_types(self.map, self._open(), env)
+        if not 0 <= env < self.num_envs:
+            raise ValueError(f"environment {env}; 0 to {self.num_envs - 1} expected")
+        return slot_types(self.map, self._begun("unit_types"), env)
 
     def unit_stats(self) -> np.ndarray:
         """UNIT_STATS_DTYPE [E, U] of the units in all slots in the episodes at hand."""
-        return slot_stats(self.map, self._open())
+        return slot_stats(self.map, self._begun("unit_stats"))
 
     def healers(self) -> np.ndarray:
         """Bool [E, U]: where healers are in the episodes at hand, whose attack actions mean their friends."""
@@ -215,7 +213,11 @@ class SkirmishVectorEnv:
         expected = len(header) + 1 + sum(array.nbytes for array in memory)
         if not state.startswith(header) or len(state) != expected:
             earlier = state[:_LONGEST_BACKEND].split(b" ")[0].decode(errors="replace")
-            is_of = f": it is of {earlier}, whose battles go by other rules" if is_earlier(earlier) else ", or cut off"
+            is_of = (
+                f": it is of {earlier}, whose battles go by other rules"
+                if is_other_version(earlier)
+                else ", or cut off"
+            )
             raise ValueError(f"not a state of {header.decode().strip()} ({expected} bytes){is_of}")
         self._playing = bool(state[len(header)])
         start = len(header) + 1
@@ -241,6 +243,12 @@ class SkirmishVectorEnv:
         if self._battles is None:
             raise RuntimeError("the environment is closed")
         return self._battles
+
+    def _begun(self, call: str) -> Skirmish:
+        battles = self._open()
+        if not self._playing:
+            raise RuntimeError(f"{call}() before the first reset(); call reset() to start the episodes")
+        return battles
 
     def _checked(self, battles: Skirmish, actions: np.ndarray) -> np.ndarray:
         expected = (self.num_envs, self.spec.n_agents)

@@ -9,7 +9,7 @@ from pathlib import Path
 from seed_matrace.envs.replay import SUFFIX, Replay, read_replay
 from seed_matrace.files import write_file
 from seed_matrace.learner.replays import BEST, FOLDER, find_replays, replays_over_training
-from seed_matrace.skirmish.vector_env import BACKEND, is_earlier
+from seed_matrace.skirmish.vector_env import BACKEND, is_other_version
 from seed_matrace.viewer.animation import write_gif, write_mp4
 from seed_matrace.viewer.replay_page import replay_page
 
@@ -61,7 +61,7 @@ def watch(
         raise ValueError(f"{len(files)} replays; at most {MOST} fit side by side")
     replays = [read_replay(file) for file in files]
     for backend in sorted({replay.about["backend"] for replay in replays}):
-        if is_earlier(backend):
+        if is_other_version(backend):
             tell(f"battles of {backend} are shown as they were played there; on {BACKEND} they would go otherwise")
     if path.suffix == ".html":
         write_file(path, replay_page(replays, _title(replays)))

@@ -206,3 +206,31 @@ def test_where_both_ends_are_as_near_walkers_turn_right(walk_at_shooters: Callab
     path = walk_at_shooters(16)
     touched = int(np.argmax(path[:, 0] > 13.2))
     assert path[touched + 4, 1] < 15.7
+
+
+def test_a_small_agent_is_never_pulled_into_a_big_one(arena: Arena) -> None:
+    """Teams that no map of SMAC has: the bigger and lower gives way at most the whole overlap."""
+    env = arena([("Stalker", (16, 16)), ("Marine", (16.5, 16))], [("Medivac", (4, 25))])
+    env.reset()
+    battles = env._open()
+    for slot in range(2):
+        x, y = env.units()[0, :2, slot]
+        battles.order(0, slot, Order.MOVE, -1, x, y - 4)
+    easts = [float(env.units()[0, 0, 1])]
+    for _ in range(3):
+        battles.advance(0, 1)
+        easts.append(float(env.units()[0, 0, 1]))
+    assert easts == sorted(easts)
+
+
+def test_orders_that_make_no_sense_are_refused(arena: Arena) -> None:
+    env = arena([("Marine", (9, 16)), ("Marine", (10, 16))], [("Zealot", (20, 16))])
+    env.reset()
+    battles = env._open()
+    with pytest.raises(IndexError, match="target 1 is of the own side"):
+        battles.order(0, 0, Order.ATTACK, 1, 0, 0)
+    for place in ((float("nan"), 1.0), (1.0, float("inf"))):
+        with pytest.raises(ValueError, match="is no place"):
+            battles.order(0, 0, Order.MOVE, -1, *place)
+    with pytest.raises(ValueError, match="off the map"):
+        battles.place(0, 0, -50.0, 1e9)

@@ -102,3 +102,23 @@ def test_shapes_of_blocked_cells() -> None:
     bar[4, 3:6] = 0
     assert edge_shapes(bar)[4, 3:6].tolist() == [SOLID + NEAR] * 3
     assert edge_shapes(bar)[6, 6] == OPEN
+
+
+@pytest.mark.parametrize(
+    ("place", "goal", "x", "y"),
+    [
+        ((9, 2), (20, 2), 10.125, 2 + 0.3125),
+        ((2, 9), (2, 20), 2 + 0.3125, 10.125),
+        ((12, 2), (12, 20), 12, 2 + 0.3125 + 1.125),
+        ((2, 2), (20, 2), 2 + 0.3125 + 1.125, 2 + 0.3125),
+    ],
+)
+def test_who_stands_on_the_very_edge_walks_off_it(
+    arena: Arena, place: tuple[float, float], goal: tuple[float, float], x: float, y: float
+) -> None:
+    """Scenarios may put units there."""
+    env = arena([("Marine", place)], [("Medivac", (25, 25))])
+    env.reset()
+    end = send(env, 0, goal, 8)[-1]
+    np.testing.assert_allclose(end, (x, y), atol=0.35)
+    assert min(end) >= 2 + 0.3125

@@ -196,3 +196,13 @@ def test_numbering_is_fixed_when_the_environment_is_made() -> None:
             maker(shuffle_enemy=False)
         with pytest.raises(ValueError, match="shuffle_enemies"):
             maker(shuffle_enemies=3)
+
+
+@pytest.mark.parametrize("ask", ["unit_types", "unit_stats", "healers"])
+def test_who_is_where_is_not_known_before_the_first_reset(ask: str) -> None:
+    env = SkirmishVectorEnv("MMM2", 2)
+    with pytest.raises(RuntimeError, match="before the first reset"):
+        getattr(env, ask)()
+    env.reset()
+    with pytest.raises(ValueError, match="environment 2; 0 to 1 expected"):
+        env.unit_types(2)
