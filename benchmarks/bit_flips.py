@@ -5,8 +5,9 @@ and an exported policy, and stands in the directory of a sweep. For each flip th
 file is another, and everything that read this file of the intact directory reads it again: a resumed training run,
 evaluation of either checkpoint, the start of another run from its weights, plot, report, replays and the exported
 policy. What comes of it must be what the intact directory gives, maybe from the older checkpoint with a sentence about
-the newer; or one sentence (ValueError, OSError or RuntimeError of one line). Anything else is a failure: a traceback,
-or another result. Half of the flips choose their file by its bytes, half choose all files alike.
+the newer, or without the best weights so far with a sentence about them; or one sentence (ValueError, OSError or
+RuntimeError of one line). Anything else is a failure: a traceback, or another result. Half of the flips choose their
+file by its bytes, half choose all files alike.
 
 The counts go to --output as JSON; the exit code is 1 if there was a failure.
 """
@@ -68,7 +69,12 @@ SCENARIO = {
     "allies": [{"unit": "Marine", "count": 2, "at": [9, 16]}],
     "enemies": [{"unit": "Zergling", "count": 2, "at": [14, 16]}],
 }
-FINE = ("nobody reads it", "identical", "older checkpoint", "sentence")
+# What the program says when it does without a checkpoint: which that is, and what this outcome is called.
+FALLBACKS = {
+    "passed over a checkpoint": ("step-*", "older checkpoint"),
+    "the best of the evaluations to come is kept instead": ("best-*", "another best"),
+}
+FINE = ("nobody reads it", "identical", *(called for _, called in FALLBACKS.values()), "sentence")
 ANOTHER = "another result"
 Reader = Callable[[Path], Any]
 
@@ -221,27 +227,31 @@ def _read(read: Reader, sweep_dir: Path) -> Any:
         raise Sentence(said) from None
 
 
-class PassedOver(logging.Handler):
-    """Whether the program said that it passed over a checkpoint."""
+class Said(logging.Handler):
+    """What of the sentences in FALLBACKS the program has said."""
 
-    said = False
+    def __init__(self) -> None:
+        super().__init__()
+        self.fallback = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.said |= "passed over a checkpoint" in record.getMessage()
+        for sentence in FALLBACKS:
+            if sentence in record.getMessage():
+                self.fallback = sentence
 
 
-def outcome(read: Reader, sweep_dir: Path, expected: Any, from_older: Any, passed_over: PassedOver) -> str:
-    """One of FINE, or what is wrong."""
-    passed_over.said = False
+def outcome(read: Reader, sweep_dir: Path, expected: Any, instead: dict[str, Any], said: Said) -> str:
+    """One of FINE, or what is wrong; ``instead`` is what is right after each sentence."""
+    said.fallback = ""
     try:
         found = _read(read, sweep_dir)
     except Sentence:
         return "sentence"
     except Exception as error:
         return f"{type(error).__name__}: {str(error)[:200]}"
-    if found == expected and not passed_over.said:
-        return "identical"
-    return "older checkpoint" if passed_over.said and found == from_older else ANOTHER
+    if not said.fallback:
+        return "identical" if found == expected else ANOTHER
+    return FALLBACKS[said.fallback][1] if found == instead.get(said.fallback) else ANOTHER
 
 
 def choose(paths: list[Path], rng: random.Random, evenly: bool) -> tuple[Path, int]:
@@ -274,13 +284,16 @@ def flip_bits(flips: int, seed: int, folder: Path, every_file: bool = False) -> 
     make_run(folder)
     intact = folder / "sweep"
     read_by: dict[str, list[str]] = {}
-    expected, from_older = {}, {}
-    passed_over = PassedOver()
-    absl.logging.get_absl_logger().addHandler(passed_over)
+    expected: dict[str, Any] = {}
+    instead: dict[str, dict[str, Any]] = {name: {} for name in READERS}
+    said = Said()
+    absl.logging.get_absl_logger().addHandler(said)
     for name, read in READERS.items():
-        copy = _copy(intact, folder)
-        shutil.rmtree(max((copy / RUN.name / "checkpoints").glob("step-*")))
-        from_older[name] = _read(read, copy)
+        for sentence, (checkpoints, _) in FALLBACKS.items():
+            copy = _copy(intact, folder)
+            shutil.rmtree(max((copy / RUN.name / "checkpoints").glob(checkpoints)))
+            with contextlib.suppress(Sentence):
+                instead[name][sentence] = _read(read, copy)
         copy = _copy(intact, folder)
         opened.folder, opened.paths = f"{os.path.realpath(copy)}/", set()
         expected[name] = _read(read, copy)
@@ -299,7 +312,7 @@ def flip_bits(flips: int, seed: int, folder: Path, every_file: bool = False) -> 
         for name in read_by.get(inside, ()):
             copy = _copy(intact, folder)
             _flip(copy / inside, bit)
-            found.add(what := outcome(READERS[name], copy, expected[name], from_older[name], passed_over))
+            found.add(what := outcome(READERS[name], copy, expected[name], instead[name], said))
             if what not in FINE:
                 failures.append({"file": inside, "bit": bit, "reader": name, "outcome": what})
         worst = max(found, key=FINE.index) if found <= set(FINE) else "failure"
