@@ -84,7 +84,7 @@ cdef inline bint refused(const Battle* battle, int u, int target) noexcept nogil
 cdef inline bint take_order(Battle* battle, int u, int order, int target, float x, float y) noexcept nogil:
     """Puts a unit on an order; returns whether the game takes it.
 
-    A new order interrupts aiming, second blow and backswing; the order at hand, given again, interrupts nothing, and
+    A new order interrupts aiming, second blow and backswing; the attack at hand, ordered again, interrupts nothing, and
     no order without a target what fires freely.
 
     Args:
