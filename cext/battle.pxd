@@ -180,7 +180,8 @@ cdef struct Scratch:  # of one game loop
     float next_x[MAX_UNITS]
     float next_y[MAX_UNITS]
     Line line
-    Crowd crowd
+    Crowd ground
+    Crowd air
 
 
 cdef inline int first_foe(const Battle* battle, int u) noexcept nogil:

@@ -6,27 +6,24 @@ A unit's ``separation`` is its radius less half the overlap that the game lets b
 from libc.math cimport fabsf, sqrtf
 from libc.stdint cimport int32_t
 
-from battle cimport ANCHORED, MAX_UNITS, MOVING, Battle, Crowd, Scratch
+from battle cimport ANCHORED, GROUND_LAYER, MAX_UNITS, MOVING, Battle, Crowd, Scratch, UnitStats
 
 cdef enum:
     PUSH_ROUNDS = 2
 
 
-cdef inline void gather(const Battle* battle, Scratch* scratch, int layer) noexcept nogil:
-    """Collects the living units of a layer where they want to be."""
-    cdef Crowd* crowd = &scratch.crowd
-    cdef int k, u, n = 0
-    for k in range(scratch.n_living):
-        u = scratch.living[k]
-        if battle.stats[u].layer == layer:
-            crowd.unit[n] = u
-            crowd.stance[n] = scratch.stance[u]
-            crowd.x[n] = scratch.next_x[u]
-            crowd.y[n] = scratch.next_y[u]
-            crowd.separation[n] = battle.stats[u].separation
-            crowd.size[n] = battle.stats[u].radius * battle.stats[u].radius * battle.stats[u].radius
-            n += 1
-    crowd.count = n
+cdef inline void join_crowd(const Battle* battle, Scratch* scratch, int u) noexcept nogil:
+    """Puts a unit, where it wants to be, into the crowd of its layer."""
+    cdef const UnitStats* stats = &battle.stats[u]
+    cdef Crowd* crowd = &scratch.ground if stats.layer == GROUND_LAYER else &scratch.air
+    cdef int n = crowd.count
+    crowd.unit[n] = u
+    crowd.stance[n] = scratch.stance[u]
+    crowd.x[n] = scratch.next_x[u]
+    crowd.y[n] = scratch.next_y[u]
+    crowd.separation[n] = stats.separation
+    crowd.size[n] = stats.radius * stats.radius * stats.radius
+    crowd.count = n + 1
 
 
 cdef inline float yielding(const Battle* battle, const Crowd* crowd, int i, int j) noexcept nogil:
@@ -111,9 +108,8 @@ cdef inline int overlaps(const Crowd* crowd, int i, int32_t* hit) noexcept nogil
     return count
 
 
-cdef inline bint push_round(const Battle* battle, Scratch* scratch, bint first) noexcept nogil:
+cdef inline bint push_round(const Battle* battle, const Scratch* scratch, Crowd* crowd, bint first) noexcept nogil:
     """One round of pushes, all from the same places; a crowd needs more than one to come apart. Whether it pushed."""
-    cdef Crowd* crowd = &scratch.crowd
     cdef int32_t hit[MAX_UNITS]
     cdef int i, j, left
     cdef bint pushed = False
@@ -135,24 +131,23 @@ cdef inline bint push_round(const Battle* battle, Scratch* scratch, bint first) 
     return pushed
 
 
-cdef inline void push_apart(const Battle* battle, Scratch* scratch, int layer) noexcept nogil:
-    """Pushes in a layer; next_x and next_y are what comes of it. Nobody gets faster than it walks or flies at will."""
-    cdef Crowd* crowd = &scratch.crowd
-    cdef int i, u, _round
-    cdef float dx, dy, d2, speed
-    gather(battle, scratch, layer)
+cdef inline void push_apart(const Battle* battle, const Scratch* scratch, Crowd* crowd) noexcept nogil:
+    cdef int _round
     for _round in range(PUSH_ROUNDS):
-        if not push_round(battle, scratch, _round == 0):
+        if not push_round(battle, scratch, crowd, _round == 0):
             break
-    for i in range(crowd.count):
-        u = crowd.unit[i]
-        scratch.next_x[u] = crowd.x[i]
-        scratch.next_y[u] = crowd.y[i]
-        speed = battle.stats[u].speed
-        dx = crowd.x[i] - battle.x[u]
-        dy = crowd.y[i] - battle.y[u]
-        d2 = dx * dx + dy * dy
-        if d2 > speed * speed and battle.stats[u].acceleration == 0:
-            d2 = speed / sqrtf(d2)
-            scratch.next_x[u] = battle.x[u] + dx * d2
-            scratch.next_y[u] = battle.y[u] + dy * d2
+
+
+cdef inline void slow_down(const Battle* battle, Scratch* scratch, const Crowd* crowd, int i) noexcept nogil:
+    """Where pushes leave a unit: next_x and next_y. Nobody gets faster than it walks or flies at will."""
+    cdef int u = crowd.unit[i]
+    cdef float speed = battle.stats[u].speed
+    cdef float dx = crowd.x[i] - battle.x[u]
+    cdef float dy = crowd.y[i] - battle.y[u]
+    cdef float d2 = dx * dx + dy * dy
+    scratch.next_x[u] = crowd.x[i]
+    scratch.next_y[u] = crowd.y[i]
+    if d2 > speed * speed and battle.stats[u].acceleration == 0:
+        d2 = speed / sqrtf(d2)
+        scratch.next_x[u] = battle.x[u] + dx * d2
+        scratch.next_y[u] = battle.y[u] + dy * d2

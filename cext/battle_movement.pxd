@@ -2,21 +2,25 @@
 
 from libc.math cimport sqrtf
 
-from battle cimport AIR_LAYER, ANCHORED, GROUND_LAYER, IDLE, MOVE, MOVING, STANDING, Battle, Scratch, UnitStats
-from battle_crowd cimport push_apart
+from battle cimport ANCHORED, GROUND_LAYER, IDLE, MOVE, MOVING, STANDING, Battle, Crowd, Scratch, UnitStats
+from battle_crowd cimport join_crowd, push_apart, slow_down
 from battle_edges cimport settle
 from battle_paths cimport turn_corner
-from battle_walls cimport find_line, step_round
+from battle_walls cimport join_line, step_round
 
 
 cdef inline void plan(Battle* battle, Scratch* scratch, int u) noexcept nogil:
-    """Decides whether a unit shoots, stands or moves, and where to."""
+    """Decides whether a unit shoots, stands or moves, and where to; colossi and flyers go round nobody who stands."""
     cdef int target = battle.target[u]
     cdef float dx, dy
     cdef bint fires_walking = battle.order[u] == MOVE and battle.stats[u].fires_freely
+    scratch.next_x[u] = battle.x[u]
+    scratch.next_y[u] = battle.y[u]
     scratch.stance[u] = STANDING
     if battle.stats[u].speed <= 0 or ((scratch.in_reach[u] or battle.backswing[u] > 0) and not fires_walking):
         scratch.stance[u] = ANCHORED
+        if battle.stats[u].layer == GROUND_LAYER:
+            join_line(battle, scratch, u)
     elif target >= 0 and not fires_walking:
         scratch.stance[u] = MOVING
         scratch.to_x[u] = battle.x[target]
@@ -82,15 +86,19 @@ cdef inline void fly(Battle* battle, Scratch* scratch, int u) noexcept nogil:
     scratch.next_y[u] = battle.y[u] + battle.velocity_y[u]
 
 
+cdef inline void settle_crowd(Battle* battle, Scratch* scratch, Crowd* crowd) noexcept nogil:
+    """Pushes the units of a layer apart and puts them where they end up."""
+    cdef int i
+    push_apart(battle, scratch, crowd)
+    for i in range(crowd.count):
+        slow_down(battle, scratch, crowd, i)
+        settle(battle, scratch, crowd.unit[i])
+
+
 cdef inline void move_units(Battle* battle, Scratch* scratch) noexcept nogil:
-    """Movement phase of one loop: everybody plans and walks from the same positions, then all are pushed apart."""
+    """Movement phase of one loop: everybody walks as planned from the same positions, then all are pushed apart."""
     cdef int k, u
-    for k in range(scratch.n_living):
-        u = scratch.living[k]
-        scratch.next_x[u] = battle.x[u]
-        scratch.next_y[u] = battle.y[u]
-        plan(battle, scratch, u)
-    find_line(battle, scratch)
+    scratch.ground.count = scratch.air.count = 0
     for k in range(scratch.n_living):
         u = scratch.living[k]
         if battle.stats[u].acceleration > 0:
@@ -101,8 +109,7 @@ cdef inline void move_units(Battle* battle, Scratch* scratch) noexcept nogil:
                 scratch.to_y[u] = scratch.next_y[battle.target[u]]
             turn_corner(battle, scratch, u)
             walk(battle, scratch, u)
-    push_apart(battle, scratch, GROUND_LAYER)
+        join_crowd(battle, scratch, u)
+    settle_crowd(battle, scratch, &scratch.ground)
     if battle.rules.has_air:
-        push_apart(battle, scratch, AIR_LAYER)
-    for k in range(scratch.n_living):
-        settle(battle, scratch, scratch.living[k])
+        settle_crowd(battle, scratch, &scratch.air)

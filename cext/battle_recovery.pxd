@@ -86,17 +86,13 @@ cdef inline void heal(Battle* battle, Scratch* scratch, int u) noexcept nogil:
     note(battle.log, HEAL, u, target, restored)
 
 
-cdef inline void recover(Battle* battle, Scratch* scratch) noexcept nogil:
+cdef inline void recover(Battle* battle, int u) noexcept nogil:
     """One loop of regeneration: life always, shields after some time without damage."""
-    cdef int k, u
-    cdef const UnitStats* stats
-    for k in range(scratch.n_living):
-        u = scratch.living[k]
-        stats = &battle.stats[u]
-        if battle.health[u] <= 0:
-            continue
-        battle.health[u] = min(battle.health[u] + stats.health_regen, stats.health_max)
-        if battle.shield_wait[u] > 0:
-            battle.shield_wait[u] -= 1
-        else:
-            battle.shield[u] = min(battle.shield[u] + stats.shield_regen, stats.shield_max)
+    cdef const UnitStats* stats = &battle.stats[u]
+    if battle.health[u] <= 0:
+        return
+    battle.health[u] = min(battle.health[u] + stats.health_regen, stats.health_max)
+    if battle.shield_wait[u] > 0:
+        battle.shield_wait[u] -= 1
+    else:
+        battle.shield[u] = min(battle.shield[u] + stats.shield_regen, stats.shield_max)

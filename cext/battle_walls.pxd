@@ -2,27 +2,21 @@
 
 from libc.math cimport sqrtf
 
-from battle cimport ANCHORED, GROUND_LAYER, MAX_UNITS, Battle, Line, Scratch
+from battle cimport GROUND_LAYER, MAX_UNITS, Battle, Line, Scratch
 
 cdef enum:
     TURNS = 8  # of 15 degrees
     LOOK_PERIOD = 4  # loops until a walker that goes round others looks again which way is shorter
 
 
-cdef inline void find_line(const Battle* battle, Scratch* scratch) noexcept nogil:
-    """Who stands fast on the ground; colossi and flyers go round nobody."""
-    cdef int k, u, n = 0
+cdef inline void join_line(const Battle* battle, Scratch* scratch, int u) noexcept nogil:
+    """Counts a unit among those who stand fast on the ground."""
     cdef Line* line = &scratch.line
-    for k in range(scratch.n_living):
-        u = scratch.living[k]
-        if scratch.stance[u] != ANCHORED or battle.stats[u].layer != GROUND_LAYER:
-            continue
-        line.unit[n] = u
-        line.x[n] = battle.x[u]
-        line.y[n] = battle.y[u]
-        line.separation[n] = battle.stats[u].separation
-        n += 1
-    line.count = n
+    line.unit[line.count] = u
+    line.x[line.count] = battle.x[u]
+    line.y[line.count] = battle.y[u]
+    line.separation[line.count] = battle.stats[u].separation
+    line.count += 1
 
 
 cdef struct Blockers:  # who stands fast so near to a walker that a step can go into it

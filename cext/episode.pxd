@@ -8,7 +8,7 @@ from battle cimport (
 )
 from battle_combat cimport attack
 from battle_log cimport BattleLog
-from battle_movement cimport move_units
+from battle_movement cimport move_units, plan
 from battle_recovery cimport can_heal, choose_patient, heal, recover
 from battle_shots cimport carry_shots, explode_dead
 from battle_targets cimport SCAN_PERIOD, keep_target, look_round
@@ -127,26 +127,30 @@ cdef inline void give_order(Battle* battle, int u, int action, float move_amount
         )
 
 
-cdef inline void count_living(const Battle* battle, Scratch* scratch) noexcept nogil:
+cdef inline void begin_loop(Battle* battle, Scratch* scratch) noexcept nogil:
+    """Who lives, and what it is after."""
     cdef int u, n = 0
     for u in range(battle.n_units):
         scratch.alive[u] = battle.health[u] > 0
         scratch.healed[u] = False
+        if not scratch.alive[u]:
+            continue
         scratch.living[n] = u
-        n += scratch.alive[u]
-    scratch.n_living = n
-
-
-cdef inline void game_loop(Battle* battle, Scratch* scratch) noexcept nogil:
-    """One game loop, 1/16 s: targets, attacks, recovery, movement. Who dies in it still shoots and walks in it."""
-    cdef int k, u
-    count_living(battle, scratch)
-    for k in range(scratch.n_living):
-        u = scratch.living[k]
+        n += 1
         if battle.stats[u].effect == HEAL:
             choose_patient(battle, scratch, u)
         else:
             keep_target(battle, scratch, u)
+    scratch.n_living = n
+
+
+cdef inline void game_loop(Battle* battle, Scratch* scratch) noexcept nogil:
+    """One game loop, 1/16 s: targets, attacks, recovery, movement. Who dies in it still shoots and walks in it.
+
+    Most loops are short, so that a pass over the units costs nearly as much as what it does: what can be is in one.
+    """
+    cdef int k, u
+    begin_loop(battle, scratch)
     if battle.rules.has_shots:
         carry_shots(battle, scratch)
     for k in range(scratch.n_living):
@@ -158,11 +162,14 @@ cdef inline void game_loop(Battle* battle, Scratch* scratch) noexcept nogil:
             attack(battle, scratch, u)
     if battle.rules.has_explosions:
         explode_dead(battle)
-    if battle.rules.has_recovery:
-        recover(battle, scratch)
+    scratch.line.count = 0
     for k in range(scratch.n_living):
-        if battle.stats[scratch.living[k]].effect != HEAL:
-            look_round(battle, scratch, scratch.living[k])
+        u = scratch.living[k]
+        if battle.rules.has_recovery:
+            recover(battle, u)
+        if battle.stats[u].effect != HEAL:
+            look_round(battle, scratch, u)
+        plan(battle, scratch, u)
     move_units(battle, scratch)
 
 
