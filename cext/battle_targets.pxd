@@ -66,14 +66,12 @@ cdef inline bint keeps(const Battle* battle, int u, int target, int found) noexc
 cdef inline void look_round(Battle* battle, Scratch* scratch, int u) noexcept nogil:
     """On attack-move, at every scan: takes the best target; without one also when alarmed."""
     cdef int target = battle.target[u], alarm = battle.alarm[u], found
-    cdef bint due
+    cdef bint due = battle.scan_wait[u] <= 1
     battle.alarm[u] = -1
-    battle.scan_wait[u] -= 1
-    due = battle.scan_wait[u] <= 0
-    if due:
-        battle.scan_wait[u] = SCAN_PERIOD
-    due = due or (target < 0 and (alarm >= 0 or battle.stats[u].scan >= EVERYWHERE))
-    if battle.order[u] != ATTACK_MOVE or not due:
+    battle.scan_wait[u] = SCAN_PERIOD if due else battle.scan_wait[u] - 1
+    if battle.order[u] != ATTACK_MOVE:
+        return
+    if not due and (target >= 0 or (alarm < 0 and battle.stats[u].scan < EVERYWHERE)):
         return
     if target >= 0 and battle.health[target] <= 0:  # somebody got it in this loop
         return
