@@ -11,27 +11,22 @@ from battle_walls cimport join_line, step_round
 
 cdef inline void plan(Battle* battle, Scratch* scratch, int u) noexcept nogil:
     """Decides whether a unit shoots, stands or moves, and where to; colossi and flyers go round nobody who stands."""
-    cdef int target = battle.target[u]
-    cdef float dx, dy
-    cdef bint fires_walking = battle.order[u] == MOVE and battle.stats[u].fires_freely
-    scratch.next_x[u] = battle.x[u]
-    scratch.next_y[u] = battle.y[u]
-    scratch.stance[u] = STANDING
-    if battle.stats[u].speed <= 0 or ((scratch.in_reach[u] or battle.backswing[u] > 0) and not fires_walking):
-        scratch.stance[u] = ANCHORED
-        if battle.stats[u].layer == GROUND_LAYER:
-            join_line(battle, scratch, u)
-    elif target >= 0 and not fires_walking:
-        scratch.stance[u] = MOVING
-        scratch.to_x[u] = battle.x[target]
-        scratch.to_y[u] = battle.y[target]
-    elif battle.order[u] != IDLE:
-        scratch.to_x[u] = battle.goal_x[u]
-        scratch.to_y[u] = battle.goal_y[u]
-        dx = scratch.to_x[u] - battle.x[u]
-        dy = scratch.to_y[u] - battle.y[u]
-        if battle.order[u] == MOVE or dx != 0 or dy != 0:
-            scratch.stance[u] = MOVING
+    cdef const UnitStats* stats = &battle.stats[u]
+    cdef int order = battle.order[u], target = battle.target[u]
+    cdef float x = battle.x[u], y = battle.y[u]
+    cdef bint fires_walking = (order == MOVE) & stats.fires_freely
+    cdef bint stands_fast = (stats.speed <= 0) | ((scratch.in_reach[u] | (battle.backswing[u] > 0)) & (not fires_walking))
+    cdef bint chases = (target >= 0) & (not fires_walking)
+    cdef float to_x = battle.x[target] if chases else battle.goal_x[u]
+    cdef float to_y = battle.y[target] if chases else battle.goal_y[u]
+    cdef bint goes = chases | (order == MOVE) | ((order != IDLE) & ((to_x != x) | (to_y != y)))
+    scratch.stance[u] = ANCHORED if stands_fast else MOVING if goes else STANDING
+    scratch.to_x[u] = to_x
+    scratch.to_y[u] = to_y
+    scratch.next_x[u] = x
+    scratch.next_y[u] = y
+    if stands_fast and stats.layer == GROUND_LAYER:
+        join_line(battle, scratch, u)
 
 
 cdef inline void walk(Battle* battle, Scratch* scratch, int u) noexcept nogil:
