@@ -82,9 +82,11 @@ cdef inline void write_avail(
 
 cdef inline float* write_type(const FeatureLayout* layout, int u, float* row) noexcept nogil:
     """Writes the one-hot type of a unit and returns the place behind it, as all ``float*`` functions here do."""
-    cdef int bit
+    cdef int bit, type = layout.type_number[u]
     for bit in range(layout.type_bits):
-        row[bit] = layout.type_number[u] == bit
+        row[bit] = 0.0
+    if 0 <= type < layout.type_bits:
+        row[type] = 1.0
     return row + layout.type_bits
 
 
