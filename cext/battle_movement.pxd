@@ -10,12 +10,16 @@ from battle_walls cimport join_line, step_round
 
 
 cdef inline void plan(Battle* battle, Scratch* scratch, int u) noexcept nogil:
-    """Decides whether a unit shoots, stands or moves, and where to; colossi and flyers go round nobody who stands."""
+    """Decides whether a unit shoots, stands or moves, and where to; colossi and flyers go round nobody who stands.
+
+    With & and | and without branches, which nobody could predict.
+    """
     cdef const UnitStats* stats = &battle.stats[u]
     cdef int order = battle.order[u], target = battle.target[u]
     cdef float x = battle.x[u], y = battle.y[u]
     cdef bint fires_walking = (order == MOVE) & stats.fires_freely
-    cdef bint stands_fast = (stats.speed <= 0) | ((scratch.in_reach[u] | (battle.backswing[u] > 0)) & (not fires_walking))
+    cdef bint shoots = (scratch.in_reach[u] | (battle.backswing[u] > 0)) & (not fires_walking)
+    cdef bint stands_fast = (stats.speed <= 0) | shoots
     cdef bint chases = (target >= 0) & (not fires_walking)
     cdef float to_x = battle.x[target] if chases else battle.goal_x[u]
     cdef float to_y = battle.y[target] if chases else battle.goal_y[u]
