@@ -158,8 +158,12 @@ cdef struct Crowd:  # living units of one layer, in the order of slots
     float y[MAX_UNITS]
     float separation[MAX_UNITS]
     float size[MAX_UNITS]  # cube of the radius
-    float push_x[MAX_UNITS]
-    float push_y[MAX_UNITS]
+
+cdef struct Pair:  # of a crowd's units
+    int i
+    int j
+    float gap  # at which they touch
+    float share  # of an overlap that i gives way
 
 cdef struct Line:  # units on the ground that stand fast
     int count

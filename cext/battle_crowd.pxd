@@ -6,10 +6,11 @@ A unit's ``separation`` is its radius less half the overlap that the game lets b
 from libc.math cimport fabsf, sqrtf
 from libc.stdint cimport int32_t
 
-from battle cimport ANCHORED, GROUND_LAYER, MAX_UNITS, MOVING, Battle, Crowd, Scratch, UnitStats
+from battle cimport ANCHORED, GROUND_LAYER, MAX_UNITS, MOVING, Battle, Crowd, Pair, Scratch, UnitStats
 
 cdef enum:
-    PUSH_ROUNDS = 2
+    PUSH_ROUNDS = 6
+    MAX_PAIRS = MAX_UNITS * (MAX_UNITS - 1) // 2
 
 
 cdef inline void join_crowd(const Battle* battle, Scratch* scratch, int u) noexcept nogil:
@@ -48,106 +49,119 @@ cdef inline float yielding(const Battle* battle, const Crowd* crowd, int i, int 
     return <float>0.15 if mine == MOVING else <float>0.85
 
 
-cdef inline void pass_by(
-    const Battle* battle, const Scratch* scratch, Crowd* crowd, int i, int j, float nx, float ny
+cdef inline float pass_by(
+    const Battle* battle, const Scratch* scratch, const Crowd* crowd, int i, int j, float nx, float ny
 ) noexcept nogil:
-    """Two that walk into each other, j from i in direction (nx, ny), turn aside: to the right if nothing decides."""
+    """How far two that walk into each other, j from i in direction (nx, ny), turn aside: each to its right, or left if
+    it is below 0; to the right if nothing decides.
+    """
     cdef int u = crowd.unit[i], v = crowd.unit[j]
     cdef float wx = (scratch.next_x[v] - battle.x[v]) - (scratch.next_x[u] - battle.x[u])
     cdef float wy = (scratch.next_y[v] - battle.y[v]) - (scratch.next_y[u] - battle.y[u])
     cdef float along = wy * nx - wx * ny, m2 = wx * wx + wy * wy, speeds, aside
     if wx * nx + wy * ny >= 0:
-        return
+        return 0.0
     speeds = battle.stats[u].speed + battle.stats[v].speed
     aside = <float>0.15 * m2 / (speeds * speeds) * (sqrtf(m2) - fabsf(along))
-    if along < 0:
-        aside = -aside
-    crowd.push_x[i] += ny * aside
-    crowd.push_y[i] -= nx * aside
-    crowd.push_x[j] -= ny * aside
-    crowd.push_y[j] += nx * aside
+    return -aside if along < 0 else aside
 
 
-cdef inline void push_pair(
-    const Battle* battle, const Scratch* scratch, Crowd* crowd, int i, int j, bint first
+cdef inline int find_near(const Crowd* crowd, int i, int32_t* near) noexcept nogil:
+    """How many units behind i are so near to it that pushes may bring them together; ``near`` says which."""
+    cdef int j, count = 0
+    cdef float dx, dy, gap
+    cdef float x = crowd.x[i], y = crowd.y[i], separation = crowd.separation[i] + <float>0.125
+    for j in range(i + 1, crowd.count):
+        dx = crowd.x[j] - x
+        dy = crowd.y[j] - y
+        gap = separation + crowd.separation[j]
+        near[j] = dx * dx + dy * dy < gap * gap
+        count += near[j]
+    return count
+
+
+cdef inline int find_pairs(const Battle* battle, const Crowd* crowd, Pair* pairs) noexcept nogil:
+    """Who may come to push whom, in the order of slots; how many pairs."""
+    cdef int32_t near[MAX_UNITS]
+    cdef int i, j, left, n = 0
+    for i in range(crowd.count):
+        left = find_near(crowd, i, near)
+        j = i
+        while left > 0:
+            j += 1
+            if near[j]:
+                left -= 1
+                pairs[n].i = i
+                pairs[n].j = j
+                pairs[n].gap = crowd.separation[i] + crowd.separation[j]
+                pairs[n].share = yielding(battle, crowd, i, j)
+                n += 1
+    return n
+
+
+cdef inline void give_way(const Battle* battle, Crowd* crowd, int i, float x, float y) noexcept nogil:
+    """Moves a unit by (x, y); nobody gets faster by that than it walks or flies at will."""
+    cdef int u = crowd.unit[i]
+    cdef float speed = battle.stats[u].speed, dx, dy, d2
+    x = crowd.x[i] + x
+    y = crowd.y[i] + y
+    dx = x - battle.x[u]
+    dy = y - battle.y[u]
+    d2 = dx * dx + dy * dy
+    if d2 > speed * speed and battle.stats[u].acceleration == 0:
+        d2 = speed / sqrtf(d2)
+        x = battle.x[u] + dx * d2
+        y = battle.y[u] + dy * d2
+    crowd.x[i] = x
+    crowd.y[i] = y
+
+
+cdef inline float push_pair(
+    const Battle* battle, const Scratch* scratch, Crowd* crowd, const Pair* pair, float part, bint first
 ) noexcept nogil:
-    """Moves two overlapping units apart along the line between them (east-west if they coincide)."""
+    """Moves two overlapping units apart along the line between them (east-west if they coincide); how much they did.
+
+    Args:
+      part: of their overlap.
+    """
+    cdef int i = pair.i, j = pair.j
     cdef float dx = crowd.x[j] - crowd.x[i]
     cdef float dy = crowd.y[j] - crowd.y[i]
-    cdef float gap = crowd.separation[i] + crowd.separation[j]
-    cdef float distance = sqrtf(dx * dx + dy * dy)
-    cdef float overlap = gap - distance
-    cdef float mine, other
+    cdef float d2 = dx * dx + dy * dy, distance, overlap, mine, other, aside = 0.0
+    if d2 >= pair.gap * pair.gap:
+        return 0.0
+    distance = sqrtf(d2)
+    overlap = pair.gap - distance
     if distance > 0:
         dx = dx / distance
         dy = dy / distance
     else:
         dx = 1.0
         dy = 0.0
-    mine = overlap * yielding(battle, crowd, i, j)
-    other = overlap - mine
-    crowd.push_x[i] -= dx * mine
-    crowd.push_y[i] -= dy * mine
-    crowd.push_x[j] += dx * other
-    crowd.push_y[j] += dy * other
     if first and crowd.stance[i] == MOVING and crowd.stance[j] == MOVING:
-        pass_by(battle, scratch, crowd, i, j, dx, dy)
-
-
-cdef inline int overlaps(const Crowd* crowd, int i, int32_t* hit) noexcept nogil:
-    """How many units behind i overlap with it; ``hit`` says which."""
-    cdef int j, count = 0
-    cdef float dx, dy, gap
-    cdef float x = crowd.x[i], y = crowd.y[i], separation = crowd.separation[i]
-    for j in range(i + 1, crowd.count):
-        dx = crowd.x[j] - x
-        dy = crowd.y[j] - y
-        gap = separation + crowd.separation[j]
-        hit[j] = dx * dx + dy * dy < gap * gap
-        count += hit[j]
-    return count
-
-
-cdef inline bint push_round(const Battle* battle, const Scratch* scratch, Crowd* crowd, bint first) noexcept nogil:
-    """One round of pushes, all from the same places; a crowd needs more than one to come apart. Whether it pushed."""
-    cdef int32_t hit[MAX_UNITS]
-    cdef int i, j, left
-    cdef bint pushed = False
-    for i in range(crowd.count):
-        crowd.push_x[i] = 0.0
-        crowd.push_y[i] = 0.0
-    for i in range(crowd.count):
-        left = overlaps(crowd, i, hit)
-        j = i
-        while left > 0:
-            j += 1
-            if hit[j]:
-                push_pair(battle, scratch, crowd, i, j, first)
-                pushed = True
-                left -= 1
-    for i in range(crowd.count):
-        crowd.x[i] += crowd.push_x[i]
-        crowd.y[i] += crowd.push_y[i]
-    return pushed
+        aside = pass_by(battle, scratch, crowd, i, j, dx, dy)
+    mine = overlap * part * pair.share
+    other = overlap * part - mine
+    give_way(battle, crowd, i, dy * aside - dx * mine, -dx * aside - dy * mine)
+    give_way(battle, crowd, j, dx * other - dy * aside, dy * other + dx * aside)
+    return overlap
 
 
 cdef inline void push_apart(const Battle* battle, const Scratch* scratch, Crowd* crowd) noexcept nogil:
-    cdef int _round
+    """Parts the overlapping pair after pair, there and back, until hardly anybody overlaps.
+
+    They part by more than their overlap, as in successive over-relaxation: a throng needs few rounds then.
+    """
+    cdef Pair pairs[MAX_PAIRS]
+    cdef int k, _round, n = find_pairs(battle, crowd, pairs)
+    cdef float part = 1.15, worst
     for _round in range(PUSH_ROUNDS):
-        if not push_round(battle, scratch, crowd, _round == 0):
+        worst = 0.0
+        for k in range(n):
+            worst = max(
+                worst,
+                push_pair(battle, scratch, crowd, &pairs[n - 1 - k if _round % 2 else k], part, _round == 0),
+            )
+        if worst <= <float>0.01:
             break
-
-
-cdef inline void slow_down(const Battle* battle, Scratch* scratch, const Crowd* crowd, int i) noexcept nogil:
-    """Where pushes leave a unit: next_x and next_y. Nobody gets faster than it walks or flies at will."""
-    cdef int u = crowd.unit[i]
-    cdef float speed = battle.stats[u].speed
-    cdef float dx = crowd.x[i] - battle.x[u]
-    cdef float dy = crowd.y[i] - battle.y[u]
-    cdef float d2 = dx * dx + dy * dy
-    scratch.next_x[u] = crowd.x[i]
-    scratch.next_y[u] = crowd.y[i]
-    if d2 > speed * speed and battle.stats[u].acceleration == 0:
-        d2 = speed / sqrtf(d2)
-        scratch.next_x[u] = battle.x[u] + dx * d2
-        scratch.next_y[u] = battle.y[u] + dy * d2
+        part = 1.6

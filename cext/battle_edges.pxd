@@ -3,7 +3,7 @@
 from libc.math cimport sqrtf
 from libc.stdint cimport int32_t
 
-from battle cimport FLIES, Battle, Rules, Scratch
+from battle cimport FLIES, Battle, Rules
 
 cdef enum Shape:  # of the blocked part of a cell, seed_matrace.skirmish.edges
     OPEN = 0
@@ -90,10 +90,10 @@ cdef inline bint stands(const Battle* battle, int u, float x, float y) noexcept 
     ) < <float>0.015625
 
 
-cdef inline void settle(Battle* battle, Scratch* scratch, int u) noexcept nogil:
-    """Puts the unit where it ends up: on the grid and on its ground, pushed off the edges it has come too near to."""
+cdef inline void settle(Battle* battle, int u, float to_x, float to_y) noexcept nogil:
+    """Puts a unit that wants to be at (to_x, to_y) there: on the grid and its ground, off edges that are too near."""
     cdef const Rules* rules = battle.rules
-    cdef float x = scratch.next_x[u], y = scratch.next_y[u]
+    cdef float x = to_x, y = to_y
     if x == battle.x[u] and y == battle.y[u]:
         return
     if battle.stats[u].mover == FLIES:
@@ -101,7 +101,7 @@ cdef inline void settle(Battle* battle, Scratch* scratch, int u) noexcept nogil:
         y = min(max(y, rules.area_y0), rules.area_y1)
     elif not push_out_of_all(battle, u, &x, &y):
         return  # a push has put it inside of what is blocked
-    elif (x != scratch.next_x[u] or y != scratch.next_y[u]) and not push_out_of_all(battle, u, &x, &y):
+    elif (x != to_x or y != to_y) and not push_out_of_all(battle, u, &x, &y):
         return
     battle.x[u] = snap(x)
     battle.y[u] = snap(y)

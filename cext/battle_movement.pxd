@@ -3,7 +3,7 @@
 from libc.math cimport sqrtf
 
 from battle cimport ANCHORED, GROUND_LAYER, IDLE, MOVE, MOVING, STANDING, Battle, Crowd, Scratch, UnitStats
-from battle_crowd cimport join_crowd, push_apart, slow_down
+from battle_crowd cimport join_crowd, push_apart
 from battle_edges cimport settle
 from battle_paths cimport turn_corner
 from battle_walls cimport join_line, step_round
@@ -90,8 +90,7 @@ cdef inline void settle_crowd(Battle* battle, Scratch* scratch, Crowd* crowd) no
     cdef int i
     push_apart(battle, scratch, crowd)
     for i in range(crowd.count):
-        slow_down(battle, scratch, crowd, i)
-        settle(battle, scratch, crowd.unit[i])
+        settle(battle, crowd.unit[i], crowd.x[i], crowd.y[i])
 
 
 cdef inline void move_units(Battle* battle, Scratch* scratch) noexcept nogil:

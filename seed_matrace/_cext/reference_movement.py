@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from seed_matrace._cext.reference_edges import settle
@@ -9,7 +11,9 @@ from seed_matrace._cext.reference_units import ANCHORED, IDLE, MOVE, MOVING, STA
 from seed_matrace.skirmish.rules import BattleRules
 from seed_matrace.skirmish.units import OVERLAP
 
-PUSH_ROUNDS = 2
+PUSH_ROUNDS = 6
+FIRST_PART, PART = F(1.15), F(1.6)  # of an overlap, by which two part
+NEAR, HARDLY = F(0.125), F(0.01)  # cells
 TURNS, TURN = 8, (F(0.9659258), F(0.2588190))  # of 15 degrees: cosine, sine
 LOOK_PERIOD = 4
 TOUCH = F(1 / 256)  # cells; who only just touches is not in the way
@@ -173,61 +177,66 @@ def nearer_end(unit: Unit, line: list[Unit], hx: F, hy: F) -> F:
 
 
 def push_apart(living: list[Unit]) -> None:
-    """All rounds of pushes in a layer; nobody that walks gets faster by them."""
+    """Parts overlapping pairs of a layer, there and back, until hardly anybody overlaps."""
+    for unit in living:
+        unit.pushed = unit.next
+    pairs = [pair for pair in itertools.combinations(living, 2) if near(*pair)]
     for index in range(PUSH_ROUNDS):
-        push_round(living, first=index == 0)
+        in_turn = pairs[::-1] if index % 2 else pairs
+        if max((push_pair(*pair, first=index == 0) for pair in in_turn), default=F(0)) <= HARDLY:
+            break
     for unit in living:
-        dx, dy = unit.pushed[0] - unit.x, unit.pushed[1] - unit.y
         unit.next = unit.pushed
-        d2, speed = dx * dx + dy * dy, F(unit.type.speed)
-        if d2 > speed * speed and unit.type.acceleration == 0:
-            scale = speed / np.sqrt(d2)
-            unit.next = (unit.x + dx * scale, unit.y + dy * scale)
 
 
-def push_round(living: list[Unit], *, first: bool) -> None:
-    """One round of pushes, all from the same positions, summed in the order of the pairs."""
-    for unit in living:
-        unit.push = (F(0), F(0))
-        if first:
-            unit.pushed = unit.next
-    for index, one in enumerate(living):
-        for other in living[index + 1 :]:
-            dx, dy = other.pushed[0] - one.pushed[0], other.pushed[1] - one.pushed[1]
-            gap = separation(one) + separation(other)
-            if dx * dx + dy * dy < gap * gap:
-                push_pair(one, other, dx, dy, gap, first=first)
-    for unit in living:
-        unit.pushed = (unit.pushed[0] + unit.push[0], unit.pushed[1] + unit.push[1])
+def near(one: Unit, other: Unit) -> bool:
+    """Whether pushes may bring them together."""
+    dx, dy = other.pushed[0] - one.pushed[0], other.pushed[1] - one.pushed[1]
+    gap = separation(one) + NEAR + separation(other)
+    return bool(dx * dx + dy * dy < gap * gap)
 
 
-def push_pair(one: Unit, other: Unit, dx: F, dy: F, gap: F, *, first: bool) -> None:
+def push_pair(one: Unit, other: Unit, *, first: bool) -> F:
+    """Parts two by more than their overlap, which is returned; 0 if there is none."""
+    dx, dy = other.pushed[0] - one.pushed[0], other.pushed[1] - one.pushed[1]
+    gap = separation(one) + separation(other)
+    if dx * dx + dy * dy >= gap * gap:
+        return F(0)
     distance = np.sqrt(dx * dx + dy * dy)
     overlap = gap - distance
     nx, ny = (dx / distance, dy / distance) if distance > 0 else (F(1), F(0))
-    back = overlap * yielding(one, other)
-    forth = overlap - back
-    one.push = (one.push[0] - nx * back, one.push[1] - ny * back)
-    other.push = (other.push[0] + nx * forth, other.push[1] + ny * forth)
-    if first:
-        pass_by(one, other, nx, ny)
+    aside = pass_by(one, other, nx, ny) if first else F(0)
+    part = FIRST_PART if first else PART
+    back = overlap * part * yielding(one, other)
+    forth = overlap * part - back
+    give_way(one, ny * aside - nx * back, -nx * aside - ny * back)
+    give_way(other, nx * forth - ny * aside, ny * forth + nx * aside)
+    return overlap
 
 
-def pass_by(one: Unit, other: Unit, nx: F, ny: F) -> None:
-    """Walkers that meet turn aside for each other."""
+def give_way(unit: Unit, dx: F, dy: F) -> None:
+    """Moves a unit; nobody that walks gets faster by it."""
+    x, y = unit.pushed[0] + dx, unit.pushed[1] + dy
+    dx, dy = x - unit.x, y - unit.y
+    d2, speed = dx * dx + dy * dy, F(unit.type.speed)
+    if d2 > speed * speed and unit.type.acceleration == 0:
+        scale = speed / np.sqrt(d2)
+        x, y = unit.x + dx * scale, unit.y + dy * scale
+    unit.pushed = (x, y)
+
+
+def pass_by(one: Unit, other: Unit, nx: F, ny: F) -> F:
+    """How far walkers that meet turn aside for each other, to the right; below 0 to the left."""
     if not one.stance == other.stance == MOVING:
-        return
+        return F(0)
     wx = (other.next[0] - other.x) - (one.next[0] - one.x)
     wy = (other.next[1] - other.y) - (one.next[1] - one.y)
     if wx * nx + wy * ny >= 0:
-        return
+        return F(0)
     along, m2 = wy * nx - wx * ny, wx * wx + wy * wy
     speeds = F(one.type.speed) + F(other.type.speed)
     aside = F(0.15) * m2 / (speeds * speeds) * (np.sqrt(m2) - abs(along))
-    if along < 0:
-        aside = -aside
-    for unit, way in ((one, aside), (other, -aside)):
-        unit.push = (unit.push[0] + ny * way, unit.push[1] - nx * way)
+    return -aside if along < 0 else aside
 
 
 def yielding(unit: Unit, other: Unit) -> F:

@@ -89,7 +89,6 @@ class Unit:
     stance: int = STANDING
     to: tuple[F, F] = (F(0), F(0))
     next: tuple[F, F] = (F(0), F(0))
-    push: tuple[F, F] = (F(0), F(0))
     pushed: tuple[F, F] = (F(0), F(0))  # where it comes to be
 
     def distance2(self, other: Unit) -> F:
