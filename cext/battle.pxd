@@ -138,6 +138,7 @@ cdef struct Battle:  # [n_units] each
     int32_t* windup  # loops until the shot leaves, 0 when not aiming; 1 while a beam is on
     int32_t* backswing  # loops the unit still stands after a shot; of a healer: 1 beside friends who fight
     int32_t* scan_wait  # loops until it looks round for a better target
+    int32_t* shot_at  # whom its last shot was meant for, -1 nobody
     int32_t* alarm  # who has hit it, or a friend near it, in this loop; -1 nobody
     int32_t* detour  # on which side it walks round those in its way: 1 left, -1 right, 0 straight on
     int32_t* help_wait  # loops until it may call for help again

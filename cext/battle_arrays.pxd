@@ -6,7 +6,7 @@ from battle cimport Battle
 
 cdef enum:
     FLOAT_FIELDS = 16
-    INT_FIELDS = 12
+    INT_FIELDS = 13
 
 
 cdef inline void point_at(Battle* battle, float* reals, int32_t* ints, int stride) noexcept nogil:
@@ -26,4 +26,4 @@ cdef inline void point_at(Battle* battle, float* reals, int32_t* ints, int strid
     battle.shot_target, battle.shot_age = ints + 6 * stride, ints + 7 * stride
     battle.exploded = ints + 8 * stride
     battle.scan_wait, battle.alarm = ints + 9 * stride, ints + 10 * stride
-    battle.detour = ints + 11 * stride
+    battle.detour, battle.shot_at = ints + 11 * stride, ints + 12 * stride

@@ -37,6 +37,7 @@ cdef inline void shoot(Battle* battle, int u) noexcept nogil:
         battle.weapon_wait[u] = 0.0
         return
     note(battle.log, SHOT, u, target, 0)
+    battle.shot_at[u] = target
     if stats.effect == DIRECT:
         strike(battle, u, target)
     elif stats.effect == EXPLOSION:

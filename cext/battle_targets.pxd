@@ -56,11 +56,13 @@ cdef inline void keep_target(Battle* battle, Scratch* scratch, int u) noexcept n
 
 
 cdef inline bint keeps(const Battle* battle, int u, int target, int found) noexcept nogil:
-    """Whether u stays with a living target: nobody is more urgent, and the target is in reach or attacks it."""
+    """Whether u stays with a target: none is more urgent, and in reach u has shot at it, farther off it attacks u."""
     cdef int urgency = rank(battle, u, target)
-    return rank(battle, u, found) <= urgency and (
-        (urgency & 1) != 0 or within(battle, u, target, battle.stats[u].reach)
-    )
+    if rank(battle, u, found) > urgency:
+        return False
+    if within(battle, u, target, battle.stats[u].reach):
+        return battle.shot_at[u] == target
+    return urgency & 1
 
 
 cdef inline void look_round(Battle* battle, Scratch* scratch, int u) noexcept nogil:

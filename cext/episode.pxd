@@ -40,6 +40,7 @@ cdef inline void start_unit(Battle* battle, int u, float x, float y) noexcept no
     battle.facing_x[u] = 1.0 if u < battle.n_agents else -1.0
     battle.facing_y[u] = 0.0
     battle.scan_wait[u] = 0
+    battle.shot_at[u] = -1
     battle.alarm[u] = -1
     battle.detour[u] = 0
     battle.help_wait[u] = 0

@@ -192,6 +192,7 @@ class ReferenceBattle:
             unit.weapon_wait = F(0)
             return
         self.note("shot", unit, target)
+        unit.shot_at = target
         if weapon.effect == "explosion":
             unit.health = F(0)
             return

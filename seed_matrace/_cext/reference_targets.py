@@ -53,8 +53,11 @@ def look_round(unit: Unit, foes: list[Unit]) -> None:
 
 
 def keeps(unit: Unit, target: Unit, found: Unit) -> bool:
-    better = urgency(found, unit) > urgency(target, unit)
-    return not better and (attacks(target, unit) or unit.within(target, unit.type.weapon.range))
+    if urgency(found, unit) > urgency(target, unit):
+        return False
+    if unit.within(target, unit.type.weapon.range):
+        return unit.shot_at is target
+    return attacks(target, unit)
 
 
 def best_in_scan(unit: Unit, foes: list[Unit]) -> Unit | None:

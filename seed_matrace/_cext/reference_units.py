@@ -74,6 +74,7 @@ class Unit:
     weapon_wait: F = F(0)
     scan_wait: int = 0
     detour: F = F(0)  # 1 left, -1 right
+    shot_at: Unit | None = None  # whom its last shot was meant for
     alarm: Unit | None = None  # who has hit it, or a friend, in this loop
     target: Unit | None = None
     windup: int = 0

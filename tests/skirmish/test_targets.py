@@ -101,7 +101,7 @@ def test_who_looks_round_first_is_drawn_for_every_battle(arena: Arena) -> None:
     assert all(65 < count < 140 for count in found.values())
 
 
-def test_who_is_ordered_to_attack_it_outranks_and_is_never_left(arena: Arena) -> None:
+def test_who_is_ordered_to_attack_it_outranks_and_is_not_left_once_it_was_shot_at(arena: Arena) -> None:
     """616 of 618 shots went on to the target that attacked, whoever else did or was nearer."""
     agents = [("Stalker", (13.0, 16.0)), ("Stalker", (16, 22)), ("Stalker", (17.5, 10.5))]
     env = arena(agents, [("Stalker", (16, 16)), ("Marine", (28, 28))])
@@ -113,6 +113,13 @@ def test_who_is_ordered_to_attack_it_outranks_and_is_never_left(arena: Arena) ->
     attack(env, attacker, 3)
     battles.advance(0, PERIOD)
     assert targets(env)[3] == attacker
+    attack(env, near, 3)  # nearer, and nobody has shot at the other yet
+    battles.advance(0, PERIOD)
+    assert targets(env)[3] == near
+    stop(env, near)
+    battles.advance(0, PERIOD)
+    assert targets(env)[3] == attacker
+    battles.advance(0, 4 * PERIOD)  # its weapon has cooled down
     for other in (near, third):
         attack(env, other, 3)
         for _ in range(3 * PERIOD):
