@@ -10,12 +10,12 @@ from seed_matrace.skirmish.scripted import scripted_actions
 from seed_matrace.skirmish.vector_env import VERSION, SkirmishVectorEnv
 
 DIGESTS = {
-    "3m": "f3c2b7bb496b23be",
-    "27m_vs_30m": "e52e0af957fafeb1",
-    "1c3s5z": "322661f66955a669",
-    "MMM2": "febd5fc7645e3442",
-    "bane_vs_bane": "03465ecba242491a",
-    "corridor": "6cdc0dc67095e6dc",
+    "3m": "185e62f78e6c42f8",
+    "27m_vs_30m": "921442ebc300f1dc",
+    "1c3s5z": "6c42f15c5352de8a",
+    "MMM2": "1b54d4351d9dc9e1",
+    "bane_vs_bane": "e6b23e5b15a13a56",
+    "corridor": "eef1afc8e2229484",
 }
 
 
