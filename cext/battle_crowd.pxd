@@ -9,7 +9,7 @@ from libc.stdint cimport int32_t
 from battle cimport ANCHORED, GROUND_LAYER, MAX_UNITS, MOVING, Battle, Crowd, Pair, Scratch, UnitStats
 
 cdef enum:
-    PUSH_ROUNDS = 6
+    PUSH_ROUNDS = 5
     MAX_PAIRS = MAX_UNITS * (MAX_UNITS - 1) // 2
 
 
@@ -148,20 +148,17 @@ cdef inline float push_pair(
 
 
 cdef inline void push_apart(const Battle* battle, const Scratch* scratch, Crowd* crowd) noexcept nogil:
-    """Parts the overlapping pair after pair, there and back, until hardly anybody overlaps.
+    """Parts the overlapping pair after pair until hardly anybody overlaps.
 
-    They part by more than their overlap, as in successive over-relaxation: a throng needs few rounds then.
+    After the first round by more than they overlap, as in successive over-relaxation: a throng needs few rounds then.
     """
     cdef Pair pairs[MAX_PAIRS]
     cdef int k, _round, n = find_pairs(battle, crowd, pairs)
-    cdef float part = 1.15, worst
+    cdef float part = 1.0, worst
     for _round in range(PUSH_ROUNDS):
         worst = 0.0
         for k in range(n):
-            worst = max(
-                worst,
-                push_pair(battle, scratch, crowd, &pairs[n - 1 - k if _round % 2 else k], part, _round == 0),
-            )
+            worst = max(worst, push_pair(battle, scratch, crowd, &pairs[k], part, _round == 0))
         if worst <= <float>0.01:
             break
-        part = 1.6
+        part = 1.8

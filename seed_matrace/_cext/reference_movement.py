@@ -11,8 +11,8 @@ from seed_matrace._cext.reference_units import ANCHORED, IDLE, MOVE, MOVING, STA
 from seed_matrace.skirmish.rules import BattleRules
 from seed_matrace.skirmish.units import OVERLAP
 
-PUSH_ROUNDS = 6
-FIRST_PART, PART = F(1.15), F(1.6)  # of an overlap, by which two part
+PUSH_ROUNDS = 5
+FIRST_PART, PART = F(1), F(1.8)  # of an overlap, by which two part
 NEAR, HARDLY = F(0.125), F(0.01)  # cells
 TURNS, TURN = 8, (F(0.9659258), F(0.2588190))  # of 15 degrees: cosine, sine
 LOOK_PERIOD = 4
@@ -177,13 +177,12 @@ def nearer_end(unit: Unit, line: list[Unit], hx: F, hy: F) -> F:
 
 
 def push_apart(living: list[Unit]) -> None:
-    """Parts overlapping pairs of a layer, there and back, until hardly anybody overlaps."""
+    """Parts overlapping pairs of a layer until hardly anybody overlaps."""
     for unit in living:
         unit.pushed = unit.next
     pairs = [pair for pair in itertools.combinations(living, 2) if near(*pair)]
     for index in range(PUSH_ROUNDS):
-        in_turn = pairs[::-1] if index % 2 else pairs
-        if max((push_pair(*pair, first=index == 0) for pair in in_turn), default=F(0)) <= HARDLY:
+        if max((push_pair(*pair, first=index == 0) for pair in pairs), default=F(0)) <= HARDLY:
             break
     for unit in living:
         unit.next = unit.pushed

@@ -93,7 +93,7 @@ def test_cooldown_after_a_shot_is_the_period_less_the_damage_point_plus_the_rand
 
 
 def test_focus_fire_beats_spread_fire() -> None:
-    for name in ("25m", "MMM"):
+    for name in ("8m_vs_9m", "10m_vs_11m"):
         assert win_rate(name, "weakest") > win_rate(name, "nearest") + 0.1
 
 

@@ -10,12 +10,12 @@ from seed_matrace.skirmish.scripted import scripted_actions
 from seed_matrace.skirmish.vector_env import VERSION, SkirmishVectorEnv
 
 DIGESTS = {
-    "3m": "185e62f78e6c42f8",
-    "27m_vs_30m": "921442ebc300f1dc",
-    "1c3s5z": "6c42f15c5352de8a",
-    "MMM2": "1b54d4351d9dc9e1",
-    "bane_vs_bane": "e6b23e5b15a13a56",
-    "corridor": "eef1afc8e2229484",
+    "3m": "b1f7f2a497947c9e",
+    "27m_vs_30m": "9a8aff1517dd8887",
+    "1c3s5z": "956f6a9394bbcc48",
+    "MMM2": "27f27abb6eede33f",
+    "bane_vs_bane": "dc75f6fddf24327d",
+    "corridor": "51fece19aaef62e0",
 }
 
 
