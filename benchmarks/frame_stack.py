@@ -14,7 +14,7 @@ import numpy as np
 from timing import best_us
 
 from seed_matrace._cext._batching import stack_frames
-from seed_matrace._cext.reference_batching import stack_frames as stack_frames_naively
+from twins.batching import stack_frames as stack_frames_naively
 from seed_matrace.config import EnvConfig
 from seed_matrace.envs.registry import env_spec
 

@@ -25,8 +25,8 @@ import psutil
 
 from seed_matrace.config import load_config
 from seed_matrace.inference.groups import GroupPlan, GroupTable
-from seed_matrace.launch.random_data import fill_randomly
-from seed_matrace.launch.scaling import ServiceTimes, actors_to_saturate, env_steps_per_s
+from seed_matrace.bench.random_data import fill_randomly
+from seed_matrace.bench.scaling import ServiceTimes, actors_to_saturate, env_steps_per_s
 from seed_matrace.transport.address import parse_address
 from seed_matrace.transport.carriers import connect, listen
 from seed_matrace.transport.schema import make_schema

@@ -26,7 +26,7 @@ import numpy as np
 import tensorflow as tf
 
 from seed_matrace.cli import main as command
-from seed_matrace.envs.replay import read_replay
+from seed_matrace.replay import read_replay
 from seed_matrace.learner.metrics import read_metrics
 
 SMALL = (

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from seed_matrace.envs.sc2_messages import register_messages
-from seed_matrace.envs.starcraft2 import StarCraft2Features
+from seed_matrace.starcraft2.messages import register_messages
+from seed_matrace.starcraft2.features import StarCraft2Features
 from seed_matrace.skirmish.maps import load_map, map_names
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "envs"))

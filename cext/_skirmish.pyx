@@ -37,8 +37,8 @@ cdef class Skirmish:
       stats: UNIT_STATS_DTYPE [U].
       spawn: float32 [U, 2].
       rules: seed_matrace.skirmish.rules.BattleRules, the C struct Rules.
-      draws: None, or seed_matrace.skirmish.draws.DrawTables: teams and places are drawn for every episode.
-      teams: seed_matrace.skirmish.draws.DrawnTeams, a row for each battle; without units where each slot always has
+      draws: None, or seed_matrace.skirmish.random_teams.DrawTables: teams and places are drawn for every episode.
+      teams: seed_matrace.skirmish.random_teams.DrawnTeams, a row for each battle; without units where each slot always has
         the same.
       shuffle_enemies: whether enemies are numbered anew for every battle, or in the order of creation.
       reward_divisor: what rewards are divided by.

@@ -2,7 +2,7 @@
 
 Rules, sources and deviations: docs/simulator.md. All arithmetic is float32 in a fixed order and positions lie on
 the engine's grid of 1/4096, so a battle is the same on every platform. The naive twin is
-seed_matrace/_cext/reference_battle.py. Unit slots: allies (agents) first, then enemies.
+tests/twins/battle.py. Unit slots: allies (agents) first, then enemies.
 """
 
 from libc.stdint cimport int16_t, int32_t, uint8_t, uint64_t

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t
 
-cdef enum Event:  # seed_matrace.envs.replay.EVENTS
+cdef enum Event:  # seed_matrace.replay.EVENTS
     SHOT = 0  # of a unit at a target
     HIT = 1
     HEAL = 2

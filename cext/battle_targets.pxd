@@ -7,7 +7,7 @@ from battle cimport (
 
 cdef enum:
     SCAN_PERIOD = 8  # loops
-    EVERYWHERE = 1000  # cells: the scan range of units that hunt, seed_matrace.skirmish.draws
+    EVERYWHERE = 1000  # cells: the scan range of units that hunt, seed_matrace.skirmish.random_teams
 
 
 cdef inline int rank(const Battle* battle, int u, int v) noexcept nogil:

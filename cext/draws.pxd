@@ -11,7 +11,7 @@ cdef enum:
     TRIES = 64  # draws of a place before the box's safe one is taken
     TEAMS = 1000  # draws of a team of exceptions alone before its first member is made another
 
-cdef struct DrawTables:  # seed_matrace.skirmish.draws.DrawTables; sides: 0 allies, 1 enemies
+cdef struct DrawTables:  # seed_matrace.skirmish.random_teams.DrawTables; sides: 0 allies, 1 enemies
     int n_types
     const float* type_share  # [n_types], cumulative
     const UnitStats* stats  # [2, n_types]
@@ -25,7 +25,7 @@ cdef struct DrawTables:  # seed_matrace.skirmish.draws.DrawTables; sides: 0 alli
     const int32_t* n_boxes  # [n_starts, 2]
     const float* boxes  # [n_starts, 2, MAX_BOXES, 6]: x0, y0, x1, y1 and a walkable point
 
-cdef struct DrawnTeam:  # a row of seed_matrace.skirmish.draws.DrawnTeams, [n_units] each
+cdef struct DrawnTeam:  # a row of seed_matrace.skirmish.random_teams.DrawnTeams, [n_units] each
     UnitStats* stats
     float* spawn  # [n_units, 2]
     double* norms  # [3, n_units]

@@ -1,7 +1,7 @@
 """SMAC's observation, state and availability of one environment as a function of a unit table.
 
 Source: starcraft2.py of SMAC 1.0.0 (get_obs_agent, get_state, get_avail_agent_actions). Numbers are computed in
-float64 and rounded to float32, as there. The naive twin is seed_matrace/_cext/reference.py.
+float64 and rounded to float32, as there. The naive twin is tests/twins/features.py.
 """
 
 from libc.stdint cimport uint8_t

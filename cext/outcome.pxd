@@ -1,7 +1,7 @@
 """What an env step was worth and whether it ended the battle, by SMAC's rules.
 
 Source: starcraft2.py of SMAC 1.0.0 (update_units, only_medivac_left, reward_battle, step), float64 in its order of
-operations. The naive twin is seed_matrace/_cext/reference_outcome.py.
+operations. The naive twin is tests/twins/outcome.py.
 """
 
 from libc.math cimport fabs

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from seed_matrace.envs.replay import EVENTS, Replay
+from seed_matrace.replay import EVENTS, Replay
 from seed_matrace.skirmish.maps import map_names
 from seed_matrace.skirmish.recording import Seen
 from seed_matrace.skirmish.scripted import scripted_actions

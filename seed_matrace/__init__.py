@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seed_matrace.envs.base import VectorEnv
+    from seed_matrace.vector_env import VectorEnv
     from seed_matrace.evaluation.team import Team
     from seed_matrace.skirmish.smac_env import StarCraft2Env
 

@@ -8,7 +8,7 @@ import pytest
 
 PROGRAM = """
 import io, os, signal, sys, time
-from seed_matrace.cli.process import stop_on_signals
+from seed_matrace.training.process import stop_on_signals
 before = {ignored}
 stderr, sys.stderr = sys.stderr, io.StringIO()
 stop = stop_on_signals("stopping after this step")
@@ -50,7 +50,7 @@ def test_nohup_is_respected():
 
 ENDS_AT_ONCE = """
 import atexit, os, signal, time
-from seed_matrace.cli.process import stop_on_signals
+from seed_matrace.training.process import stop_on_signals
 stop = stop_on_signals("stopping after this step", lambda: {words})
 atexit.register(print, "exits", flush=True)
 os.kill(os.getpid(), signal.SIGINT)
@@ -75,14 +75,14 @@ def test_where_memory_is_shared_with_tensorflow_a_second_ctrl_c_raises_nothing_a
 
 
 def test_second_ctrl_c_ends_a_process_whose_output_nobody_reads():
-    program = "from seed_matrace.cli.process import end_at_once\nend_at_once('x' * 1_000_000)"
+    program = "from seed_matrace.training.process import end_at_once\nend_at_once('x' * 1_000_000)"
     with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE) as process:
         assert process.wait(60) == 130
 
 
 def test_ctrl_c_leaves_an_exit_in_order_alone():
     program = (
-        "import os, signal\nfrom seed_matrace.cli.process import ends_in_order, stop_on_signals\n"
+        "import os, signal\nfrom seed_matrace.training.process import ends_in_order, stop_on_signals\n"
         "stop_on_signals('', str)\nends_in_order()\n"
         "class Late:\n    def __del__(self, kill=os.kill, me=os.getpid()):\n        kill(me, 2)\nlate = Late()\n"
     )

@@ -15,7 +15,7 @@ from absl import logging
 
 from seed_matrace.actor.games import play_games
 from seed_matrace.config import Config
-from seed_matrace.envs.base import VectorEnv
+from seed_matrace.vector_env import VectorEnv
 from seed_matrace.envs.registry import make_training_env, plays_elsewhere
 from seed_matrace.transport.address import parse_address
 from seed_matrace.transport.carriers import Client, connect

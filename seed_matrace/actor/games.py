@@ -12,7 +12,7 @@ from typing import Any
 
 from absl import logging
 
-from seed_matrace.envs.base import EnvLostError, GamesVectorEnv
+from seed_matrace.vector_env import EnvLostError, GamesVectorEnv
 from seed_matrace.transport.carriers import Client
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from absl import flags
 
 from seed_matrace.cli.command import Command, define_gin_flags, print_json
-from seed_matrace.cli.process import import_tensorflow
+from seed_matrace.training.process import import_tensorflow
 
 BENCH_PARTS = ("env", "transport", "inference", "train", "end_to_end")
 
@@ -29,8 +29,8 @@ def _bench(values: flags.FlagValues, parts: list[str]) -> None:
     if len(parts) != 1 or parts[0] not in BENCH_PARTS:
         raise flags.Error(f"say what to measure: seed-matrace bench {'|'.join(BENCH_PARTS)}")
     from seed_matrace.config import load_config
-    from seed_matrace.launch import bench
-    from seed_matrace.launch.local import default_num_actors
+    from seed_matrace.bench import parts as bench
+    from seed_matrace.training.local import default_num_actors
 
     config, _, operative_text = load_config(values.gin_file, values.gin_param)
     seconds, num_actors = values.seconds, values.num_actors or default_num_actors()

@@ -52,7 +52,7 @@ def define_game_version_flag(values: flags.FlagValues) -> None:
 
 def use_sc2_python(values: flags.FlagValues) -> None:
     """Lets this process and its children start games with --sc2_python."""
-    from seed_matrace.envs.starcraft2_process import PYTHON_VARIABLE
+    from seed_matrace.starcraft2.process import PYTHON_VARIABLE
 
     python = values.sc2_python
     if python is None:
@@ -64,7 +64,7 @@ def use_sc2_python(values: flags.FlagValues) -> None:
 
 def sc2_python() -> str:
     """The interpreter that plays StarCraft II for this process."""
-    from seed_matrace.envs.starcraft2_process import PYTHON_VARIABLE
+    from seed_matrace.starcraft2.process import PYTHON_VARIABLE
 
     return os.environ.get(PYTHON_VARIABLE) or sys.executable
 

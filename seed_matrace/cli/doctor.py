@@ -26,7 +26,7 @@ def _doctor(values: flags.FlagValues, _: list[str]) -> int:
 
     use_sc2_python(values)
     maps = [values.play] if values.play else map_names()
-    module = "seed_matrace.envs.starcraft2_installation"
+    module = "seed_matrace.starcraft2.installation"
     command = [*start(module, sc2_python()), values.game_version, *maps]
     looked = subprocess.run(command, capture_output=True, text=True)
     if looked.returncode:

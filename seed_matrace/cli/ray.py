@@ -5,7 +5,7 @@ from __future__ import annotations
 from absl import flags
 
 from seed_matrace.cli.command import Command, use_sc2_python
-from seed_matrace.cli.process import stop_on_signals
+from seed_matrace.training.process import stop_on_signals
 from seed_matrace.cli.training import define_learner_flags
 
 
@@ -19,12 +19,12 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 def _ray(values: flags.FlagValues, gin_files: list[str]) -> None:
     try:
-        from seed_matrace.launch.ray_cluster import train_on_ray
+        from seed_matrace.training.ray_cluster import train_on_ray
     except ImportError as error:
         if error.name != "ray":
             raise
         raise ImportError("Ray is not installed; it is installed by: pip install 'seed_matrace[ray]'") from None
-    from seed_matrace.launch.start import TrainOptions
+    from seed_matrace.training.start import TrainOptions
 
     use_sc2_python(values)
     options = TrainOptions(

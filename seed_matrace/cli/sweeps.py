@@ -7,7 +7,7 @@ from pathlib import Path
 from absl import flags
 
 from seed_matrace.cli.command import Command, define_gin_flags, required
-from seed_matrace.cli.process import stop_on_signals
+from seed_matrace.training.process import stop_on_signals
 from seed_matrace.foreign_files import printable
 
 
@@ -43,7 +43,7 @@ def _define_sweep_flags(values: flags.FlagValues) -> None:
 
 
 def _sweep(values: flags.FlagValues, _: list[str]) -> int:
-    from seed_matrace.launch.sweep import SweepOptions, sweep
+    from seed_matrace.sweeps.sweep import SweepOptions, sweep
 
     options = SweepOptions(
         sweep_dir=Path(required(values, "sweep_dir")),
@@ -72,7 +72,7 @@ SWEEP = Command(
 
 
 def _report(_: flags.FlagValues, sweep_dirs: list[str]) -> None:
-    from seed_matrace.viewer.report import write_report
+    from seed_matrace.sweeps.report import write_report
 
     if len(sweep_dirs) != 1:
         raise flags.Error("give the directory of one sweep, as in: seed-matrace report sweeps/entropy")

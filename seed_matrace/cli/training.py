@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from absl import flags, logging
 
 from seed_matrace.cli.command import Command, define_gin_flags, define_sc2_flags, required, use_sc2_python
-from seed_matrace.cli.process import ends_in_order, import_tensorflow, stop_on_signals
+from seed_matrace.training.process import ends_in_order, import_tensorflow, stop_on_signals
 from seed_matrace.foreign_files import printable
 from seed_matrace.transport.security import NO_SECURITY, Security, read_token
 
@@ -175,8 +175,8 @@ def _security(values: flags.FlagValues) -> Security:
 def _run_learner(
     values: flags.FlagValues, *, listen_at: Sequence[Address] = (), security: Security = NO_SECURITY
 ) -> None:
-    from seed_matrace.launch.start import TrainOptions
-    from seed_matrace.launch.train import interrupted, train
+    from seed_matrace.training.start import TrainOptions
+    from seed_matrace.training.train import interrupted, train
 
     use_sc2_python(values)
     import_tensorflow()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from seed_matrace.cli.command import Command, define_gin_flags
-from seed_matrace.cli.process import stop_on_signals
+from seed_matrace.training.process import stop_on_signals
 
 if TYPE_CHECKING:
     from seed_matrace.vertex.job_spec import Run

@@ -10,7 +10,7 @@ import dataclasses
 
 import numpy as np
 
-from seed_matrace.envs.base import check_actions
+from seed_matrace.vector_env import check_actions
 from seed_matrace.specs import EnvSpec, empty_env_output
 from seed_matrace.types import EnvOutput, flatten
 

@@ -11,7 +11,7 @@ import hashlib
 import numpy as np
 
 from seed_matrace.config import EnvConfig
-from seed_matrace.envs.base import check_actions
+from seed_matrace.vector_env import check_actions
 from seed_matrace.envs.pettingzoo_team import PettingZooTeam
 from seed_matrace.specs import EnvSpec, check_env_output, empty_env_output
 from seed_matrace.types import EnvOutput, flatten

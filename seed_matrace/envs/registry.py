@@ -9,12 +9,12 @@ from typing import Any
 
 from seed_matrace.config import Config, EnvConfig, StarCraft2Config
 from seed_matrace.envs import counting
-from seed_matrace.envs.base import VectorEnv
+from seed_matrace.vector_env import VectorEnv
 from seed_matrace.envs.frame_stack import FrameStackVectorEnv
 from seed_matrace.envs.pettingzoo_makers import package_version
 from seed_matrace.envs.pettingzoo_vector_env import PettingZooVectorEnv, pettingzoo_spec
-from seed_matrace.envs.starcraft2_env import StarCraft2VectorEnv, starcraft2_spec
-from seed_matrace.envs.starcraft2_installation import stamp
+from seed_matrace.starcraft2.vector_env import StarCraft2VectorEnv, starcraft2_spec
+from seed_matrace.starcraft2.installation import stamp
 from seed_matrace.skirmish import maps
 from seed_matrace.skirmish.vector_env import VERSION, SkirmishVectorEnv
 from seed_matrace.specs import EnvSpec, read_env_spec

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from absl import logging
 
-from seed_matrace.envs.base import EnvLostError, VectorEnv
+from seed_matrace.vector_env import EnvLostError, VectorEnv
 from seed_matrace.specs import empty_env_output
 from seed_matrace.types import EpisodeStats
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from seed_matrace.config import EnvConfig
-from seed_matrace.envs.base import VectorEnv
+from seed_matrace.vector_env import VectorEnv
 from seed_matrace.envs.frame_stack import FrameStackVectorEnv
-from seed_matrace.envs.replay import PROBABILITY, Replay, in_steps
-from seed_matrace.envs.starcraft2_recording import PlayedBattle
+from seed_matrace.replay import PROBABILITY, Replay, in_steps
+from seed_matrace.starcraft2.recording import PlayedBattle
 from seed_matrace.evaluation.episodes import Act
 from seed_matrace.skirmish.recording import Seen
 from seed_matrace.skirmish.vector_env import BACKEND, SkirmishVectorEnv

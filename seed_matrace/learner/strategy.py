@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import tensorflow as tf
 
-from seed_matrace.learner.freed_memory import keep_freed_memory
+from seed_matrace.learner.malloc import keep_freed_memory
 
 if TYPE_CHECKING:
     from seed_matrace.config import Config, LearnerConfig

@@ -2,7 +2,7 @@
 
 import sys
 
-from seed_matrace.envs.sc2_messages import register_messages
+from seed_matrace.starcraft2.messages import register_messages
 
 NEEDS = f"the stand-in needs: {sys.executable} -m pip install 'seed_matrace[starcraft2]'"
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seed_matrace.envs.starcraft2_installation import CHECK, STANDIN_MARK, is_standin
+from seed_matrace.starcraft2.installation import CHECK, STANDIN_MARK, is_standin
 from seed_matrace.interpreter import start_apart
 from seed_matrace.sc2_standin.faults import Fault, parse_faults
 from seed_matrace.skirmish.maps import map_names

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from seed_matrace.skirmish.draws import EVERYWHERE, Draws, DrawTables, Start, draw_tables, reflect, surround
+from seed_matrace.skirmish.random_teams import EVERYWHERE, Draws, DrawTables, Start, draw_tables, reflect, surround
 from seed_matrace.skirmish.layout import FeatureLayout
 from seed_matrace.skirmish.paths import Paths, check_size, find_paths
 from seed_matrace.skirmish.placement import on_grid, pack

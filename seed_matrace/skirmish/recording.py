@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seed_matrace.envs.replay import AMOUNT, PROBABILITY, STEPS, Replay, in_steps
+from seed_matrace.replay import AMOUNT, PROBABILITY, STEPS, Replay, in_steps
 from seed_matrace.skirmish.layout import FLOOR_HEIGHT, PIT_HEIGHT
 from seed_matrace.skirmish.maps import SkirmishMap
 from seed_matrace.skirmish.units import UnitType

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from seed_matrace.config import Config, EnvConfig
 from seed_matrace.envs.registry import env_spec, plays_elsewhere
-from seed_matrace.launch.scaling import MEASURED, ServiceTimes, actors_to_saturate, env_steps_per_s
-from seed_matrace.launch.topology import Topology
+from seed_matrace.bench.scaling import MEASURED, ServiceTimes, actors_to_saturate, env_steps_per_s
+from seed_matrace.training.topology import Topology
 from seed_matrace.specs import EnvSpec
 
 CARRIER = "gRPC"
@@ -97,6 +97,6 @@ def _numbers(spec: EnvSpec) -> int:
 
 
 def _measured_step_s(config: Config) -> float:
-    from seed_matrace.launch.bench import bench_env
+    from seed_matrace.bench.parts import bench_env
 
     return 1 / float(bench_env(config, 1.0)["env_steps_per_s"])

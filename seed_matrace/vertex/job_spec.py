@@ -15,7 +15,7 @@ from typing import Any
 from seed_matrace.config import Config, ConfigError, load_config
 from seed_matrace.config import options as options_of
 from seed_matrace.gin_files import is_shipped
-from seed_matrace.launch.topology import Topology, plan_topology
+from seed_matrace.training.topology import Topology, plan_topology
 from seed_matrace.vertex.cluster import ACTORS, EVALUATOR, LEARNER, POOLS
 from seed_matrace.vertex.machines import cores
 from seed_matrace.vertex.options import VertexOptions

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seed_matrace.envs.replay import Replay
+from seed_matrace.replay import Replay
 from seed_matrace.viewer.painter import Painter, palette
 
 if TYPE_CHECKING:

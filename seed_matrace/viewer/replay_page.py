@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from seed_matrace.envs.replay import STEPS, Replay
+from seed_matrace.replay import STEPS, Replay
 from seed_matrace.viewer.content_policy import content_policy
 
 _SCRIPTS = ("elements.js", "replay.js", "board.js", "charts.js", "details.js", "player.js")

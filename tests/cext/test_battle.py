@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seed_matrace._cext.reference_battle import ReferenceBattle
+from twins.battle import ReferenceBattle
 from seed_matrace.skirmish.battles import build_battles
 from seed_matrace.skirmish.maps import load_map, map_names
 from seed_matrace.skirmish.recording import empty_log

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seed_matrace._cext import reference
+from twins import features as reference
 from seed_matrace.skirmish.features import smac_features
 from seed_matrace.skirmish.layout import FeatureLayout
 from seed_matrace.smac_options import SmacOptions

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seed_matrace.config import EnvConfig
-from seed_matrace.envs.base import EnvLostError
+from seed_matrace.vector_env import EnvLostError
 from seed_matrace.envs.registry import make_vector_env
 from seed_matrace.evaluation.episodes import ATTEMPTS, evaluate, play_episodes, play_rounds, summarise, wilson_interval
 from seed_matrace.specs import EnvSpec, empty_env_output

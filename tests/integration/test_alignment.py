@@ -8,7 +8,7 @@ from spelling import SpellingPolicy, assert_one_stretch
 
 from seed_matrace.config import load_config
 from seed_matrace.inference.groups import GroupPlan
-from seed_matrace.learner.sources import Acting, LockstepSource
+from seed_matrace.training.sources import Acting, LockstepSource
 from seed_matrace.types import Unroll
 
 UNROLL_LENGTH = 7

@@ -11,7 +11,7 @@ from seed_matrace.config import load_config
 from seed_matrace.envs.registry import env_spec
 from seed_matrace.inference.groups import GroupPlan
 from seed_matrace.learner.learner import Learner
-from seed_matrace.learner.sources import Acting, LockstepSource
+from seed_matrace.training.sources import Acting, LockstepSource
 from seed_matrace.types import Unroll
 
 NUM_ENVS = 6

@@ -99,4 +99,4 @@ def test_failed_run_is_reported_and_stops_no_other(tmp_path):
 
 
 def test_sweep_does_not_load_tensorflow():
-    assert not loaded("import seed_matrace.launch.sweep, seed_matrace.cli", "tensorflow", "keras")
+    assert not loaded("import seed_matrace.sweeps.sweep, seed_matrace.cli", "tensorflow", "keras")

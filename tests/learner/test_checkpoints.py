@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from seed_matrace.learner import checkpoints as checkpoints_module
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints, restore
-from seed_matrace.learner.progress import Progress, progress_from
+from seed_matrace.training.progress import Progress, progress_from
 
 
 class Net(tf.Module):

@@ -226,7 +226,7 @@ def test_writing_evaluating_and_showing_need_no_tensorflow(tmp_path):
     program = (
         "import sys; from seed_matrace.learner.metrics import MetricsWriter, write_run_info\n"
         "import seed_matrace.evaluation.episodes, seed_matrace.evaluation.results\n"
-        "import seed_matrace.launch.display; from seed_matrace.viewer.curves import plot_learning_curve\n"
+        "import seed_matrace.training.display; from seed_matrace.viewer.curves import plot_learning_curve\n"
         f"run = {str(tmp_path)!r}\n"
         "write_run_info(run, backend='skirmish-1', map_name='3m', seed=1, argv=[])\n"
         "writer = MetricsWriter(run); writer.write(1, 1.0, 1, {'train/win_rate': 0.5}); writer.close()\n"

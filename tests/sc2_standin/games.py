@@ -12,7 +12,7 @@ from typing import Any
 
 from absl import flags
 
-from seed_matrace.envs.sc2_messages import register_messages
+from seed_matrace.starcraft2.messages import register_messages
 
 register_messages()
 from pysc2.lib.remote_controller import RemoteController  # noqa: E402

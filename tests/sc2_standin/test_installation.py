@@ -77,7 +77,7 @@ def test_python_that_cannot_play_lays_nothing_out(tmp_path: Path, without_websoc
 def test_doctor_starts_the_stand_in(tmp_path: Path, without_websockets: dict[str, str]) -> None:
     """And does not count as a launch."""
     install(tmp_path)
-    module = [sys.executable, "-m", "seed_matrace.envs.starcraft2_installation", "4.10", "3m"]
+    module = [sys.executable, "-m", "seed_matrace.starcraft2.installation", "4.10", "3m"]
 
     def finding(environment: dict[str, str]) -> dict[str, Any]:
         environment = {**environment, "SC2PATH": str(tmp_path)}

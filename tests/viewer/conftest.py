@@ -10,13 +10,13 @@ import pytest
 
 from seed_matrace.config import EnvConfig, load_config
 from seed_matrace.envs.registry import make_vector_env
-from seed_matrace.envs.replay import Replay
+from seed_matrace.replay import Replay
 from seed_matrace.evaluation.episodes import play_episodes
 from seed_matrace.evaluation.recording import KeptActions, record_battle
 from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.evaluation.sweep_record import SweepRun, write_sweep
 from seed_matrace.files import write_checked
-from seed_matrace.launch.sweep_plan import plan_sweep
+from seed_matrace.sweeps.plan import plan_sweep
 from seed_matrace.learner.metrics import MetricsWriter, write_finished, write_run_info
 from seed_matrace.types import EpisodeStats
 

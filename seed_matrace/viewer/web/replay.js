@@ -1,4 +1,4 @@
-// What a replay says: arrays as envs/replay.py describes them, and questions about them.
+// What a replay says: arrays as replay.py describes them, and questions about them.
 
 const EVENTS = ["shot", "hit", "heal", "blast"];
 const ARRAY_OF = { u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, i2: Int16Array, f4: Float32Array };

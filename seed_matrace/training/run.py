@@ -1,0 +1,370 @@
+"""A training run from its first batch to its last: train, report, evaluate, checkpoint, stop.
+
+Whatever happens "every so often" happens at multiples of env steps, never of seconds, so that two runs of one seed
+do the same things at the same points.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from absl import logging
+
+from seed_matrace.config import Config
+from seed_matrace.envs.registry import backend_name, has_winner, training_spec
+from seed_matrace.replay import Replay
+from seed_matrace.evaluation.battles import play_battles
+from seed_matrace.evaluation.episodes import EvaluationCutError, summarise, until
+from seed_matrace.evaluation.recording import Recorder, can_record
+from seed_matrace.evaluation.results import RESULTS_FILE, ResultsWriter
+from seed_matrace.inference.actors import ActorsLostError
+from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
+from seed_matrace.training.divergence import check_evaluated, check_loss, check_saved, largest_reward
+from seed_matrace.evaluation.greedy import GreedyTeam
+from seed_matrace.training.hosts import Hosts
+from seed_matrace.learner.learner import Learner
+from seed_matrace.learner.metrics import (
+    METRICS_FILE,
+    MetricsWriter,
+    ScalarMeans,
+    run_id,
+    was_checkpointed,
+    write_checkpointed,
+)
+from seed_matrace.training.progress import Progress, progress_from
+from seed_matrace.training.rates import Rates
+from seed_matrace.evaluation.replays import FOLDER, EvaluationReplays
+from seed_matrace.learner.run_directory import CHECKPOINTS_DIR
+from seed_matrace.training.sources import Acting, BatchSource
+from seed_matrace.learner.strategy import Devices
+from seed_matrace.training.warm_start import start_from
+from seed_matrace.types import EpisodeStats, Unroll
+
+EVALUATION_SEED = 1 << 32  # added to the run's seed: evaluation never plays the battles of training
+
+
+class Reporter(Protocol):
+    """Shows a run to a person."""
+
+    def update(self, metrics: Mapping[str, Any]) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+
+class TrainingRun:
+    """One session of a run: restores what a run directory holds and goes on until budget, target or ``stop``."""
+
+    def __init__(
+        self, config: Config, run_dir: Path, seed: int, reporter: Reporter, devices: Devices | None = None
+    ) -> None:
+        self.config = config
+        self.learner = Learner(config, training_spec(config), seed, devices)
+        self._hosts = Hosts(devices or Devices())
+        self.progress = Progress()
+        self._run_dir = run_dir
+        self._seed = seed
+        self._reporter = reporter
+        self._replays: EvaluationReplays | None = None
+        self._checkpoints = Checkpoints(run_dir / CHECKPOINTS_DIR, config.run.keep_checkpoints, run_id(run_dir))
+        self._means = ScalarMeans()
+        self._source_arrays: dict[str, np.ndarray] = {}
+        self._saved_learner_steps = -1  # of the newest checkpoint
+        self.resumed = self._restore()
+        if self._hosts.chief:
+            self._say_what_is_missing()
+            self._writer = MetricsWriter(run_dir, self.progress.metrics_bytes if self.resumed else None)
+            self._results = ResultsWriter(
+                run_dir,
+                backend=backend_name(config.env),
+                map_name=config.env.title,
+                seed=seed,
+                resume_env_steps=self.progress.env_steps if self.resumed else None,
+                won=has_winner(config.env),
+            )
+            if config.evaluation.replays and can_record(config.env):
+                self._replays = EvaluationReplays(run_dir, self.progress.evaluations)
+        self._rates = Rates(self.progress.wall_s, self.progress.env_steps)
+        self._dropped_before = self.progress.dropped_env_steps
+
+    @property
+    def acting(self) -> Acting:
+        """What a batch source needs to act for this run."""
+        return Acting(
+            self._hosts.share_of(self.config),
+            self.learner.policy_step,
+            policy_version=lambda: max(self.progress.learner_steps - self.config.learner.policy_lag, 0),
+            seed=self._seed,
+            session=self.progress.session,
+            resume=self._source_arrays,
+            host=self._hosts.place.number,
+            share=self.learner.share,
+        )
+
+    def start_from(self, run_dir: Path) -> str:
+        """Takes over another run's best weights, as ``warm_start.start_from`` says."""
+        return start_from(self.learner, run_dir)
+
+    def join_hosts(self) -> None:
+        """Begins where the first of several hosts begins; to be called before its batches are asked for."""
+        for counter in ("env_steps", "learner_steps", "session"):
+            setattr(self.progress, counter, self._hosts.from_chief(getattr(self.progress, counter)))
+        self._hosts.copy_weights(self.learner)
+
+    def train(self, source: BatchSource, stop: threading.Event) -> Progress:
+        """Trains until the budget is used, the target is reached or ``stop`` is set; leaves a checkpoint behind."""
+        if not self.progress.env_steps and not self.progress.evaluations:
+            self.progress.evaluation_due = True
+        if self.progress.evaluation_due:
+            self._saved_learner_steps = -1
+            self._evaluate_unless_stopped(stop)
+        try:
+            while (batch := self._agreed_batch(source, stop)) is not None:
+                self._train_step(batch)
+                source.release(batch)
+                self._do_what_is_due(source, stop)
+        except ActorsLostError:  # there is nothing wrong with what was learnt before
+            self._unless_disk_full(lambda: self._save("step", source))
+            raise
+        if self.progress.learner_steps != self._saved_learner_steps:
+            self._save("step", source)
+        if self._hosts.chief:
+            self._writer.close()
+        return self.progress
+
+    def _agreed_batch(self, source: BatchSource, stop: threading.Event) -> Unroll | None:
+        """The next batch, or None when the run is over on any host: each asks once for each learner step."""
+        batch = None
+        while batch is None and not self.progress.finished and not stop.is_set():
+            batch = self._next_batch(source)
+        return None if self._hosts.any(batch is None) else batch
+
+    def _next_batch(self, source: BatchSource) -> Unroll | None:
+        started = time.monotonic()
+        batch = source.next_batch()
+        self._rates.idle_s += time.monotonic() - started
+        return batch
+
+    def _train_step(self, batch: Unroll) -> None:
+        lag = self.progress.learner_steps - batch.policy_version[:-1]
+        scalars = {name: float(value) for name, value in self.learner.train_step(batch).items()}
+        check_loss(
+            scalars,
+            batch,
+            learner_step=self.progress.learner_steps,
+            stop_loss=self.config.run.stop_loss,
+            run_dir=self._run_dir,
+        )
+        self._means.add({**scalars, "perf/policy_lag_mean": float(lag.mean()), "perf/policy_lag_max": float(lag.max())})
+        self.progress.env_steps += lag.size * self._hosts.count
+        self.progress.learner_steps += 1
+
+    def _do_what_is_due(self, source: BatchSource, stop: threading.Event) -> None:
+        run, steps = self.config.run, self.config.learner.batch_size * self.config.learner.unroll_length
+        budget_used = self.progress.env_steps >= run.total_env_steps
+
+        def due(fraction: float, every_env_steps: int = 0) -> bool:
+            every = every_env_steps or max(int(fraction * run.total_env_steps), 1)
+            now = self.progress.env_steps
+            return budget_used or now // every > (now - steps) // every
+
+        if due(run.report_fraction):
+            self._report(source)
+        if due(self.config.evaluation.every_fraction, self.config.evaluation.every_env_steps):
+            self.progress.evaluation_due = True
+            self._evaluate_unless_stopped(stop)
+        elif budget_used and not self.progress.finished:
+            self.progress.finished = "budget"
+        if due(run.checkpoint_fraction):
+            self._unless_disk_full(lambda: self._save("step", source))
+
+    def _report(self, source: BatchSource) -> None:
+        counts = source.take_counts()
+        self.progress.acted_env_steps += counts.acted_env_steps
+        self.progress.episodes += counts.episodes
+        self.progress.dropped_env_steps = self._dropped_before + source.dropped_env_steps
+        scalars: dict[str, float] = {
+            **self._means.pop(),
+            "acted_env_steps": self.progress.acted_env_steps,
+            "episodes": self.progress.episodes,
+            "dropped_env_steps": self.progress.dropped_env_steps,
+            "restarted_groups": source.restarted_groups,
+            "perf/actors_alive": source.actors_alive,
+            "perf/inference_batch_mean": counts.acted_env_steps / max(counts.batches, 1),
+            **self._rates.take(self.progress.env_steps, source.actor_figures()),
+        }
+        if counts.episodes:
+            if has_winner(self.config.env):
+                scalars["train/win_rate"] = counts.battles_won / counts.episodes
+            scalars["train/return"] = counts.episode_return / counts.episodes
+            scalars["train/length"] = counts.episode_length / counts.episodes
+        self._write(scalars)
+
+    def _evaluate_unless_stopped(self, stop: threading.Event) -> None:
+        """Plays the evaluation that is due, or leaves it whole to whoever goes on from here."""
+        try:
+            if self._hosts.chief:
+                self._evaluate(stop)
+        except EvaluationCutError:
+            self._reporter.note(f"{self.progress.env_steps:>11,} env steps: evaluation stopped, without a result")
+            return
+        self.progress.evaluation_due = False
+        if self.progress.env_steps >= self.config.run.total_env_steps and not self.progress.finished:
+            self.progress.finished = "budget"
+
+    def _evaluate(self, stop: threading.Event) -> None:
+        episodes = self.config.evaluation.episodes
+        first_battle = self.progress.evaluations * episodes  # no battle is played in two evaluations
+        stats = play_battles(
+            self.config,
+            until(stop, GreedyTeam(self.learner)),
+            episodes,
+            seed=EVALUATION_SEED + self._seed,
+            first_battle=first_battle,
+            recorder=self._recorder(self._replays) if self._replays else None,
+            game_replay=self._game_replay(),
+        )
+        self.progress.evaluation_due = False
+        check_evaluated(stats, largest_reward(self.config), self.config.env.title)
+        self.progress.evaluations += 1
+        self._unless_disk_full(lambda: self._results.append(self.progress.env_steps, self.progress.wall_s, stats))
+        won = has_winner(self.config.env)
+        summary = summarise(stats, won=won)
+        self._write({f"eval/{name}": value for name, value in summary.items() if name != "episodes"})
+        victories = f"{int(stats.battle_won.sum())} of {episodes} evaluation battles won"
+        battles = victories if won else f"{episodes} evaluation episodes"
+        self._reporter.note(f"{self.progress.env_steps:>11,} env steps: {battles}, return {summary['return']:.1f}")
+        self._check_target(stats)
+        self._keep_if_best((summary.get("win_rate", 0.0), summary["return"]))
+
+    def _keep_if_best(self, result: tuple[float, float]) -> None:
+        """Keeps weights and replay of the evaluation just played if none before was better."""
+        before = self.progress.best
+        if result < before:
+            return
+        self.progress.best = result
+        if not self._unless_disk_full(lambda: self._save("best")):
+            self.progress.best = before  # of the weights that are kept
+        elif self._replays is not None:
+            self._unless_disk_full(self._replays.keep_as_best)
+
+    def _recorder(self, replays: EvaluationReplays) -> Recorder:
+        """Of the evaluation that is due."""
+        number, about = self.progress.evaluations, {"env_steps": self.progress.env_steps}
+
+        def keep(_: int, replay: Replay) -> None:
+            self._unless_disk_full(lambda: replays.keep(replay, number))
+
+        return Recorder(1, self.learner.judge, self.config.env.frame_stack, about, keep)
+
+    def _game_replay(self) -> Path | None:
+        """Where the evaluation that is due leaves a replay by StarCraft II itself, if it is to."""
+        every = self.config.starcraft2.replay_every
+        if not every or self.progress.evaluations % every:
+            return None
+        return self._run_dir / FOLDER / f"{self.progress.evaluations:04d}.SC2Replay"
+
+    def _check_target(self, stats: EpisodeStats) -> None:
+        outcomes = [*self.progress.newest_outcomes, *stats.battle_won.tolist()]
+        self.progress.newest_outcomes = outcomes[-self.config.run.stop_episodes :]
+        if self._target_reached():
+            self.progress.finished = "target"
+
+    def _target_reached(self) -> bool:
+        run, outcomes = self.config.run, self.progress.newest_outcomes
+        return bool(run.stop_win_rate and len(outcomes) == run.stop_episodes and np.mean(outcomes) >= run.stop_win_rate)
+
+    def _write(self, scalars: Mapping[str, float]) -> None:
+        self.progress.wall_s = self._rates.wall_s()
+        if self._hosts.chief:
+            self._writer.write(self.progress.env_steps, self.progress.wall_s, self.progress.learner_steps, scalars)
+        self._reporter.update({"env_steps": self.progress.env_steps, **scalars})
+
+    def _save(self, kind: str, source: BatchSource | None = None) -> None:
+        if not self._hosts.chief:
+            return
+        arrays = source.state() if source else {}
+        weights = {
+            f"{variable.name} {index}": variable.numpy() for index, variable in enumerate(self.learner.variables)
+        }
+        check_saved(arrays, weights, largest_reward(self.config))
+        self._writer.flush()
+        self._results.flush()
+        self.progress.metrics_bytes = self._writer.position
+        self.progress.wall_s = self._rates.wall_s()
+        self.progress.means = self._means.state()
+        self._checkpoints.save(
+            kind,
+            self.progress.env_steps,
+            self.learner.trackables,
+            {**dataclasses.asdict(self.progress), "dropped_env_steps": self._dropped_if_resumed(source)},
+            arrays,
+        )
+        if source:
+            self._saved_learner_steps = self.progress.learner_steps
+            write_checkpointed(self._run_dir)
+
+    def _dropped_if_resumed(self, source: BatchSource | None) -> int:
+        """Whoever goes on from here has lost what is under way, too."""
+        return self.progress.dropped_env_steps + (source.waiting_env_steps if source else 0)
+
+    def _unless_disk_full(self, write: Callable[[], None]) -> bool:
+        """Training does not end because something could not be written: there may be space the next time."""
+        try:
+            write()
+        except OSError as error:
+            self._reporter.note(f"{error}; training goes on, the next one may find space")
+            return False
+        return True
+
+    def _say_what_is_missing(self) -> None:
+        """What a person removed, or lost, is gone on without; but it is said."""
+        back = "to have it back, stop, put back a copy of it and go on from there"
+        for file, counted in (
+            (METRICS_FILE, self.progress.metrics_bytes),
+            (RESULTS_FILE, self.progress.evaluations),
+        ):
+            path = self._run_dir / file
+            if counted and not path.exists():
+                what = f"all of its reports until {self.progress.env_steps:,} env steps"
+                if file == RESULTS_FILE:
+                    what = f"the outcomes of {counted} evaluations"
+                self._saved_learner_steps = -1  # the newest checkpoint counts what is gone
+                self._warn(f"{path} is missing, and with it {what}; the run goes on with a new one: {back}")
+        if self.progress.best != Progress().best and (problems := self._checkpoints.problems("best")):
+            self._warn(f"{'; '.join(problems)}; the best of the evaluations to come is kept instead: {back}")
+            self.progress.best = Progress().best
+
+    def _warn(self, text: str) -> None:
+        """Says it on the screen and in learner.log."""
+        self._reporter.note(text)
+        logging.info("%s", text)
+
+    def _restore(self) -> bool:
+        restored = self._checkpoints.restore_newest("step", self.learner.trackables, progress_from)
+        if restored is None and was_checkpointed(self._run_dir):
+            raise CheckpointError(
+                f"{self._run_dir} had checkpoints and has none now: put its {CHECKPOINTS_DIR} back, or choose another "
+                "--run_dir to begin again"
+            )
+        if restored is None:
+            return False
+        self.learner.publish()
+        for problem in restored.problems:
+            self._warn(f"passed over a checkpoint: {problem}")
+        self.progress = progress_from(restored.state)
+        self.progress.session += 1
+        self._means.set_state(self.progress.means)
+        self._source_arrays = restored.arrays
+        self._saved_learner_steps = self.progress.learner_steps
+        budget_used = self.progress.env_steps >= self.config.run.total_env_steps
+        still_over = {"budget": budget_used, "target": self._target_reached(), "": False}
+        if not still_over[self.progress.finished]:
+            self.progress.finished = ""  # the budget or the target was raised
+        self._reporter.note(f"resumed at {self.progress.env_steps:,} env steps")
+        return True

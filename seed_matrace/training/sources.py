@@ -1,0 +1,289 @@
+"""Where training batches come from: environments stepped here in lockstep, or actors served by inference threads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from absl import logging
+
+from seed_matrace.config import Config
+from seed_matrace.vector_env import VectorEnv
+from seed_matrace.envs.registry import make_training_env, training_spec
+from seed_matrace.inference.actors import ActorFigures
+from seed_matrace.inference.groups import GroupPlan, GroupTable
+from seed_matrace.inference.inference import (
+    ActingCounts,
+    Inference,
+    PolicyStep,
+    Share,
+    VersionedPolicy,
+    take_as_it_is,
+)
+from seed_matrace.inference.server import InferenceServer, Note
+from seed_matrace.inference.unrolls import Unrolls, UnrollSizes
+from seed_matrace.training.batcher import Batcher, BatcherThread
+from seed_matrace.training.divergence import check_reward, largest_reward
+from seed_matrace.transport.address import Address
+from seed_matrace.transport.carriers import listen
+from seed_matrace.transport.schema import make_schema
+from seed_matrace.transport.security import NO_SECURITY, Security
+from seed_matrace.transport.server import Admission
+from seed_matrace.transport.slots import empty_slot
+from seed_matrace.types import Unroll, flatten
+
+_BATCH_TIMEOUT_S = 0.5
+_SEEDS_OF_A_HOST = 1 << 20
+
+
+class BatchSource(Protocol):
+    """Gives the learner its batches."""
+
+    def next_batch(self) -> Unroll | None:
+        """The next batch, or None if it is not there yet (ask again); raises what broke the source."""
+
+    def release(self, batch: Unroll) -> None:
+        """Says that a batch is no longer needed."""
+
+    def take_counts(self) -> ActingCounts:
+        """What the environments did since the last call."""
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What a checkpoint must keep so that a new source goes on exactly here; empty if it could not."""
+
+    @property
+    def actors_alive(self) -> int: ...
+
+    @property
+    def dropped_env_steps(self) -> int:
+        """Since the source was made."""
+
+    @property
+    def waiting_env_steps(self) -> int:
+        """Not yet trained on, and lost when the process ends; 0 where ``state`` keeps them."""
+
+    def actor_figures(self) -> dict[int, ActorFigures]:
+        """Of every actor that ever came, by its task id."""
+
+    @property
+    def restarted_groups(self) -> int: ...
+
+    def close(self) -> None: ...
+
+
+class CanFail(Protocol):
+    """A part with a thread of its own."""
+
+    error: BaseException | None
+
+
+def unroll_sizes(config: Config, plan: GroupPlan) -> UnrollSizes:
+    """How many unrolls of which size a run of ``config`` holds."""
+    return UnrollSizes(
+        num_groups=plan.num_groups,
+        group_size=plan.group_size,
+        unroll_length=config.learner.unroll_length,
+        queued=config.learner.queued_unrolls,
+        fields=config.network.unroll_fields,
+    )
+
+
+def check_memory(config: Config, plan: GroupPlan) -> None:
+    """Raises ValueError if the unrolls and batches of a run would not fit into this machine's free memory."""
+    sizes, spec = unroll_sizes(config, plan), training_spec(config)
+    per_env_step = sizes.memory_bytes(spec) / (plan.num_groups * (1 + sizes.queued) * plan.group_size)
+    batches = 4 * per_env_step * config.learner.batch_size  # two under way, and about as much again in the train step
+    needed = sizes.memory_bytes(spec) + batches
+    free = _free_bytes()
+    if needed > free:
+        raise ValueError(
+            f"this run needs about {needed / 1e9:.1f} GB for its unrolls and {free / 1e9:.1f} GB is free; lower "
+            f"run.num_envs ({config.run.num_envs}), learner.unroll_length ({config.learner.unroll_length}) or "
+            f"learner.batch_size ({config.learner.batch_size})"
+        )
+
+
+def _free_bytes() -> float:
+    """Free memory of this machine; infinity where it cannot be known."""
+    try:
+        import psutil
+
+        return psutil.virtual_memory().available
+    except Exception as error:
+        logging.warning("it is not known how much memory is free (%s: %s)", type(error).__name__, error)
+        return math.inf
+
+
+@dataclass(frozen=True)
+class Acting:
+    """What a source needs to act for a run."""
+
+    config: Config
+    policy_step: PolicyStep
+    policy_version: Callable[[], int]  # learner steps done so far
+    seed: int
+    session: int  # how often the run was resumed
+    resume: Mapping[str, np.ndarray]  # what a checkpoint kept of its source
+    host: int = 0  # every host acts with random numbers of its own
+    share: Share = take_as_it_is  # as of ``VersionedPolicy``
+
+    def make_parts(self, plan: GroupPlan) -> tuple[Unrolls, Batcher, Inference]:
+        """The parts that every source is made of."""
+        spec, sizes = training_spec(self.config), unroll_sizes(self.config, plan)
+        unrolls = Unrolls(spec, sizes)
+        batcher = Batcher(unrolls, spec, self.config.learner.batch_size, sizes)
+        policy = VersionedPolicy(self.policy_step, self.policy_version, self.share)
+        largest, name = largest_reward(self.config), self.config.env.title
+        seed = self.seed + self.session + self.host * _SEEDS_OF_A_HOST
+        inference = Inference(policy, unrolls, spec, plan, seed=seed, largest_reward=largest, environment=name)
+        return unrolls, batcher, inference
+
+
+class LockstepSource:
+    """One process, one thread: the same parts as with actors, in an order that only the seed decides."""
+
+    actors_alive = 0
+    dropped_env_steps = 0
+    restarted_groups = 0
+    waiting_env_steps = 0
+
+    def __init__(self, acting: Acting, plan: GroupPlan) -> None:
+        self._unrolls, self._batcher, self._inference = acting.make_parts(plan)
+        self._batch = self._batcher.new_batch()
+        self._largest_reward, self._environment = largest_reward(acting.config), acting.config.env.title
+        self._session = int(acting.resume.get("session", acting.session))
+        _, welcome = GroupTable(plan, seed=acting.seed, session=self._session).assign(0)
+        self._envs: list[VectorEnv] = [
+            make_training_env(acting.config, plan.group_size, acting.seed, first_env)
+            for first_env in welcome.first_envs
+        ]
+        self._slots = [empty_slot(training_spec(acting.config), plan.group_size) for _ in self._envs]
+        for vector_env, slot in zip(self._envs, self._slots, strict=True):
+            vector_env.reset(out=slot.env)
+        if acting.resume:
+            self._set_state(acting.resume)
+
+    def next_batch(self) -> Unroll | None:
+        while not self._batcher.fill(self._batch):
+            self._inference.infer(range(len(self._slots)), self._slots)
+            for env, slot in zip(self._envs, self._slots, strict=True):
+                env.step(slot.action, out=slot.env)
+        return self._batch
+
+    def release(self, batch: Unroll) -> None:
+        pass
+
+    def actor_figures(self) -> dict[int, ActorFigures]:
+        return {}
+
+    def take_counts(self) -> ActingCounts:
+        return self._inference.statistics.take()
+
+    def state(self) -> dict[str, np.ndarray]:
+        arrays = {"session": np.array(self._session)}
+        for name, part in self._parts().items():
+            arrays |= {f"{name}/{key}": array for key, array in part.state().items()}
+        for index, (env, slot) in enumerate(zip(self._envs, self._slots, strict=True)):
+            arrays[f"env/{index}"] = np.frombuffer(env.get_state_bytes(), np.uint8)
+            arrays |= {f"slot/{index}/{number}": array for number, array in enumerate(flatten(slot.env))}
+            check_reward(slot.env.reward, self._largest_reward, self._environment)  # inference would see it next
+        return arrays
+
+    def _set_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+        for name, part in self._parts().items():
+            part.set_state({key.removeprefix(f"{name}/"): array for key, array in arrays.items()})
+        for index, (env, slot) in enumerate(zip(self._envs, self._slots, strict=True)):
+            env.set_state_bytes(arrays[f"env/{index}"].tobytes())
+            for number, array in enumerate(flatten(slot.env)):
+                if array.size:  # an older program did not know of every array that is empty here
+                    array[...] = arrays[f"slot/{index}/{number}"]
+
+    def _parts(self) -> dict[str, Unrolls | Batcher | Inference]:
+        return {"unrolls": self._unrolls, "batcher": self._batcher, "inference": self._inference}
+
+    def close(self) -> None:
+        for env in self._envs:
+            env.close()
+
+
+class ActorSource:
+    """Actors in other processes, served by an inference thread; a batcher thread assembles ahead."""
+
+    def __init__(
+        self,
+        acting: Acting,
+        plan: GroupPlan,
+        addresses: Sequence[Address],
+        security: Security = NO_SECURITY,
+        note: Note = lambda _: None,
+    ) -> None:
+        """Listens at ``addresses`` (ValueError if one of them cannot be had); ``note`` is told which actor was lost."""
+        self._unrolls, batcher, self._inference = acting.make_parts(plan)
+        self._handed_out = 0  # env steps
+        self._run_over = False
+        table = GroupTable(plan, seed=acting.seed, session=acting.session)
+        admission = Admission(make_schema(acting.config), plan.places, table.assign)
+        transport = listen(addresses, admission, security)
+        self._server = InferenceServer(transport, self._inference, self._unrolls, acting.config.inference, note)
+        self._batcher = BatcherThread(batcher)
+        self._parts: list[CanFail] = [self._server, self._batcher]
+        self._server.start()
+        self._batcher.start()
+
+    def depend_on(self, part: CanFail) -> None:
+        """From now on ``next_batch`` raises what broke ``part``, too."""
+        self._parts.append(part)
+
+    def next_batch(self) -> Unroll | None:
+        for part in self._parts:
+            if part.error is not None:
+                raise part.error
+        batch = self._batcher.next_batch(_BATCH_TIMEOUT_S)
+        if batch is not None:
+            self._handed_out += batch.action[:-1, :, 0].size
+        return batch
+
+    def release(self, batch: Unroll) -> None:
+        self._batcher.release(batch)
+
+    def take_counts(self) -> ActingCounts:
+        return self._inference.statistics.take()
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {}  # environments in other processes are not restored: groups begin fresh unrolls
+
+    @property
+    def actors_alive(self) -> int:
+        return self._server.connected_actors
+
+    @property
+    def dropped_env_steps(self) -> int:
+        return self._server.dropped_env_steps
+
+    @property
+    def restarted_groups(self) -> int:
+        return self._server.restarted_groups
+
+    @property
+    def waiting_env_steps(self) -> int:
+        return self._unrolls.accepted_env_steps - self.dropped_env_steps - self._handed_out
+
+    def let_actors_go(self, *, run_over: bool = False) -> None:
+        """From now on nobody is told that an actor has left; ``run_over``: ``close`` tells actors to end for good."""
+        self._server.note = lambda _: None
+        self._run_over = run_over
+
+    def actor_figures(self) -> dict[int, ActorFigures]:
+        return self._server.actor_figures()
+
+    def acted_env_steps(self, task_id: int) -> int:
+        """Of one actor, in all its lives."""
+        figures = self._server.actor_figures().get(task_id)
+        return figures.acted_env_steps if figures else 0
+
+    def close(self) -> None:
+        self._batcher.stop()  # first: it wakes the server
+        self._server.stop(run_over=self._run_over)

@@ -1,0 +1,219 @@
+"""What a command begins or goes on with: which run directory, which configuration, how many actors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seed_matrace.config import Config, bound_options, decides_learning, load_config
+from seed_matrace.files import check_utf8
+from seed_matrace.training.topology import Topology, plan_topology
+from seed_matrace.learner.metrics import RUN_FILE, read_run_info, run_id
+from seed_matrace.learner.run_directory import (
+    CHECKPOINT_STATE,
+    CHECKPOINTS_DIR,
+    OPERATIVE_CONFIG,
+    is_run_directory,
+    kept_env,
+    kept_scenario,
+    load_run_config,
+    near_runs,
+    run_around,
+    runs_within,
+    scenario_binding,
+)
+from seed_matrace.transport.address import Address
+from seed_matrace.transport.security import NO_SECURITY, Security
+
+DEFAULT_GIN_FILES = ("maps/3m.gin",)
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """The flags of ``train`` and ``learner``."""
+
+    gin_files: Sequence[str] = ()
+    gin_params: Sequence[str] = ()
+    run_dir: str | None = None
+    seed: int | None = None
+    init_from: str | None = None
+    num_actors: int | None = None  # 0: none, environments step in this process; None: the run's, topology.num_actors
+    listen_at: Sequence[Address] = ()  # for actors that others start; none: they are started here
+    security: Security = NO_SECURITY  # of those that are ports
+
+
+@dataclass(frozen=True)
+class Start:
+    """A run as it is about to begin or to go on.
+
+    Attributes:
+      path: its directory, which need not exist yet.
+      config: with the path of the scenario file that is played, if one is; a resumed run's own copy of it.
+      texts: config.gin and operative_config.gin, in which a scenario is the copy that the run directory holds.
+      seed: of everything random.
+      init_from: the run directory from whose weights it begins, also if it was killed before it had a checkpoint.
+      topology: its processes.
+      notes: what a person should know of it, a sentence each.
+    """
+
+    path: Path
+    resuming: bool
+    config: Config
+    texts: tuple[str, str]
+    seed: int
+    init_from: str | None
+    topology: Topology
+    notes: Sequence[str]
+
+
+def plan_start(options: TrainOptions, default_actors: int = 1) -> Start:
+    """Finds out what ``options`` ask for; nothing is written.
+
+    Args:
+      default_actors: for a new run that says nothing of them.
+
+    Raises:
+      ValueError: the options cannot be meant; what the run directory holds does not go together with them.
+    """
+    if options.run_dir == "":
+        raise ValueError("--run_dir is empty; name a folder, or leave it out to begin a run in runs/")
+    check_utf8("--run_dir", options.run_dir)
+    check_utf8("--init_from", options.init_from)
+    path = Path(options.run_dir) if options.run_dir else None
+    resuming = path is not None and is_run_directory(path)
+    if path is not None and not resuming:
+        _check_can_begin(path, options)
+    config, texts, notes = _load(options, path if resuming else None)
+    path = path or Path(f"runs/{config.env.title}-{time.strftime('%Y%m%d-%H%M%S')}")
+    if not resuming and (around := run_around(path)) is not None:
+        raise ValueError(f"{path} lies inside the run {around}: name that, or a folder elsewhere, by --run_dir")
+    info = _run_info(path) if resuming else {}
+    num_actors, of_actors = _num_actors(options, config, path, info)
+    notes += of_actors
+    if not resuming and not options.gin_files and (config.env.map_name != "3m" or options.run_dir):
+        notes.append(f"settings of {DEFAULT_GIN_FILES[0]}, as no --gin_file is named")
+    topology = plan_topology(config, num_actors, default=default_actors)
+    seed, init_from = _seed(options, path, info), _init_from(options, path, info)
+    return Start(path, resuming, config, texts, seed, init_from, topology, notes)
+
+
+def _check_can_begin(path: Path, options: TrainOptions) -> None:
+    """Raises ValueError if ``path``, which holds no run, is likely not what was meant."""
+    begins = bool(options.gin_files) or any(map(decides_learning, bound_options(options.gin_params)))
+    to_begin = f"to begin a run there, say what is to be trained, such as --gin_file={DEFAULT_GIN_FILES[0]}"
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"--run_dir={path} is a file; a folder is expected{near_runs(path)}")
+    if (path / "sweep.json").exists() or runs_within(path):
+        raise ValueError(
+            f"--run_dir={path} is no run, it holds runs: name one of them, or a new folder{near_runs(path)}"
+        )
+    if not begins:
+        what = "holds no run" if path.is_dir() else "does not exist"
+        raise ValueError(f"--run_dir={path} {what}{near_runs(path)}; {to_begin}")
+
+
+def _load(options: TrainOptions, run_dir: Path | None) -> tuple[Config, tuple[str, str], list[str]]:
+    """The configuration asked for, of a run that goes on its own unless gin files are named; and what to say of it."""
+    notes = []
+    if run_dir is not None and not options.gin_files:
+        files: Sequence[str] = [str(run_dir / OPERATIVE_CONFIG)]
+        config, *texts = load_run_config(run_dir, options.gin_params)
+    else:
+        files = options.gin_files or DEFAULT_GIN_FILES
+        config, *texts = load_config(files, options.gin_params)
+    own = kept_scenario(run_dir) if run_dir is not None else None
+    if run_dir is not None:
+        named, config = config.env.map_name, kept_env(run_dir, config)
+        if named != config.env.map_name:
+            notes.append(f"there is no file {named}; the run goes on with its own copy, {config.env.map_name}")
+    if (scenario := config.env.scenario) is not None:
+        _, *texts = load_config(files, [*options.gin_params, scenario_binding((own or scenario).name)])
+    return config, (texts[0], texts[1]), notes
+
+
+def _seed(options: TrainOptions, path: Path, info: dict[str, Any]) -> int:
+    if not info:
+        return options.seed or 0
+    begun_with = int(info["seed"])
+    if options.seed not in (None, begun_with):
+        raise ValueError(f"{path} holds a run of seed {begun_with}, not {options.seed}; choose another --run_dir")
+    return begun_with
+
+
+def _init_from(options: TrainOptions, path: Path, info: dict[str, Any]) -> str | None:
+    """The run that weights are taken from, where it is now."""
+    if options.init_from == "":
+        raise ValueError("--init_from is empty; name a run directory, or leave it out")
+    given = None if options.init_from is None else Path(options.init_from)
+    begun_from = info.get("init_from")
+    if given and "init_from" in info and not (begun_from and _is_source(given, Path(begun_from), info)):
+        raise ValueError(  # older versions did not write it down
+            f"{path} holds a run that began from {begun_from or 'fresh weights'}, not from {given}; leave out "
+            "--init_from, or choose another --run_dir"
+        )
+    source = given or (begun_from and Path(begun_from))
+    if not source:
+        return None
+    if not info.get("checkpointed"):
+        _check_source(source, "" if given else f"{path} has no checkpoint yet and begins from another run's weights: ")
+    return str(source.resolve())
+
+
+def _is_source(given: Path, begun_from: Path, info: dict[str, Any]) -> bool:
+    """Whether ``given`` is the run that this one began from, wherever both have been moved to."""
+    known, found = info.get("init_from_id") or _id_of(begun_from), _id_of(given)
+    return known == found if known and found else given.resolve() == begun_from.resolve()
+
+
+def _id_of(run_dir: Path) -> str:
+    try:
+        return run_id(run_dir)
+    except (OSError, ValueError):  # damaged; whoever needs more of it than this says so
+        return ""
+
+
+def _check_source(source: Path, of_whom: str) -> None:
+    """Raises ValueError if no weights can be taken from ``source``, as far as that is seen without networks."""
+    advice = "" if not of_whom else "; if it was moved, say where to by --init_from"
+    try:
+        load_run_config(source)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{of_whom}--init_from={source}: {error}{advice}") from None
+    if not any((source / CHECKPOINTS_DIR).glob(f"best-*/{CHECKPOINT_STATE}")):
+        raise ValueError(f"{of_whom}--init_from={source} has no best checkpoint to start from yet")
+
+
+def _run_info(path: Path) -> dict[str, Any]:
+    try:
+        return read_run_info(path)
+    except FileNotFoundError:
+        raise ValueError(f"{path} holds a run but no {RUN_FILE}; put back a copy of it") from None
+
+
+def _num_actors(
+    options: TrainOptions, config: Config, path: Path, info: dict[str, Any]
+) -> tuple[int | None, list[str]]:
+    """How many actors are asked for, or those that the run had; None: neither. And what changing them means."""
+    before = info.get("num_actors")
+    asked = options.num_actors
+    if asked is None and info and config.topology.num_actors != load_run_config(path)[0].topology.num_actors:
+        asked = config.topology.num_actors
+    number = before if asked is None else asked
+    if options.listen_at and number == 0:
+        raise ValueError(f"{path} is a run of one process; say how many actors will connect to it, as --num_actors=2")
+    if before == 0 and number:
+        return number, [
+            f"this run had no actors (--num_actors=0), which repeats exactly; with {_actors(number)} it does so no more"
+        ]
+    if before and number == 0:
+        return number, [
+            f"this run had {_actors(before)}: what it learnt with them does not repeat exactly, though one process does"
+        ]
+    return number, []
+
+
+def _actors(number: int) -> str:
+    return f"{number} actor{'s' if number > 1 else ''}"
