@@ -37,22 +37,22 @@ import numpy as np
 import tensorflow as tf
 
 from seed_matrace.envs.registry import training_spec
-from seed_matrace.replay import read_replay
 from seed_matrace.evaluation import policy as policy_module
 from seed_matrace.evaluation.export import export_numpy
 from seed_matrace.evaluation.numpy_policy import load_numpy_policy
+from seed_matrace.evaluation.replays import replays_over_training
 from seed_matrace.evaluation.scores import read_scores
 from seed_matrace.evaluation.sweep_record import SweepRun, write_sweep
-from seed_matrace.training import train as train_module
-from seed_matrace.training import run as run_module
-from seed_matrace.training import warm_start
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.metrics import read_metrics, read_run_info
-from seed_matrace.evaluation.replays import replays_over_training
 from seed_matrace.learner.run_directory import load_run_config
 from seed_matrace.learner.strategy import Devices
+from seed_matrace.replay import read_replay
 from seed_matrace.skirmish.maps import load_map
 from seed_matrace.sweeps import report
+from seed_matrace.training import run as run_module
+from seed_matrace.training import train as train_module
+from seed_matrace.training import warm_start
 from seed_matrace.viewer.plot import find_runs
 from seed_matrace.viewer.runs import averages_said, by_variant, read_run
 

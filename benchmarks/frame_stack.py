@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 import numpy as np
 from timing import best_us
+from twins.batching import stack_frames as stack_frames_naively
 
 from seed_matrace._cext._batching import stack_frames
-from twins.batching import stack_frames as stack_frames_naively
 from seed_matrace.config import EnvConfig
 from seed_matrace.envs.registry import env_spec
 

@@ -23,13 +23,13 @@ from typing import Any
 
 import psutil
 
-from seed_matrace.config import load_config
-from seed_matrace.inference.groups import GroupPlan, GroupTable
 from seed_matrace.bench.random_data import fill_randomly
 from seed_matrace.bench.scaling import ServiceTimes, actors_to_saturate, env_steps_per_s
+from seed_matrace.config import load_config
+from seed_matrace.envs.registry import make_schema
+from seed_matrace.inference.groups import GroupPlan, GroupTable
 from seed_matrace.transport.address import parse_address
 from seed_matrace.transport.carriers import connect, listen
-from seed_matrace.transport.schema import make_schema
 from seed_matrace.transport.security import NO_SECURITY
 from seed_matrace.transport.server import Admission, Ready
 from seed_matrace.viewer.style import new_figure, save_figure, style_axes

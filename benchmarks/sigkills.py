@@ -26,8 +26,8 @@ import numpy as np
 import tensorflow as tf
 
 from seed_matrace.cli import main as command
-from seed_matrace.replay import read_replay
 from seed_matrace.learner.metrics import read_metrics
+from seed_matrace.replay import read_replay
 
 SMALL = (
     "run.num_envs=6",

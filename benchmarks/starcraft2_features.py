@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from seed_matrace.starcraft2.messages import register_messages
-from seed_matrace.starcraft2.features import StarCraft2Features
 from seed_matrace.skirmish.maps import load_map, map_names
+from seed_matrace.starcraft2.features import StarCraft2Features
+from seed_matrace.starcraft2.messages import register_messages
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "envs"))
 from live_games import units_of

@@ -19,11 +19,11 @@ from typing import Any
 
 from seed_matrace import __version__
 from seed_matrace.config import StarCraft2Config
-from seed_matrace.starcraft2.vector_env import StarCraft2VectorEnv, starcraft2_spec
-from seed_matrace.starcraft2.installation import import_smac
-from seed_matrace.starcraft2.worker import Game
 from seed_matrace.sc2_standin.installation import install
 from seed_matrace.smac_options import SmacOptions
+from seed_matrace.starcraft2.installation import import_smac
+from seed_matrace.starcraft2.vector_env import StarCraft2VectorEnv, starcraft2_spec
+from seed_matrace.starcraft2.worker import Game
 from seed_matrace.transport.slots import empty_slot
 
 MAPS = ("3m", "8m", "2s3z", "MMM2", "27m_vs_30m", "2c_vs_64zg")

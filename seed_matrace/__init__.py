@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from seed_matrace.version import __version__
+
 if TYPE_CHECKING:
-    from seed_matrace.vector_env import VectorEnv
     from seed_matrace.evaluation.team import Team
     from seed_matrace.skirmish.smac_env import StarCraft2Env
+    from seed_matrace.vector_env import VectorEnv
 
-__version__ = "0.1.0"
-__all__ = ["StarCraft2Env", "load_policy", "make_env", "make_vector_env"]
+__all__ = ["StarCraft2Env", "__version__", "load_policy", "make_env", "make_vector_env"]
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,7 @@ CHECKSUMS, and ``read_checked`` says when a file is not what was written. Format
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -52,6 +53,11 @@ def _write(path: Path, content: bytes, mode: int) -> None:
         aside.unlink(missing_ok=True)
         raise
     sync(path.parent)
+
+
+def digest(content: bytes) -> str:
+    """What tells a file from others of its name, in a few letters."""
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def is_utf8(path: str | os.PathLike[str]) -> bool:

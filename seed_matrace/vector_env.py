@@ -10,7 +10,7 @@ from seed_matrace.specs import EnvSpec
 from seed_matrace.types import EnvOutput
 
 if TYPE_CHECKING:
-    from seed_matrace.starcraft2.recording import PlayedBattle
+    from seed_matrace.replay import PlayedBattle
 
 
 class EnvLostError(RuntimeError):

@@ -1,1 +1,1 @@
-"""Compiled kernels (sources in cext/) and the naive twins that the tests compare them with."""
+"""Compiled kernels; their sources are in cext/, their naive twins in tests/twins/."""

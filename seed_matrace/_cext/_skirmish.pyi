@@ -1,7 +1,7 @@
 import numpy as np
 
-from seed_matrace.skirmish.random_teams import DrawnTeams, DrawTables
 from seed_matrace.skirmish.layout import FeatureLayout
+from seed_matrace.skirmish.random_teams import DrawnTeams, DrawTables
 from seed_matrace.skirmish.recording import StepLog
 from seed_matrace.skirmish.rules import BattleRules
 

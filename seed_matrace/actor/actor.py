@@ -15,13 +15,12 @@ from absl import logging
 
 from seed_matrace.actor.games import play_games
 from seed_matrace.config import Config
-from seed_matrace.vector_env import VectorEnv
-from seed_matrace.envs.registry import make_training_env, plays_elsewhere
+from seed_matrace.envs.registry import make_schema, make_training_env, plays_elsewhere
 from seed_matrace.transport.address import parse_address
 from seed_matrace.transport.carriers import Client, connect
 from seed_matrace.transport.messages import OccupiedError, RunOverError
-from seed_matrace.transport.schema import make_schema
 from seed_matrace.transport.security import NO_SECURITY, Security
+from seed_matrace.vector_env import VectorEnv
 
 _FIRST_RETRY_S = 0.1
 _LAST_RETRY_S = 10.0

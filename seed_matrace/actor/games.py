@@ -12,8 +12,8 @@ from typing import Any
 
 from absl import logging
 
-from seed_matrace.vector_env import EnvLostError, GamesVectorEnv
 from seed_matrace.transport.carriers import Client
+from seed_matrace.vector_env import EnvLostError, GamesVectorEnv
 
 
 class _Group(threading.Thread):

@@ -19,13 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from seed_matrace.config import Config
-from seed_matrace.envs.registry import training_spec
-from seed_matrace.inference.groups import GROUPS_PER_ACTOR, GroupPlan, GroupTable
 from seed_matrace.bench.random_data import fill_randomly
+from seed_matrace.config import Config
+from seed_matrace.envs.registry import make_schema, training_spec
+from seed_matrace.inference.groups import GROUPS_PER_ACTOR, GroupPlan, GroupTable
 from seed_matrace.transport.address import Address, HostPort
 from seed_matrace.transport.carriers import connect, listen
-from seed_matrace.transport.schema import make_schema
 from seed_matrace.transport.security import NO_SECURITY
 from seed_matrace.transport.server import Admission, Ready, Server
 from seed_matrace.transport.slots import slot_type

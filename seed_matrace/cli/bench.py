@@ -28,8 +28,8 @@ def _define_bench_flags(values: flags.FlagValues) -> None:
 def _bench(values: flags.FlagValues, parts: list[str]) -> None:
     if len(parts) != 1 or parts[0] not in BENCH_PARTS:
         raise flags.Error(f"say what to measure: seed-matrace bench {'|'.join(BENCH_PARTS)}")
-    from seed_matrace.config import load_config
     from seed_matrace.bench import parts as bench
+    from seed_matrace.config import load_config
     from seed_matrace.training.local import default_num_actors
 
     config, _, operative_text = load_config(values.gin_file, values.gin_param)

@@ -16,7 +16,6 @@ from seed_matrace.cli.bench import BENCH
 from seed_matrace.cli.completion import completion_command
 from seed_matrace.cli.doctor import DOCTOR
 from seed_matrace.cli.evaluation import EVAL, EXPORT, PLOT, WATCH
-from seed_matrace.training.process import end_at_once
 from seed_matrace.cli.ray import RAY
 from seed_matrace.cli.sc2_standin import SC2_STANDIN
 from seed_matrace.cli.sweeps import REPORT, SWEEP
@@ -24,6 +23,7 @@ from seed_matrace.cli.training import ACTOR, LEARNER, TRAIN
 from seed_matrace.cli.vertex import VERTEX, VERTEX_HOST
 from seed_matrace.foreign_files import printable
 from seed_matrace.training.output import have_standard_files, lead_nowhere, steady_output
+from seed_matrace.training.process import end_at_once
 
 _READER_GONE = 141  # as of a program that SIGPIPE ends
 

@@ -10,8 +10,8 @@ from typing import Any
 from absl import flags
 
 from seed_matrace.cli.command import Command, define_sc2_flags, print_json, required, use_sc2_python
-from seed_matrace.training.process import import_tensorflow
 from seed_matrace.files import check_utf8
+from seed_matrace.training.process import import_tensorflow
 
 
 def _define_weights_flags(values: flags.FlagValues) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from absl import flags
 
 from seed_matrace.cli.command import Command, use_sc2_python
-from seed_matrace.training.process import stop_on_signals
 from seed_matrace.cli.training import define_learner_flags
+from seed_matrace.training.process import stop_on_signals
 
 
 def _define_flags(values: flags.FlagValues) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from absl import flags
 
 from seed_matrace.cli.command import Command, define_gin_flags, required
-from seed_matrace.training.process import stop_on_signals
 from seed_matrace.foreign_files import printable
+from seed_matrace.training.process import stop_on_signals
 
 
 def _define_sweep_flags(values: flags.FlagValues) -> None:

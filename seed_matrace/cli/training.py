@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from absl import flags, logging
 
 from seed_matrace.cli.command import Command, define_gin_flags, define_sc2_flags, required, use_sc2_python
-from seed_matrace.training.process import ends_in_order, import_tensorflow, stop_on_signals
 from seed_matrace.foreign_files import printable
+from seed_matrace.training.process import ends_in_order, import_tensorflow, stop_on_signals
 from seed_matrace.transport.security import NO_SECURITY, Security, read_token
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import dataclasses
 
 import numpy as np
 
-from seed_matrace.vector_env import check_actions
 from seed_matrace.specs import EnvSpec, empty_env_output
 from seed_matrace.types import EnvOutput, flatten
+from seed_matrace.vector_env import check_actions
 
 SPEC = EnvSpec(n_agents=2, n_actions=4, obs_dim=4, state_dim=3, episode_limit=9)
 VERSION = 1

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from seed_matrace._cext._batching import stack_frames
-from seed_matrace.vector_env import GamesVectorEnv, VectorEnv
 from seed_matrace.specs import EnvSpec, check_env_output, empty_env_output, env_output_spec
 from seed_matrace.types import EnvOutput
+from seed_matrace.vector_env import GamesVectorEnv, VectorEnv
 
 if TYPE_CHECKING:
-    from seed_matrace.starcraft2.recording import PlayedBattle
+    from seed_matrace.replay import PlayedBattle
 
 
 class FrameStack:

@@ -11,10 +11,10 @@ import hashlib
 import numpy as np
 
 from seed_matrace.config import EnvConfig
-from seed_matrace.vector_env import check_actions
 from seed_matrace.envs.pettingzoo_team import PettingZooTeam
 from seed_matrace.specs import EnvSpec, check_env_output, empty_env_output
 from seed_matrace.types import EnvOutput, flatten
+from seed_matrace.vector_env import check_actions
 
 _DIGEST = 16  # bytes
 
@@ -36,7 +36,7 @@ def _check_teams(name: str, teams: list[PettingZooTeam]) -> None:
 
 
 class PettingZooVectorEnv:
-    """E environments of one kind that step one after the other and reset themselves (see ``envs.base.VectorEnv``).
+    """E environments of one kind that step one after the other and reset themselves (see ``vector_env.VectorEnv``).
 
     Episode k of environment j is reset with a seed of its own, made of ``seed``, ``first_env + j`` and k. So an episode
     under way is kept as its actions, and gone on with by playing them again: no environment has to be copied.

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 from seed_matrace.config import Config, EnvConfig, StarCraft2Config
 from seed_matrace.envs import counting
-from seed_matrace.vector_env import VectorEnv
 from seed_matrace.envs.frame_stack import FrameStackVectorEnv
 from seed_matrace.envs.pettingzoo_makers import package_version
 from seed_matrace.envs.pettingzoo_vector_env import PettingZooVectorEnv, pettingzoo_spec
-from seed_matrace.starcraft2.vector_env import StarCraft2VectorEnv, starcraft2_spec
-from seed_matrace.starcraft2.installation import stamp
+from seed_matrace.files import digest
 from seed_matrace.skirmish import maps
 from seed_matrace.skirmish.vector_env import VERSION, SkirmishVectorEnv
 from seed_matrace.specs import EnvSpec, read_env_spec
+from seed_matrace.starcraft2.installation import stamp
+from seed_matrace.starcraft2.vector_env import StarCraft2VectorEnv, starcraft2_spec
+from seed_matrace.transport.schema import Schema
+from seed_matrace.vector_env import VectorEnv
 
 
 def env_spec(env: EnvConfig) -> EnvSpec:
@@ -67,11 +69,6 @@ def backend_name(env: EnvConfig) -> str:
     return f"{env.backend}-{counting.VERSION if env.backend == 'counting' else VERSION}"
 
 
-def scenario_digest(content: bytes) -> str:
-    """What tells a scenario file from others of its name, in a few letters."""
-    return hashlib.sha256(content).hexdigest()[:12]
-
-
 def plays_elsewhere(env: EnvConfig) -> bool:
     """Whether games live in programs of their own: they take long, cannot be kept, and can be lost."""
     return env.backend == "starcraft2"
@@ -80,6 +77,17 @@ def plays_elsewhere(env: EnvConfig) -> bool:
 def has_winner(env: EnvConfig) -> bool:
     """Whether episodes are won or lost; if not, returns are all there is to compare."""
     return env.backend != "pettingzoo" or bool(env.won_info)
+
+
+def make_schema(config: Config) -> Schema:
+    """What an actor and a learner must agree on: what a process of ``config`` is built for."""
+    asked = {f"env.{name}": value for name, value in dataclasses.asdict(config.env).items()}
+    options = json.loads(json.dumps(asked))  # as the other side reads them: lists for tuples
+    del options["env.backend"], options["env.map_name"]
+    scenario = config.env.scenario
+    if scenario is not None:  # each side has a file of its own
+        options[f"contents of {scenario.name} (SHA-256)"] = digest(scenario.read_bytes())
+    return Schema(backend_name(config.env), config.env.title, training_spec(config), options)
 
 
 def make_training_env(config: Config, num_envs: int, seed: int, first_env: int = 0) -> VectorEnv:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import cast
 
 from seed_matrace.config import Config
-from seed_matrace.vector_env import GamesVectorEnv
 from seed_matrace.envs.registry import make_vector_env, plays_elsewhere
 from seed_matrace.evaluation.episodes import Act, evaluate, play_rounds
 from seed_matrace.evaluation.recording import KeptActions, Recorder, judged_battle, record_battle
 from seed_matrace.types import EpisodeStats
+from seed_matrace.vector_env import GamesVectorEnv
 
 
 def play_battles(

@@ -10,9 +10,9 @@ from collections.abc import Callable
 import numpy as np
 from absl import logging
 
-from seed_matrace.vector_env import EnvLostError, VectorEnv
 from seed_matrace.specs import empty_env_output
 from seed_matrace.types import EpisodeStats
+from seed_matrace.vector_env import EnvLostError, VectorEnv
 
 # (obs [E, N, O], avail_actions [E, N, A], episode_start bool [E]) -> actions int32 [E, N]. Whatever the policy
 # remembers of an environment (stacked frames, recurrent state) it forgets where episode_start is true.

@@ -12,18 +12,18 @@ from absl import logging
 
 from seed_matrace.config import Config, EnvConfig
 from seed_matrace.envs.registry import backend_name, env_spec, has_winner, spec_of_run
-from seed_matrace.replay import SUFFIX, Replay, write_replay
 from seed_matrace.evaluation.battles import play_battles
 from seed_matrace.evaluation.episodes import until
+from seed_matrace.evaluation.greedy import GreedyTeam
 from seed_matrace.evaluation.recording import Recorder, can_record
 from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.evaluation.team import Team
 from seed_matrace.files import check_utf8
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
-from seed_matrace.evaluation.greedy import GreedyTeam
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.metrics import RUN_FILE, read_run_info, run_id
 from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, backend_of, load_run_config
+from seed_matrace.replay import SUFFIX, Replay, write_replay
 from seed_matrace.specs import EnvSpec
 from seed_matrace.types import EpisodeStats
 

@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 
 from seed_matrace.config import EnvConfig
-from seed_matrace.vector_env import VectorEnv
 from seed_matrace.envs.frame_stack import FrameStackVectorEnv
-from seed_matrace.replay import PROBABILITY, Replay, in_steps
-from seed_matrace.starcraft2.recording import PlayedBattle
 from seed_matrace.evaluation.episodes import Act
+from seed_matrace.replay import PROBABILITY, PlayedBattle, Replay, in_steps
 from seed_matrace.skirmish.recording import Seen
 from seed_matrace.skirmish.vector_env import BACKEND, SkirmishVectorEnv
+from seed_matrace.vector_env import VectorEnv
 
 # (obs [T, N, O], avail_actions [T, N, A], state [T, S], last_action [T, N]) -> probabilities [T, N, A], values [T, V].
 Judge = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from seed_matrace.replay import SUFFIX, Replay, read_replay, write_replay
 from seed_matrace.files import write_file
+from seed_matrace.replay import SUFFIX, Replay, read_replay, write_replay
 
 FOLDER = "replays"
 BEST = f"best{SUFFIX}"

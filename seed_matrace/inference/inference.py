@@ -12,8 +12,8 @@ import numpy as np
 
 from seed_matrace._cext._batching import copy_rows, sum_episodes
 from seed_matrace.inference.groups import GroupPlan
+from seed_matrace.inference.rewards import LARGEST, check_reward
 from seed_matrace.inference.unrolls import Unrolls
-from seed_matrace.training.divergence import LARGEST, check_reward
 from seed_matrace.specs import ArraySpec, EnvSpec, empty_env_output
 from seed_matrace.transport.slots import Slot
 from seed_matrace.types import EnvOutput, Memory, PolicyOutput, flatten

@@ -23,9 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from seed_matrace import __version__
 from seed_matrace.files import parse_json, parse_line, read_checked, to_line, write_checked
 from seed_matrace.learner.growing_file import GrowingFile
+from seed_matrace.version import __version__
 
 METRICS_FILE = "metrics.jsonl"
 TENSORBOARD_DIR = "tb"

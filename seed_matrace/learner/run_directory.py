@@ -6,14 +6,12 @@ import contextlib
 import dataclasses
 import difflib
 import fcntl
-import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
-from seed_matrace.config import Config, ConfigError, EnvConfig, decides_learning, load_config, options
-from seed_matrace.envs.registry import backend_name, scenario_digest
-from seed_matrace.files import clear, read_checked, write_checked
+from seed_matrace.config import Config, EnvConfig, load_config
+from seed_matrace.files import clear, digest, read_checked, write_checked
 from seed_matrace.learner.metrics import RUN_FILE, read_run_info, run_id
 
 OPERATIVE_CONFIG = "operative_config.gin"
@@ -64,15 +62,6 @@ class RunDirectory:
             copy.parent.mkdir(exist_ok=True)
             write_checked(copy, content)
         return _playing(config, copy)
-
-    def check_same_run(self, given: Config) -> None:
-        """Raises ConfigError if the run here was begun with another configuration that matters."""
-        differing = differences(self.path, given)
-        if differing:
-            raise ConfigError(
-                f"{self.path} holds a run of another configuration ({'; '.join(differing)}); "
-                f"choose another --run_dir, and {shlex.quote(f'--init_from={self.path}')} to start from its weights"
-            )
 
     def close(self) -> None:
         self._lock.close()
@@ -127,7 +116,7 @@ def kept_scenario(run_dir: Path) -> Path | None:
         content = read_checked(copy, advice)
     except FileNotFoundError:
         raise ValueError(f"{copy} is missing; {advice}") from None
-    if scenario_digest(content) != known["sha256"]:
+    if digest(content) != known["sha256"]:
         raise ValueError(f"{copy} is another scenario; {advice}")
     return copy
 
@@ -135,7 +124,7 @@ def kept_scenario(run_dir: Path) -> Path | None:
 def scenario_info(config: Config) -> dict[str, str] | None:
     """What run.json says of the scenario file that is played: its name, and what tells it from others of that name."""
     path = config.env.scenario
-    return None if path is None else {"file": path.name, "sha256": scenario_digest(path.read_bytes())}
+    return None if path is None else {"file": path.name, "sha256": digest(path.read_bytes())}
 
 
 def kept_env(run_dir: Path, config: Config) -> Config:
@@ -187,27 +176,3 @@ def near_runs(path: Path) -> str:
         around = [str(file.parent) for depth in ("*", "*/*") for file in folders[0].glob(f"{depth}/{RUN_FILE}")]
         near = difflib.get_close_matches(str(path), around, n=3, cutoff=0.6) or sorted(around)[-3:]
     return f"; near: {', '.join(near[:3])}" if near else ""
-
-
-def differences(run_dir: Path, given: Config) -> list[str]:
-    """How the run begun in ``run_dir`` differs from ``given`` in what decides what is learnt; [] if it may go on.
-
-    Options that are newer than the run count as left at their defaults. Scenario files are the same if their contents
-    are, wherever they lie. A run does not go on with another version of what it was begun on.
-    """
-    started = load_run_config(run_dir)[0]
-    before, now = options(started), options(given)
-    old, new = started.env.scenario, given.env.scenario
-    differing = []
-    begun_on, plays = backend_of(run_dir), backend_name(started.env)
-    if begun_on not in ("", plays):
-        differing = [f"it was begun on {begun_on}, and what plays here is {plays}, by other rules"]
-    if old and new and old.is_file():
-        if old.read_bytes() != new.read_bytes():
-            differing += [f"{new} has changed since; --run_dir alone goes on with the run's own copy, {old}"]
-        now["env.map_name"] = before["env.map_name"]
-    return differing + [
-        f"{name} was {before[name]!r}, now {now[name]!r}"
-        for name in sorted(now)
-        if before[name] != now[name] and decides_learning(name)
-    ]

@@ -7,12 +7,13 @@ from enum import IntEnum
 
 import numpy as np
 
+from seed_matrace.replay import Order
 from seed_matrace.skirmish.battles import build_battles
 from seed_matrace.skirmish.episode_record import EpisodeRecord
 from seed_matrace.skirmish.maps import SkirmishMap
 from seed_matrace.skirmish.slots import slot_types
 from seed_matrace.skirmish.smac_units import TAG_SHIFT, unit_tag, unit_type_id
-from seed_matrace.skirmish.units import Order, UnitType
+from seed_matrace.skirmish.units import UnitType
 from seed_matrace.skirmish.vector_env import BACKEND
 from seed_matrace.specs import empty_env_output
 

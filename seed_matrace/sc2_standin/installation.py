@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seed_matrace.starcraft2.installation import CHECK, STANDIN_MARK, is_standin
 from seed_matrace.interpreter import start_apart
 from seed_matrace.sc2_standin.faults import Fault, parse_faults
 from seed_matrace.skirmish.maps import map_names
 from seed_matrace.smac_options import STARCRAFT2_BUILDS, STARCRAFT2_VERSION
+from seed_matrace.starcraft2.installation import CHECK, STANDIN_MARK, is_standin
 
 _ROOT = Path(__file__).parents[2]  # where this program is found, if it is not installed
 MAP_FOLDER = "SMAC_Maps"

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from s2clientprotocol import data_pb2, raw_pb2, sc2api_pb2
 
+from seed_matrace.replay import Order
 from seed_matrace.sc2_standin.battle import Ability, Battle
 from seed_matrace.skirmish.smac_units import COMPUTER, PLAYER
-from seed_matrace.skirmish.units import Order, UnitType, load_engine
+from seed_matrace.skirmish.units import UnitType, load_engine
 
 ABILITY_NAMES = {Ability.STOP: "stop", Ability.MOVE: "move", Ability.ATTACK: "attack", Ability.HEAL: "MedivacHeal"}
 

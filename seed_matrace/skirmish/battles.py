@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from seed_matrace._cext._skirmish import Skirmish
-from seed_matrace.skirmish.random_teams import empty_teams
 from seed_matrace.skirmish.layout import FeatureLayout
 from seed_matrace.skirmish.maps import SkirmishMap
+from seed_matrace.skirmish.random_teams import empty_teams
 from seed_matrace.skirmish.rules import battle_rules
 from seed_matrace.skirmish.slots import types_vary
 from seed_matrace.smac_options import SmacOptions

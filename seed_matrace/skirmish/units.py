@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from enum import IntEnum
 from functools import cache
 from importlib import resources
 from math import ceil
@@ -12,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from seed_matrace.replay import EFFECTS
+
 ATTRIBUTES = ("Light", "Armored", "Biological", "Mechanical", "Massive", "Structure")
 PLANES = ("Ground", "Air")
-EFFECTS = ("direct", "burst", "missile", "sweep", "explosion", "heal")  # the C enum Effect of cext/battle.pxd
 MOVERS = ("ground", "cliffs", "air")  # the C enum Mover
 
 OVERLAP = 1 / 16  # cells, that units in contact may share
@@ -30,15 +30,6 @@ _INTS = """
 """
 # The C struct UnitStats of cext/battle.pxd, field by field. Distances in map cells, times in game loops.
 UNIT_STATS_DTYPE = np.dtype([(name, np.float32) for name in _FLOATS.split()] + [(n, np.int32) for n in _INTS.split()])
-
-
-class Order(IntEnum):
-    """What a unit is at; the C enum Order of cext/battle.pxd."""
-
-    IDLE = 0
-    MOVE = 1
-    ATTACK = 2  # of a healer: heal
-    ATTACK_MOVE = 3
 
 
 @dataclass(frozen=True)

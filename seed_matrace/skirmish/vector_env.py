@@ -11,12 +11,13 @@ import numpy as np
 
 from seed_matrace._cext._skirmish import Skirmish
 from seed_matrace.fields import whole_number
+from seed_matrace.replay import EFFECTS
 from seed_matrace.skirmish.battles import build_battles, reward_divisor
 from seed_matrace.skirmish.layout import DEFAULT_OPTIONS
 from seed_matrace.skirmish.maps import load_map
 from seed_matrace.skirmish.recording import Recording
 from seed_matrace.skirmish.slots import slot_stats, slot_types
-from seed_matrace.skirmish.units import EFFECTS, UnitType
+from seed_matrace.skirmish.units import UnitType
 from seed_matrace.smac_options import SmacOptions
 from seed_matrace.specs import EnvSpec, check_env_output, empty_env_output
 from seed_matrace.types import EnvOutput, flatten
@@ -33,7 +34,7 @@ def is_other_version(backend: str) -> bool:
 
 
 class SkirmishVectorEnv:
-    """E battles on one map that step together and reset themselves (see ``envs.base.VectorEnv``).
+    """E battles on one map that step together and reset themselves (see ``vector_env.VectorEnv``).
 
     Environment j plays the random stream ``first_env + j`` of ``seed``: the same battles whatever the number of
     environments or the process they run in.

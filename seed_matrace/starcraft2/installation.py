@@ -20,8 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from seed_matrace.starcraft2.messages import register_messages
 from seed_matrace.smac_options import STARCRAFT2_BUILDS, STARCRAFT2_VERSION
+from seed_matrace.starcraft2.messages import register_messages
 
 INSTALL_SMAC = "pip install --no-deps git+https://github.com/oxwhirl/smac.git"
 MAPS_URL = "https://github.com/oxwhirl/smac/releases/download/v0.1-beta1/SMAC_Maps.zip"

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from seed_matrace.config import StarCraft2Config
-from seed_matrace.starcraft2.process_group import end_group, members
-from seed_matrace.starcraft2.installation import InstallationError
-from seed_matrace.starcraft2.recording import PlayedBattle, read_battle
-from seed_matrace.starcraft2.worker import FOLDER_PREFIX, MAX_MESSAGE_BYTES, WORKER_OUTPUT, GameLostError
 from seed_matrace.interpreter import start
+from seed_matrace.replay import PlayedBattle
 from seed_matrace.specs import EnvSpec
+from seed_matrace.starcraft2.installation import InstallationError
+from seed_matrace.starcraft2.process_group import end_group, members
+from seed_matrace.starcraft2.recording import read_battle
+from seed_matrace.starcraft2.worker import FOLDER_PREFIX, MAX_MESSAGE_BYTES, WORKER_OUTPUT, GameLostError
 from seed_matrace.transport.slots import map_slots, slot_type
 
 PYTHON_VARIABLE = "SEED_MATRACE_SC2_PYTHON"  # the interpreter that has smac; --sc2_python sets it

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from absl import logging
 
 from seed_matrace.arrays_file import read_arrays
-from seed_matrace.replay import STEPS, Replay, in_steps, read_replay, write_replay
-from seed_matrace.starcraft2.unit_events import told_targets, unit_events
+from seed_matrace.replay import STEPS, Order, PlayedBattle, Replay, in_steps, read_replay, write_replay
 from seed_matrace.skirmish.maps import load_map
 from seed_matrace.skirmish.recording import SIGHT_RANGE, describe
-from seed_matrace.skirmish.units import Order, UnitType, load_unit_type, unit_type_names
+from seed_matrace.skirmish.units import UnitType, load_unit_type, unit_type_names
+from seed_matrace.starcraft2.unit_events import told_targets, unit_events
 from seed_matrace.transport.slots import Slot
 
 _ORDERS = {16: Order.MOVE, 23: Order.ATTACK, 386: Order.ATTACK}  # the game's numbers: move, attack, heal
 _REPLAY, _SHOWN = "battle.npz", "shown.npz"
-
-
-class PlayedBattle(NamedTuple):
-    """A battle of T steps: the replay without what a policy made of it, and what it was shown."""
-
-    replay: Replay
-    obs: np.ndarray  # float32 [T, N, O]
-    state: np.ndarray  # float32 [T, S]
 
 
 def read_battle(folder: Path) -> PlayedBattle:

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from seed_matrace.replay import AMOUNT, COLUMNS, in_steps
-from seed_matrace.replay_check import EVENTS
+from seed_matrace.replay import AMOUNT, COLUMNS, EVENTS, in_steps
 
 _X, _Y, _HEALTH, _SHIELD, _GAUGE = range(len(COLUMNS))
 _SHOT, _HIT, _HEAL, _BLAST = range(len(EVENTS))

@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from seed_matrace import __version__
 from seed_matrace.config import StarCraft2Config
-from seed_matrace.vector_env import EnvLostError
-from seed_matrace.starcraft2.process import GameProcess
-from seed_matrace.starcraft2.recording import PlayedBattle
-from seed_matrace.starcraft2.worker import GameLostError
+from seed_matrace.replay import PlayedBattle
 from seed_matrace.skirmish.maps import load_map
 from seed_matrace.smac_options import SmacOptions
 from seed_matrace.specs import EnvSpec, check_env_output, empty_env_output
+from seed_matrace.starcraft2.process import GameProcess
+from seed_matrace.starcraft2.worker import GameLostError
 from seed_matrace.types import EnvOutput, flatten
+from seed_matrace.vector_env import EnvLostError
+from seed_matrace.version import __version__
 
 LAUNCH_ATTEMPTS = 5  # in a row
 FIRST_BACKOFF_S = 2.0
@@ -34,7 +34,7 @@ def starcraft2_spec(map_name: str, options: SmacOptions) -> EnvSpec:
 
 
 class StarCraft2VectorEnv:
-    """E games that step in parallel and reset themselves (see ``envs.base.VectorEnv``).
+    """E games that step in parallel and reset themselves (see ``vector_env.VectorEnv``).
 
     A game that ends, hangs or talks nonsense makes ``step`` raise EnvLostError; ``reset`` launches it anew. Games are
     launched anew between episodes too, after ``limits.restart_episodes`` of them.

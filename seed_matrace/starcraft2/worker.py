@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seed_matrace import __version__
+from seed_matrace.smac_options import DEFAULT_STEP_MUL, SmacOptions
+from seed_matrace.specs import EnvSpec
 from seed_matrace.starcraft2.features import SmacStep, StarCraft2Features, smac_arguments
 from seed_matrace.starcraft2.installation import (
     InstallationError,
@@ -30,10 +31,9 @@ from seed_matrace.starcraft2.installation import (
     stamp,
 )
 from seed_matrace.starcraft2.recording import BattleRecorder
-from seed_matrace.smac_options import DEFAULT_STEP_MUL, SmacOptions
-from seed_matrace.specs import EnvSpec
 from seed_matrace.transport.slots import Slot, map_slots
 from seed_matrace.types import flatten
+from seed_matrace.version import __version__
 
 MAX_MESSAGE_BYTES = 64 * 1024
 FOLDER_PREFIX = "seed_matrace-game-"

@@ -15,8 +15,8 @@ from rich.text import Text
 
 from seed_matrace.evaluation.sweep_record import SweepRun
 from seed_matrace.foreign_files import printable
-from seed_matrace.training.display import NOTHING, duration
 from seed_matrace.sweeps.status import RunStatus, State, time_left_s
+from seed_matrace.training.display import NOTHING, duration
 
 REFRESH_S = 1.0
 PLAIN_LINE_S = 60.0

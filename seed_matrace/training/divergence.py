@@ -14,19 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seed_matrace.files import write_file
+from seed_matrace.inference.rewards import LARGEST, DivergedError
 from seed_matrace.types import EpisodeStats, Unroll
 
 if TYPE_CHECKING:
     from seed_matrace.config import Config
 
 FAILED_BATCH = "failed_batch.npz"
-
-
-LARGEST = 1e18  # numbers whose squares float32 does not hold are no observations and no rewards
-
-
-class DivergedError(FloatingPointError):
-    """The loss, or what it is made of, is not finite, or larger than any sound one."""
 
 
 def largest_reward(config: Config) -> float:
@@ -39,24 +33,6 @@ def largest_reward(config: Config) -> float:
         return LARGEST
     steps = learner.batch_size * learner.unroll_length
     return min(math.sqrt(2 * config.run.stop_loss * steps / loss.baseline_cost), LARGEST)
-
-
-def check_reward(reward: np.ndarray, largest: float, environment: str = "") -> None:
-    """Raises DivergedError unless all rewards are sound; it is quick, for every batch that acts comes by.
-
-    Args:
-      environment: what it is called, for the message.
-    """
-    with np.errstate(over="ignore"):
-        if reward.dot(reward) <= largest * largest:  # all in one call; false for NaN, too
-            return
-    unsound = reward[~(np.abs(reward) <= largest)]
-    if unsound.size:
-        raise DivergedError(
-            f"{f'environment {environment}' if environment else 'an environment'} sent a reward of {unsound[0]:.6g}; "
-            f"{largest:.4g} is the largest that counts as sound (from run.stop_loss). "
-            "Look at the environment; no checkpoint holds it"
-        )
 
 
 def check_evaluated(stats: EpisodeStats, largest: float, environment: str) -> None:

@@ -25,16 +25,16 @@ from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from seed_matrace.training.process import import_tensorflow
 from seed_matrace.envs.registry import env_spec
-from seed_matrace.starcraft2.process import PYTHON_VARIABLE
 from seed_matrace.inference.groups import plan_groups
+from seed_matrace.learner.run_directory import portable_scenario
+from seed_matrace.starcraft2.process import PYTHON_VARIABLE
 from seed_matrace.training.local import LocalActors
 from seed_matrace.training.output import steady_output
+from seed_matrace.training.process import import_tensorflow
 from seed_matrace.training.start import TrainOptions, plan_start
 from seed_matrace.training.topology import Topology
 from seed_matrace.training.train import train
-from seed_matrace.learner.run_directory import portable_scenario
 from seed_matrace.transport.address import HostPort
 from seed_matrace.transport.certificates import make_certificate
 from seed_matrace.transport.security import TOKEN_VARIABLE, Security

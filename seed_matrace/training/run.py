@@ -18,16 +18,14 @@ from absl import logging
 
 from seed_matrace.config import Config
 from seed_matrace.envs.registry import backend_name, has_winner, training_spec
-from seed_matrace.replay import Replay
 from seed_matrace.evaluation.battles import play_battles
 from seed_matrace.evaluation.episodes import EvaluationCutError, summarise, until
+from seed_matrace.evaluation.greedy import GreedyTeam
 from seed_matrace.evaluation.recording import Recorder, can_record
+from seed_matrace.evaluation.replays import FOLDER, EvaluationReplays
 from seed_matrace.evaluation.results import RESULTS_FILE, ResultsWriter
 from seed_matrace.inference.actors import ActorsLostError
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
-from seed_matrace.training.divergence import check_evaluated, check_loss, check_saved, largest_reward
-from seed_matrace.evaluation.greedy import GreedyTeam
-from seed_matrace.training.hosts import Hosts
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.metrics import (
     METRICS_FILE,
@@ -37,12 +35,14 @@ from seed_matrace.learner.metrics import (
     was_checkpointed,
     write_checkpointed,
 )
+from seed_matrace.learner.run_directory import CHECKPOINTS_DIR
+from seed_matrace.learner.strategy import Devices
+from seed_matrace.replay import Replay
+from seed_matrace.training.divergence import check_evaluated, check_loss, check_saved, largest_reward
+from seed_matrace.training.hosts import Hosts
 from seed_matrace.training.progress import Progress, progress_from
 from seed_matrace.training.rates import Rates
-from seed_matrace.evaluation.replays import FOLDER, EvaluationReplays
-from seed_matrace.learner.run_directory import CHECKPOINTS_DIR
 from seed_matrace.training.sources import Acting, BatchSource
-from seed_matrace.learner.strategy import Devices
 from seed_matrace.training.warm_start import start_from
 from seed_matrace.types import EpisodeStats, Unroll
 

@@ -11,8 +11,7 @@ import numpy as np
 from absl import logging
 
 from seed_matrace.config import Config
-from seed_matrace.vector_env import VectorEnv
-from seed_matrace.envs.registry import make_training_env, training_spec
+from seed_matrace.envs.registry import make_schema, make_training_env, training_spec
 from seed_matrace.inference.actors import ActorFigures
 from seed_matrace.inference.groups import GroupPlan, GroupTable
 from seed_matrace.inference.inference import (
@@ -23,17 +22,18 @@ from seed_matrace.inference.inference import (
     VersionedPolicy,
     take_as_it_is,
 )
+from seed_matrace.inference.rewards import check_reward
 from seed_matrace.inference.server import InferenceServer, Note
 from seed_matrace.inference.unrolls import Unrolls, UnrollSizes
 from seed_matrace.training.batcher import Batcher, BatcherThread
-from seed_matrace.training.divergence import check_reward, largest_reward
+from seed_matrace.training.divergence import largest_reward
 from seed_matrace.transport.address import Address
 from seed_matrace.transport.carriers import listen
-from seed_matrace.transport.schema import make_schema
 from seed_matrace.transport.security import NO_SECURITY, Security
 from seed_matrace.transport.server import Admission
 from seed_matrace.transport.slots import empty_slot
 from seed_matrace.types import Unroll, flatten
+from seed_matrace.vector_env import VectorEnv
 
 _BATCH_TIMEOUT_S = 0.5
 _SEEDS_OF_A_HOST = 1 << 20

@@ -22,22 +22,23 @@ from seed_matrace.envs.registry import backend_name, env_spec, has_winner, noted
 from seed_matrace.files import is_utf8
 from seed_matrace.foreign_files import printable
 from seed_matrace.inference.groups import GroupPlan, plan_groups
+from seed_matrace.learner.metrics import write_finished, write_run_info
+from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, OPERATIVE_CONFIG, RunDirectory, scenario_info
 from seed_matrace.training.display import Display, duration
 from seed_matrace.training.local import LocalActors, default_num_actors, local_groups
 from seed_matrace.training.output import SteadyLogFile
+from seed_matrace.training.same_run import check_same_run
 from seed_matrace.training.start import TrainOptions, plan_start
 from seed_matrace.training.topology import Topology
-from seed_matrace.learner.metrics import write_finished, write_run_info
-from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, OPERATIVE_CONFIG, RunDirectory, scenario_info
 from seed_matrace.transport.address import Address
 from seed_matrace.transport.security import NO_SECURITY, Security
 from seed_matrace.transport.shared_memory import check_socket
 
 if TYPE_CHECKING:
+    from seed_matrace.learner.strategy import Devices
     from seed_matrace.training.progress import Progress
     from seed_matrace.training.run import TrainingRun
     from seed_matrace.training.sources import BatchSource
-    from seed_matrace.learner.strategy import Devices
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -54,8 +55,8 @@ def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], 
     Raises:
       ValueError: what makes the run impossible, before a file of an existing run is touched.
     """
-    from seed_matrace.training.hosts import Hosts  # TensorFlow takes seconds
     from seed_matrace.learner.strategy import set_up_tensorflow
+    from seed_matrace.training.hosts import Hosts  # TensorFlow takes seconds
     from seed_matrace.training.warm_start import check_start
 
     start = plan_start(options, default_actors=1 if options.listen_at else default_num_actors())
@@ -83,7 +84,7 @@ def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], 
     with contextlib.closing(RunDirectory(path)) as directory, _log_file(path / "logs" / "learner.log"):
         begun(start.path)
         if resuming:
-            directory.check_same_run(config)
+            check_same_run(directory.path, config)
         here = not options.listen_at
         for text in warnings_of(config, topology.num_actors, here=here) if hosts.chief else ():
             logging.warning("warning: %s", text)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from seed_matrace.config import Config
-from seed_matrace.envs.registry import backend_name, scenario_digest, training_spec
 from seed_matrace.specs import EnvSpec, env_output_spec, policy_output_spec
 from seed_matrace.types import FIELD_NAMES, flatten
 
@@ -29,17 +26,6 @@ class Schema:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layout", self.layout or _layout(self.spec))
-
-
-def make_schema(config: Config) -> Schema:
-    """What a process of ``config`` is built for."""
-    asked = {f"env.{name}": value for name, value in dataclasses.asdict(config.env).items()}
-    options = json.loads(json.dumps(asked))  # as the other side reads them: lists for tuples
-    del options["env.backend"], options["env.map_name"]
-    scenario = config.env.scenario
-    if scenario is not None:  # each side has a file of its own
-        options[f"contents of {scenario.name} (SHA-256)"] = scenario_digest(scenario.read_bytes())
-    return Schema(backend_name(config.env), config.env.title, training_spec(config), options)
 
 
 def schema_mismatch(ours: Schema, theirs: Schema) -> str | None:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seed_matrace.replay import Replay
-from seed_matrace.replay_check import EVENTS
+from seed_matrace.replay import EVENTS, Replay
 from seed_matrace.viewer.replay_page import load_shapes, web_text
 
 if TYPE_CHECKING:

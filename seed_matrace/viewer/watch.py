@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seed_matrace.replay import SUFFIX, Replay, read_replay
-from seed_matrace.files import write_file
 from seed_matrace.evaluation.replays import BEST, FOLDER, find_replays, replays_over_training
+from seed_matrace.files import write_file
+from seed_matrace.replay import SUFFIX, Replay, read_replay
 from seed_matrace.skirmish.vector_env import BACKEND, is_other_version
 from seed_matrace.viewer.animation import write_gif, write_mp4
 from seed_matrace.viewer.replay_page import replay_page

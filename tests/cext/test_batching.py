@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from twins import batching as reference_batching
 
 from seed_matrace._cext import _batching
-from twins import batching as reference_batching
 
 ENVS, AGENTS, DIM = 4, 3, 5
 

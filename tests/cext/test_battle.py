@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from twins.battle import ReferenceBattle
+
+from seed_matrace.replay import Order
 from seed_matrace.skirmish.battles import build_battles
 from seed_matrace.skirmish.maps import load_map, map_names
 from seed_matrace.skirmish.recording import empty_log
 from seed_matrace.skirmish.scripted import scripted_actions
-from seed_matrace.skirmish.units import Order
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 from seed_matrace.specs import empty_env_output
 from seed_matrace.types import EnvOutput

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from twins import features as reference
+
 from seed_matrace.skirmish.features import smac_features
 from seed_matrace.skirmish.layout import FeatureLayout
 from seed_matrace.smac_options import SmacOptions

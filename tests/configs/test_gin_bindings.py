@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from seed_matrace import cli
 from seed_matrace.config import ConfigError, load_config
-from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, differences, load_run_config
+from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, load_run_config
+from seed_matrace.training.same_run import differences
 
 
 def refusal(gin_files=(), gin_params=()):

@@ -8,8 +8,8 @@ import pytest
 from seed_matrace.config import load_config
 from seed_matrace.envs.registry import env_spec, make_vector_env
 from seed_matrace.evaluation.episodes import evaluate
-from seed_matrace.evaluation.policy import TrainedPolicy, play
 from seed_matrace.evaluation.greedy import GreedyTeam
+from seed_matrace.evaluation.policy import TrainedPolicy, play
 from seed_matrace.learner.learner import Learner
 
 PARAMS = ["network.policy_layers=(8,)", "network.critic_layers=(8,)", "learner.unroll_length=2"]

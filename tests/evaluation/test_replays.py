@@ -9,10 +9,10 @@ import pytest
 
 from seed_matrace.config import load_config
 from seed_matrace.envs.registry import make_vector_env
-from seed_matrace.replay import read_replay
 from seed_matrace.evaluation.episodes import play_episodes
 from seed_matrace.evaluation.recording import KeptActions, record_battle
 from seed_matrace.evaluation.replays import EvaluationReplays, find_replays, replays_over_training
+from seed_matrace.replay import read_replay
 
 
 def judge(obs, avail_actions, state, last_action):

@@ -10,9 +10,9 @@ import pytest
 from processes import TINY, untimed_metrics
 
 from seed_matrace.config import load_config
-from seed_matrace.replay import read_replay
 from seed_matrace.inference.groups import plan_groups
 from seed_matrace.learner import checkpoints
+from seed_matrace.replay import read_replay
 from seed_matrace.training import run as run_module
 from seed_matrace.training.run import TrainingRun
 from seed_matrace.training.sources import LockstepSource

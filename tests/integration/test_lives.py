@@ -12,14 +12,14 @@ from spelling import SpellingPolicy, assert_one_stretch
 from seed_matrace.actor.actor import _act
 from seed_matrace.actor.games import play_games
 from seed_matrace.config import load_config
-from seed_matrace.vector_env import EnvLostError
 from seed_matrace.envs.counting import CountingVectorEnv
+from seed_matrace.envs.registry import make_schema
 from seed_matrace.inference.groups import GroupPlan
 from seed_matrace.training.sources import Acting, ActorSource
 from seed_matrace.transport.carriers import connect
-from seed_matrace.transport.schema import make_schema
 from seed_matrace.transport.security import NO_SECURITY
 from seed_matrace.types import Unroll
+from seed_matrace.vector_env import EnvLostError
 
 LIVES = (1, 25, 3, 8, 20, 13, 200)  # steps of the first group until the connection breaks
 

@@ -11,7 +11,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from seed_matrace.skirmish.units import Order, load_unit_type
+from seed_matrace.replay import Order
+from seed_matrace.skirmish.units import load_unit_type
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 
 Arena = Callable[..., SkirmishVectorEnv]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from seed_matrace.replay import Order
 from seed_matrace.skirmish.edges import NEAR, OPEN, SOLID, SOLID_NE, SOLID_NW, SOLID_SE, SOLID_SW, edge_shapes
-from seed_matrace.skirmish.units import Order
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 
 Arena = Callable[..., SkirmishVectorEnv]

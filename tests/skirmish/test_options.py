@@ -6,10 +6,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-
-from seed_matrace import make_vector_env
 from twins import features as reference
 from twins.outcome import ScriptedTeam, end_code, reward
+
+from seed_matrace import make_vector_env
 from seed_matrace.config import EnvConfig
 from seed_matrace.envs import registry
 from seed_matrace.skirmish.battles import build_battles, reward_divisor

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from seed_matrace.replay import Order
 from seed_matrace.skirmish.maps import load_map
-from seed_matrace.skirmish.units import Order, load_unit_type, unit_type_names
+from seed_matrace.skirmish.units import load_unit_type, unit_type_names
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 
 Arena = Callable[..., SkirmishVectorEnv]

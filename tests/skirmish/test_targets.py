@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from seed_matrace.skirmish.units import Order
+from seed_matrace.replay import Order
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 
 Arena = Callable[..., SkirmishVectorEnv]

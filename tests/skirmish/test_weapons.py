@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from seed_matrace.skirmish.units import Order, UnitType, load_unit_type, unit_type_names
+from seed_matrace.replay import Order
+from seed_matrace.skirmish.units import UnitType, load_unit_type, unit_type_names
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 
 Arena = Callable[..., SkirmishVectorEnv]

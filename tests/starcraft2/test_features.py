@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from live_games import PlainGame, random_layout, random_options, random_table
-
 from twins import features as reference
-from seed_matrace.starcraft2.features import StarCraft2Features
+
 from seed_matrace.skirmish.maps import map_names
+from seed_matrace.starcraft2.features import StarCraft2Features
 
 
 @pytest.mark.parametrize("map_name", map_names())

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from live_games import one_hot, random_layout, random_options, random_table, units_of
 
-from seed_matrace.starcraft2.messages import register_messages
-from seed_matrace.starcraft2.features import StarCraft2Features, smac_arguments
 from seed_matrace.skirmish.maps import load_map, map_names
 from seed_matrace.smac_options import SmacOptions
+from seed_matrace.starcraft2.features import StarCraft2Features, smac_arguments
+from seed_matrace.starcraft2.messages import register_messages
 
 pytestmark = pytest.mark.smac
 SCENES_PER_MAP = 240

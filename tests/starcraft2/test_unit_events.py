@@ -7,10 +7,10 @@ import pytest
 
 from seed_matrace.config import EnvConfig
 from seed_matrace.envs.registry import make_vector_env
-from seed_matrace.replay_check import EVENTS
-from seed_matrace.starcraft2.unit_events import told_targets, unit_events
 from seed_matrace.evaluation.episodes import play_episodes
 from seed_matrace.evaluation.recording import KeptActions, record_battle
+from seed_matrace.replay import EVENTS
+from seed_matrace.starcraft2.unit_events import told_targets, unit_events
 
 MARINE = {"effect": "direct", "sweep_reach": 0.0, "splash_radius": 0.0}
 MEDIVAC = {**MARINE, "effect": "heal"}

@@ -19,14 +19,14 @@ import pytest
 from processes import processes_where, wait_until
 
 from seed_matrace.config import EnvConfig, StarCraft2Config
-from seed_matrace.starcraft2 import vector_env as starcraft2_env
-from seed_matrace.vector_env import EnvLostError
 from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
+from seed_matrace.replay import Order
+from seed_matrace.smac_options import STARCRAFT2_BUILDS
+from seed_matrace.starcraft2 import vector_env as starcraft2_env
 from seed_matrace.starcraft2.installation import InstallationError
 from seed_matrace.starcraft2.process import PYTHON_VARIABLE
 from seed_matrace.starcraft2.worker import FOLDER_PREFIX
-from seed_matrace.skirmish.units import Order
-from seed_matrace.smac_options import STARCRAFT2_BUILDS
+from seed_matrace.vector_env import EnvLostError
 
 HERE = Path(__file__).parent
 MAP = EnvConfig(map_name="3m", backend="starcraft2")

@@ -9,9 +9,8 @@ import shutil
 import pytest
 from processes import loaded
 
-from seed_matrace.envs.registry import scenario_digest
 from seed_matrace.evaluation.sweep_record import read_sweep, write_sweep
-from seed_matrace.files import write_checked
+from seed_matrace.files import digest, write_checked
 from seed_matrace.learner.metrics import write_finished, write_run_info
 from seed_matrace.sweeps.page import Heading, Paragraph, Picture, Table, to_html, to_markdown
 from seed_matrace.sweeps.report import write_report
@@ -165,7 +164,7 @@ def test_scenario_files_of_one_name_are_rows_of_their_own(make_sweep):
         about = {"backend": "skirmish-1", "map_name": "3m", "seed": seed}
         path = sweep_dir / f"3m/matrace/seed_{seed}"
         write_checked(path / "maps/3m.json", content)
-        digests.append(scenario_digest(content))
+        digests.append(digest(content))
         write_run_info(path, **about, argv=[], scenario={"file": "3m.json", "sha256": digests[-1]})
         write_finished(path, "budget")
     text, rows = report_of(sweep_dir)

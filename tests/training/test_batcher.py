@@ -5,8 +5,8 @@ import pytest
 
 from seed_matrace.envs.counting import SPEC
 from seed_matrace.inference.unrolls import Unrolls, UnrollSizes
-from seed_matrace.training.batcher import Batcher, BatcherThread
 from seed_matrace.specs import empty_env_output
+from seed_matrace.training.batcher import Batcher, BatcherThread
 from seed_matrace.types import PolicyOutput
 
 FIELDS = {"with_state": True, "units_per_env": 3}

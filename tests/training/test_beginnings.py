@@ -15,15 +15,15 @@ from seed_matrace.envs.registry import backend_name, training_spec
 from seed_matrace.evaluation.policy import load_policy
 from seed_matrace.files import CHECKSUMS
 from seed_matrace.inference.groups import plan_groups
-from seed_matrace.training.start import TrainOptions, plan_start
-from seed_matrace.training.train import train
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.metrics import read_run_info, run_id, write_run_info
+from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, RunDirectory, is_run_directory, load_run_config
+from seed_matrace.learner.strategy import Devices
 from seed_matrace.training.progress import Progress
 from seed_matrace.training.run import TrainingRun
-from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, RunDirectory, is_run_directory, load_run_config
 from seed_matrace.training.sources import LockstepSource
-from seed_matrace.learner.strategy import Devices
+from seed_matrace.training.start import TrainOptions, plan_start
+from seed_matrace.training.train import train
 from seed_matrace.training.warm_start import check_start, start_from
 
 ASKED = {

@@ -10,17 +10,16 @@ from processes import TINY
 from seed_matrace.config import load_config
 from seed_matrace.envs.counting import CountingVectorEnv
 from seed_matrace.inference.groups import plan_groups
+from seed_matrace.inference.rewards import DivergedError, check_reward
+from seed_matrace.specs import EnvSpec, empty_unroll
 from seed_matrace.training.divergence import (
     FAILED_BATCH,
-    DivergedError,
     check_evaluated,
     check_loss,
-    check_reward,
     largest_reward,
 )
 from seed_matrace.training.run import TrainingRun
 from seed_matrace.training.sources import LockstepSource
-from seed_matrace.specs import EnvSpec, empty_unroll
 from seed_matrace.types import EpisodeStats, Unroll
 
 SPEC = EnvSpec(n_agents=2, n_actions=3, obs_dim=4, state_dim=5, episode_limit=10)

@@ -12,11 +12,11 @@ import pytest
 
 from seed_matrace.config import ConfigError, load_config
 from seed_matrace.files import CHECKSUMS
-from seed_matrace.training.start import TrainOptions, plan_start
-from seed_matrace.sweeps.sweep import SweepOptions, sweep
 from seed_matrace.learner.metrics import read_run_info, write_run_info
 from seed_matrace.learner.run_directory import RunDirectory, load_run_config, scenario_info
 from seed_matrace.skirmish.vector_env import BACKEND
+from seed_matrace.sweeps.sweep import SweepOptions, sweep
+from seed_matrace.training.start import TrainOptions, plan_start
 from seed_matrace.transport.address import HostPort
 
 BATTLE = {

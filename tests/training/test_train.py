@@ -7,8 +7,8 @@ import pytest
 
 from seed_matrace.config import load_config
 from seed_matrace.training import train as train_module
-from seed_matrace.training.train import _conclusion, _private_socket, interrupted
 from seed_matrace.training.progress import Progress
+from seed_matrace.training.train import _conclusion, _private_socket, interrupted
 from seed_matrace.transport.shared_memory import check_socket
 
 

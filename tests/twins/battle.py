@@ -1,8 +1,8 @@
 """Naive twin of the compiled battle: the same rules in plain Python, one NumPy float32 at a time.
 
 Rules and sources: docs/simulator.md. Every float operation stands in the order of the kernel, so that both agree to
-the last bit; the tests play them against each other. Units are slots, allies first. Targets are in
-reference_targets.py, movement in reference_movement.py, rewards and ends in reference_outcome.py.
+the last bit; the tests play them against each other. Units are slots, allies first. Targets are in targets.py, movement
+in movement.py, rewards and ends in outcome.py.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from seed_matrace.replay import EVENTS
+from seed_matrace.skirmish.maps import SkirmishMap
+from seed_matrace.skirmish.rules import battle_rules
 from twins.movement import Movement
 from twins.outcome import end_code, reward
 from twins.targets import SCAN_PERIOD, face, keep_target, look_round
@@ -26,9 +29,6 @@ from twins.units import (
     Unit,
     touches,
 )
-from seed_matrace.replay_check import EVENTS
-from seed_matrace.skirmish.maps import SkirmishMap
-from seed_matrace.skirmish.rules import battle_rules
 
 LOOPS_PER_STEP = 8
 BATTLE_STREAM = 1

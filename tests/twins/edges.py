@@ -1,13 +1,13 @@
-"""Where ground ends in the naive battle; see reference_battle.py and cext/battle_edges.pxd."""
+"""Where ground ends in the naive battle; see battle.py and cext/battle_edges.pxd."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from twins.units import F, Unit
 from seed_matrace.skirmish.edges import NEAR, OPEN, SOLID, SOLID_NE, SOLID_NW, SOLID_SE
 from seed_matrace.skirmish.rules import BattleRules
 from seed_matrace.skirmish.units import MOVERS
+from twins.units import F, Unit
 
 Place = tuple[F, F]
 

@@ -1,4 +1,4 @@
-"""Movement of the naive battle: goals, ways round others and obstacles, flying, pushing; see reference_battle.py."""
+"""Movement of the naive battle: goals, ways round others and obstacles, flying, pushing; see battle.py."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import itertools
 
 import numpy as np
 
-from twins.edges import settle
-from twins.units import ANCHORED, IDLE, MOVE, MOVING, STANDING, F, Unit
 from seed_matrace.skirmish.rules import BattleRules
 from seed_matrace.skirmish.units import OVERLAP
+from twins.edges import settle
+from twins.units import ANCHORED, IDLE, MOVE, MOVING, STANDING, F, Unit
 
 PUSH_ROUNDS = 5
 FIRST_PART, PART = F(1), F(1.8)  # of an overlap, by which two part

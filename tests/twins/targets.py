@@ -1,11 +1,11 @@
-"""Whom a unit of the naive battle attacks, and turning to it; see reference_battle.py."""
+"""Whom a unit of the naive battle attacks, and turning to it; see battle.py."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from twins.units import ATTACK, ATTACK_MOVE, IDLE, MOVE, F, Unit, attacks, urgency
 from seed_matrace.skirmish.random_teams import EVERYWHERE
+from twins.units import ATTACK, ATTACK_MOVE, IDLE, MOVE, F, Unit, attacks, urgency
 
 SCAN_PERIOD = 8
 # What a loop turns a unit by, 62.5 degrees, and that with 11.25 more.

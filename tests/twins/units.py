@@ -1,4 +1,4 @@
-"""Units and random numbers of the naive battle; see reference_battle.py."""
+"""Units and random numbers of the naive battle; see battle.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seed_matrace.skirmish.units import Order, UnitType
+from seed_matrace.replay import Order
+from seed_matrace.skirmish.units import UnitType
 
 F = np.float32
 IDLE, MOVE, ATTACK, ATTACK_MOVE = Order

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seed_matrace.replay import write_replay
-from seed_matrace.replay_check import EVENTS
+from seed_matrace.replay import EVENTS, write_replay
 from seed_matrace.skirmish.maps import map_names
 from seed_matrace.viewer.animation import caption
 from seed_matrace.viewer.painter import Painter, palette
