@@ -21,6 +21,7 @@ from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, RunDirectory, i
 from seed_matrace.learner.strategy import Devices
 from seed_matrace.training.progress import Progress
 from seed_matrace.training.run import TrainingRun
+from seed_matrace.training.same_run import check_same_run
 from seed_matrace.training.sources import LockstepSource
 from seed_matrace.training.start import TrainOptions, plan_start
 from seed_matrace.training.train import train
@@ -44,7 +45,7 @@ def begin(path, **asked):
     directory = RunDirectory(path)
     try:
         if start.resuming:
-            directory.check_same_run(start.config)
+            check_same_run(path, start.config)
         directory.write_config(*start.texts)
         about = {"backend": backend_name(start.config.env), "map_name": start.config.env.title, "seed": start.seed}
         write_run_info(path, **about, argv=[], init_from=start.init_from, num_actors=start.topology.num_actors)

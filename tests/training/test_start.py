@@ -16,6 +16,7 @@ from seed_matrace.learner.metrics import read_run_info, write_run_info
 from seed_matrace.learner.run_directory import RunDirectory, load_run_config, scenario_info
 from seed_matrace.skirmish.vector_env import BACKEND
 from seed_matrace.sweeps.sweep import SweepOptions, sweep
+from seed_matrace.training.same_run import check_same_run
 from seed_matrace.training.start import TrainOptions, plan_start
 from seed_matrace.transport.address import HostPort
 
@@ -46,7 +47,7 @@ def go_on(path, **flags):
     assert start.resuming
     directory = RunDirectory(start.path)
     try:
-        directory.check_same_run(start.config)
+        check_same_run(start.path, start.config)
         return start, directory.keep_scenario(start.config)
     finally:
         directory.close()
