@@ -44,8 +44,9 @@ from seed_matrace.evaluation.replays import replays_over_training
 from seed_matrace.evaluation.scores import read_scores
 from seed_matrace.evaluation.sweep_record import SweepRun, write_sweep
 from seed_matrace.learner.learner import Learner
-from seed_matrace.learner.metrics import read_metrics, read_run_info
+from seed_matrace.learner.metrics import read_metrics
 from seed_matrace.learner.run_directory import load_run_config
+from seed_matrace.learner.run_info import read_run_info
 from seed_matrace.learner.strategy import Devices
 from seed_matrace.replay import read_replay
 from seed_matrace.skirmish.maps import load_map

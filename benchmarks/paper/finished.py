@@ -15,8 +15,8 @@ import numpy as np
 from seed_matrace.config import Config
 from seed_matrace.evaluation.statistics import estimate, iqm
 from seed_matrace.evaluation.sweep_record import read_sweep
-from seed_matrace.learner.metrics import RUN_FILE, read_run_info
 from seed_matrace.learner.run_directory import load_run_config
+from seed_matrace.learner.run_info import RUN_FILE, read_run_info
 from seed_matrace.viewer.runs import Curve, Run, band, read_run
 
 Key = TypeVar("Key")

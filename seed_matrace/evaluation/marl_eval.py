@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from seed_matrace.evaluation.results import ABSOLUTE
-from seed_matrace.learner.metrics import read_run_info
+from seed_matrace.learner.run_info import read_run_info
 
 _SHOWN = 3  # runs that a sentence names
 

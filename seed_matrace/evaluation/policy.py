@@ -21,8 +21,8 @@ from seed_matrace.evaluation.team import Team
 from seed_matrace.files import check_utf8
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.learner import Learner
-from seed_matrace.learner.metrics import RUN_FILE, read_run_info, run_id
 from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, backend_of, load_run_config
+from seed_matrace.learner.run_info import RUN_FILE, read_run_info, run_id
 from seed_matrace.replay import SUFFIX, Replay, write_replay
 from seed_matrace.specs import EnvSpec
 from seed_matrace.types import EpisodeStats

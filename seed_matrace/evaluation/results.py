@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from seed_matrace.files import parse_json, read_checked, write_checked
-from seed_matrace.learner.metrics import read_run_info, run_id
+from seed_matrace.learner.run_info import read_run_info, run_id
 from seed_matrace.types import EpisodeStats
 
 RESULTS_FILE = Path("eval", "results.json")

@@ -11,7 +11,7 @@ import numpy as np
 
 from seed_matrace.evaluation.results import ABSOLUTE, only_run, read_results
 from seed_matrace.evaluation.statistics import Estimate, Measure, Sample, estimate
-from seed_matrace.learner.metrics import scenario_of
+from seed_matrace.learner.run_info import scenario_of
 
 ENV_STEPS = "env_steps"
 

@@ -1,20 +1,14 @@
-"""What a run writes down about itself: metrics.jsonl, the same numbers for TensorBoard, and run.json.
+"""Metrics of a run: metrics.jsonl, and the same numbers for TensorBoard.
 
 ``metrics.jsonl`` is the record; ``tb/`` is a copy for looking at. Nothing here imports TensorFlow.
 """
 
 from __future__ import annotations
 
-import contextlib
-import importlib.metadata
 import io
-import json
 import math
 import os
-import platform
-import secrets
 import socket
-import subprocess
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,13 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from seed_matrace.files import parse_json, parse_line, read_checked, to_line, write_checked
+from seed_matrace.files import parse_line, to_line
 from seed_matrace.learner.growing_file import GrowingFile
-from seed_matrace.version import __version__
+from seed_matrace.learner.run_info import run_id
 
 METRICS_FILE = "metrics.jsonl"
 TENSORBOARD_DIR = "tb"
-RUN_FILE = "run.json"
 _ALWAYS = ("env_steps", "wall_s", "learner_steps")
 _CHECKSUM = "perf/crc32"  # of its line; as all of "perf/" it differs between two runs of a seed
 _ADVICE = (
@@ -258,147 +251,3 @@ class ScalarMeans:
         }
         self._totals, self._counts = {}, {}
         return result
-
-
-def write_run_info(
-    run_dir: str | Path,
-    *,
-    backend: str,
-    map_name: str,
-    seed: int,
-    argv: Sequence[str],
-    devices: str = "",
-    init_from: str | None = None,
-    num_actors: int | None = None,
-    scenario: Mapping[str, str] | None = None,
-    sizes: Mapping[str, Any] | None = None,
-) -> None:
-    """Writes run.json: what was started, when, where, with which versions; a resumed run adds itself under ``resumed``.
-
-    From here on the directory holds a run. Its ``id`` is in each of its checkpoints, too, and its reports and results
-    are bound to it; a run with one keeps checksums of its files. Runs of older versions have none, and get none.
-
-    Args:
-      run_dir: the run directory, made if missing.
-      backend: what plays the battles, with its version, e.g. "skirmish-1".
-      map_name: SMAC map, or the stem of a scenario file.
-      seed: the run's seed.
-      argv: the command line.
-      devices: what the learner runs on.
-      init_from: the run directory from whose weights it starts.
-      num_actors: processes that step environments; what the run has unless a command says otherwise.
-      scenario: of a scenario file name and digest, as ``run_directory.scenario_info`` has them.
-      sizes: of the environment, where the run has to note them (``registry.noted_spec``).
-    """
-    path = Path(run_dir) / RUN_FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    start = {
-        "start_time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "argv": list(argv),
-        "devices": devices,
-        "git": _git_commit(),
-        "versions": _versions(),
-    }
-    if path.exists():
-        info = read_run_info(run_dir)
-        info.pop("finished", None)
-        info["resumed"] = [*info.get("resumed", []), start]
-    else:
-        about = {"map": map_name, "backend": backend, "seed": int(seed)}
-        info = {"id": secrets.token_hex(8), **about, "init_from": init_from, **start}
-        if init_from and (of_source := run_id(init_from)):
-            info["init_from_id"] = of_source  # finds it again wherever it is moved to
-    if num_actors is not None:
-        info["num_actors"] = num_actors
-    if scenario is not None:
-        info.setdefault("scenario", dict(scenario))
-    if sizes is not None:
-        info["sizes"] = dict(sizes)
-    _write_run_file(path, info)
-
-
-def write_finished(run_dir: str | Path, why: str) -> None:
-    """Notes in run.json that the run is over, and why: its budget or its target was reached."""
-    _write_run_file(Path(run_dir) / RUN_FILE, {**read_run_info(run_dir), "finished": why})
-
-
-def write_checkpointed(run_dir: str | Path) -> None:
-    """Notes in run.json that there has been a checkpoint: from now on a run without any is not one that just began."""
-    with contextlib.suppress(FileNotFoundError):
-        info = read_run_info(run_dir)
-        if not info.get("checkpointed"):
-            _write_run_file(Path(run_dir) / RUN_FILE, {**info, "checkpointed": True})
-
-
-def was_checkpointed(run_dir: str | Path) -> bool:
-    """Whether ``write_checkpointed`` was called; False without run.json, or of a run of an older version."""
-    try:
-        return bool(read_run_info(run_dir).get("checkpointed"))
-    except FileNotFoundError:
-        return False
-
-
-def _write_run_file(path: Path, info: Mapping[str, Any]) -> None:
-    write_checked(path, json.dumps(info, indent=2) + "\n")
-
-
-def read_run_info(run_dir: str | Path) -> dict[str, Any]:
-    """What ``write_run_info`` wrote.
-
-    Raises:
-      FileNotFoundError: the directory has no run.json.
-      ValueError: the file is not what ``write_run_info`` writes.
-    """
-    path = Path(run_dir) / RUN_FILE
-    content = read_checked(path)
-    try:
-        info = parse_json(content)
-    except ValueError as error:
-        raise ValueError(f"{path} cannot be read: {error}; put back a copy of it") from None
-    if isinstance(info, dict) and "id" in info:
-        read_checked(path, must_be_noted=True)
-    wanted = {"map": str, "backend": str, "seed": int}
-    missing = [name for name, kind in wanted.items() if not isinstance(info, dict) or type(info.get(name)) is not kind]
-    if missing:
-        raise ValueError(f"{path} lacks {', '.join(sorted(missing))}")
-    return dict(info)
-
-
-def scenario_of(run_dir: str | Path) -> str:
-    """What tells the scenario file of a run from others of its name; "" of a map of SMAC's, or without run.json."""
-    try:
-        return str(read_run_info(run_dir).get("scenario", {}).get("sha256", ""))
-    except FileNotFoundError:
-        return ""
-
-
-def run_id(run_dir: str | os.PathLike[str]) -> str:
-    """What tells the run's checkpoints from those of others; "" of a run of an older version, or without run.json."""
-    try:
-        return str(read_run_info(Path(run_dir)).get("id", ""))
-    except FileNotFoundError:
-        return ""
-
-
-def _versions() -> dict[str, str | None]:
-    found: dict[str, str | None] = {"python": platform.python_version(), "seed_matrace": __version__}
-    for package in ("numpy", "tensorflow"):
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = None
-    return found
-
-
-def _git_commit() -> str | None:
-    """Commit of the checkout this program runs from, "-dirty" added where it was changed; None outside of one."""
-    # git itself would look further up, and an installed package may lie inside somebody else's checkout.
-    root = Path(__file__).parents[2]
-    if not (root / ".git").exists():
-        return None
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--match="]
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return result.stdout.strip() or None

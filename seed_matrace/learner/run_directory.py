@@ -12,7 +12,7 @@ from typing import IO
 
 from seed_matrace.config import Config, EnvConfig, load_config
 from seed_matrace.files import clear, digest, read_checked, write_checked
-from seed_matrace.learner.metrics import RUN_FILE, read_run_info, run_id
+from seed_matrace.learner.run_info import RUN_FILE, read_run_info, run_id
 
 OPERATIVE_CONFIG = "operative_config.gin"
 CHECKPOINTS_DIR = "checkpoints"

@@ -17,8 +17,8 @@ from seed_matrace.evaluation.scores import Score, ScoreTable, one_score_per_seed
 from seed_matrace.evaluation.statistics import Estimate
 from seed_matrace.evaluation.sweep_record import SweepRun, read_sweep
 from seed_matrace.files import write_file
-from seed_matrace.learner.metrics import RUN_FILE, read_run_info
 from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, load_run_config
+from seed_matrace.learner.run_info import RUN_FILE, read_run_info
 from seed_matrace.sweeps.page import Block, Heading, Paragraph, Picture, Table, to_html, to_markdown
 from seed_matrace.viewer.curves import learning_curve_figure
 from seed_matrace.viewer.profiles import profile_figure

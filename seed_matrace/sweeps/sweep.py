@@ -24,8 +24,8 @@ from seed_matrace.config_effects import warnings_of
 from seed_matrace.evaluation.sweep_record import SWEEP_FILE, SweepRun, read_sweep, sweep_actors, write_sweep
 from seed_matrace.files import check_utf8
 from seed_matrace.interpreter import start
-from seed_matrace.learner.metrics import read_run_info
 from seed_matrace.learner.run_directory import is_run_directory, load_run_config, run_around
+from seed_matrace.learner.run_info import read_run_info
 from seed_matrace.sweeps.display import SweepDisplay
 from seed_matrace.sweeps.plan import PlannedRun, check_scenario, keep_plan, load_planned, plan_file, plan_sweep
 from seed_matrace.sweeps.status import RunStatus, State

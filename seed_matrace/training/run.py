@@ -27,15 +27,9 @@ from seed_matrace.evaluation.results import RESULTS_FILE, ResultsWriter
 from seed_matrace.inference.actors import ActorsLostError
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.learner import Learner
-from seed_matrace.learner.metrics import (
-    METRICS_FILE,
-    MetricsWriter,
-    ScalarMeans,
-    run_id,
-    was_checkpointed,
-    write_checkpointed,
-)
+from seed_matrace.learner.metrics import METRICS_FILE, MetricsWriter, ScalarMeans
 from seed_matrace.learner.run_directory import CHECKPOINTS_DIR
+from seed_matrace.learner.run_info import run_id, was_checkpointed, write_checkpointed
 from seed_matrace.learner.strategy import Devices
 from seed_matrace.replay import Replay
 from seed_matrace.training.divergence import check_evaluated, check_loss, check_saved, largest_reward

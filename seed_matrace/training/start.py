@@ -10,7 +10,6 @@ from typing import Any
 
 from seed_matrace.config import Config, bound_options, decides_learning, load_config
 from seed_matrace.files import check_utf8
-from seed_matrace.learner.metrics import RUN_FILE, read_run_info, run_id
 from seed_matrace.learner.run_directory import (
     CHECKPOINT_STATE,
     CHECKPOINTS_DIR,
@@ -24,6 +23,7 @@ from seed_matrace.learner.run_directory import (
     runs_within,
     scenario_binding,
 )
+from seed_matrace.learner.run_info import RUN_FILE, read_run_info, run_id
 from seed_matrace.training.topology import Topology, plan_topology
 from seed_matrace.transport.address import Address
 from seed_matrace.transport.security import NO_SECURITY, Security

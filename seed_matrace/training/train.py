@@ -22,8 +22,8 @@ from seed_matrace.envs.registry import backend_name, env_spec, has_winner, noted
 from seed_matrace.files import is_utf8
 from seed_matrace.foreign_files import printable
 from seed_matrace.inference.groups import GroupPlan, plan_groups
-from seed_matrace.learner.metrics import write_finished, write_run_info
 from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, OPERATIVE_CONFIG, RunDirectory, scenario_info
+from seed_matrace.learner.run_info import write_finished, write_run_info
 from seed_matrace.training.display import Display, duration
 from seed_matrace.training.local import LocalActors, default_num_actors, local_groups
 from seed_matrace.training.output import SteadyLogFile

@@ -19,7 +19,7 @@ from absl import logging
 
 from seed_matrace.config import Config, load_config
 from seed_matrace.interpreter import start
-from seed_matrace.learner.metrics import RUN_FILE, read_run_info
+from seed_matrace.learner.run_info import RUN_FILE, read_run_info
 from seed_matrace.training.local import LocalActors
 from seed_matrace.training.topology import plan_topology
 from seed_matrace.vertex.cluster import ACTORS, EVALUATOR, Cluster, JobFolders, read_cluster, read_folders

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seed_matrace.evaluation.scores import ScoreTable, one_score_per_seed, read_scores
-from seed_matrace.learner.metrics import RUN_FILE
+from seed_matrace.learner.run_info import RUN_FILE
 from seed_matrace.viewer.curves import learning_curve_figure
 from seed_matrace.viewer.profiles import profile_figure
 from seed_matrace.viewer.runs import Run, averages_said, by_variant, each_run, read_run, tell_maps_apart

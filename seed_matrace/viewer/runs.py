@@ -12,8 +12,9 @@ import numpy as np
 from seed_matrace.config import decides_learning, options
 from seed_matrace.evaluation.statistics import MIN_RUNS, bootstrap_interval, iqm
 from seed_matrace.evaluation.sweep_record import PLAIN_VARIANT
-from seed_matrace.learner.metrics import read_metrics, read_run_info, scenario_of
+from seed_matrace.learner.metrics import read_metrics
 from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, load_run_config
+from seed_matrace.learner.run_info import read_run_info, scenario_of
 from seed_matrace.skirmish.maps import map_names
 
 STATISTICS = ("median", "iqm")

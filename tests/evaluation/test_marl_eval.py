@@ -14,7 +14,7 @@ from processes import run
 
 from seed_matrace.evaluation.marl_eval import of_equal_length, what_is_missing
 from seed_matrace.evaluation.results import ResultsWriter, merge_results, read_results
-from seed_matrace.learner.metrics import write_finished, write_run_info
+from seed_matrace.learner.run_info import write_finished, write_run_info
 from seed_matrace.skirmish.vector_env import BACKEND
 from seed_matrace.types import EpisodeStats
 

@@ -13,7 +13,7 @@ import pytest
 from seed_matrace.evaluation.results import RESULTS_FILE, ResultsWriter, read_results
 from seed_matrace.evaluation.scores import read_scores
 from seed_matrace.files import CHECKSUMS
-from seed_matrace.learner.metrics import write_run_info
+from seed_matrace.learner.run_info import write_run_info
 from seed_matrace.types import EpisodeStats
 
 RUN = {"backend": "skirmish-1", "map_name": "3m", "seed": 7}

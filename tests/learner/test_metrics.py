@@ -1,9 +1,8 @@
-"""metrics.jsonl, TensorBoard's copy of it, and run.json."""
+"""metrics.jsonl and TensorBoard's copy of it."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -13,16 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seed_matrace.learner.metrics import (
-    METRICS_FILE,
-    TENSORBOARD_DIR,
-    MetricsWriter,
-    ScalarMeans,
-    read_metrics,
-    read_run_info,
-    write_finished,
-    write_run_info,
-)
+from seed_matrace.learner.metrics import METRICS_FILE, TENSORBOARD_DIR, MetricsWriter, ScalarMeans, read_metrics
+from seed_matrace.learner.run_info import write_run_info
 
 
 def write_reports(writer: MetricsWriter, steps: range, value: float = 0.5) -> None:
@@ -224,7 +215,8 @@ def test_close_may_be_called_twice(tmp_path):
 
 def test_writing_evaluating_and_showing_need_no_tensorflow(tmp_path):
     program = (
-        "import sys; from seed_matrace.learner.metrics import MetricsWriter, write_run_info\n"
+        "import sys; from seed_matrace.learner.metrics import MetricsWriter\n"
+        "from seed_matrace.learner.run_info import write_run_info\n"
         "import seed_matrace.evaluation.episodes, seed_matrace.evaluation.results\n"
         "import seed_matrace.training.display; from seed_matrace.viewer.curves import plot_learning_curve\n"
         f"run = {str(tmp_path)!r}\n"
@@ -250,55 +242,3 @@ def test_scalar_means_average_and_keep_maxima():
     means.add({"perf/policy_lag_max": 2})
     assert means.pop() == {"perf/policy_lag_max": 2.0}
     assert means.pop() == {}
-
-
-RUN = {"backend": "skirmish-1", "map_name": "3m", "seed": 7}
-
-
-def test_run_info_says_what_was_started_with_which_versions(tmp_path):
-    write_run_info(tmp_path / "new", **RUN, argv=["seed-matrace", "train"])
-    info = read_run_info(tmp_path / "new")
-    assert (info["map"], info["backend"], info["seed"]) == ("3m", "skirmish-1", 7)
-    assert info["argv"] == ["seed-matrace", "train"]
-    assert info["versions"]["numpy"] == np.__version__
-    assert set(info["versions"]) == {"python", "seed_matrace", "numpy", "tensorflow"}
-    assert "resumed" not in info
-
-
-def test_resumed_run_keeps_how_it_was_started(tmp_path):
-    write_run_info(tmp_path, **RUN, argv=["first"])
-    write_run_info(tmp_path, **RUN, argv=["second"])
-    write_run_info(tmp_path, **RUN, argv=["third"])
-    info = read_run_info(tmp_path)
-    assert info["argv"] == ["first"]
-    assert [start["argv"] for start in info["resumed"]] == [["second"], ["third"]]
-
-
-def test_run_that_is_over_says_why_until_it_goes_on(tmp_path):
-    write_run_info(tmp_path, **RUN, argv=["first"])
-    assert "finished" not in read_run_info(tmp_path)
-    write_finished(tmp_path, "budget")
-    assert (read_run_info(tmp_path)["finished"], read_run_info(tmp_path)["argv"]) == ("budget", ["first"])
-    write_run_info(tmp_path, **RUN, argv=["second"])
-    assert "finished" not in read_run_info(tmp_path)
-
-
-@pytest.mark.parametrize("error", [FileNotFoundError("git"), subprocess.TimeoutExpired("git", 10)])
-def test_run_info_needs_no_git(tmp_path, monkeypatch, error):
-    def fail(*_: object, **__: object) -> None:
-        raise error
-
-    monkeypatch.setattr(subprocess, "run", fail)
-    write_run_info(tmp_path, **RUN, argv=[])
-    assert read_run_info(tmp_path)["git"] is None
-
-
-def test_what_is_no_run_info_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        read_run_info(tmp_path)
-    (tmp_path / "run.json").write_text(json.dumps({"map": "3m"}))
-    with pytest.raises(ValueError, match="lacks backend, seed"):
-        read_run_info(tmp_path)
-    (tmp_path / "run.json").write_text("{")
-    with pytest.raises(ValueError, match="is not JSON"):
-        read_run_info(tmp_path)

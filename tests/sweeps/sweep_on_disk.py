@@ -11,7 +11,8 @@ from seed_matrace.config import load_config
 from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.evaluation.sweep_record import SweepRun, write_sweep
 from seed_matrace.files import write_checked
-from seed_matrace.learner.metrics import MetricsWriter, write_finished, write_run_info
+from seed_matrace.learner.metrics import MetricsWriter
+from seed_matrace.learner.run_info import write_finished, write_run_info
 from seed_matrace.sweeps.plan import plan_sweep
 from seed_matrace.types import EpisodeStats
 

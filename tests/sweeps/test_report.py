@@ -11,7 +11,7 @@ from processes import loaded
 
 from seed_matrace.evaluation.sweep_record import read_sweep, write_sweep
 from seed_matrace.files import digest, write_checked
-from seed_matrace.learner.metrics import write_finished, write_run_info
+from seed_matrace.learner.run_info import write_finished, write_run_info
 from seed_matrace.sweeps.page import Heading, Paragraph, Picture, Table, to_html, to_markdown
 from seed_matrace.sweeps.report import write_report
 from seed_matrace.viewer.style import new_figure, save_figure

@@ -16,8 +16,8 @@ from seed_matrace.evaluation.policy import load_policy
 from seed_matrace.files import CHECKSUMS
 from seed_matrace.inference.groups import plan_groups
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
-from seed_matrace.learner.metrics import read_run_info, run_id, write_run_info
 from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, RunDirectory, is_run_directory, load_run_config
+from seed_matrace.learner.run_info import read_run_info, run_id, write_run_info
 from seed_matrace.learner.strategy import Devices
 from seed_matrace.training.progress import Progress
 from seed_matrace.training.run import TrainingRun

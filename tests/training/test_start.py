@@ -12,8 +12,8 @@ import pytest
 
 from seed_matrace.config import ConfigError, load_config
 from seed_matrace.files import CHECKSUMS
-from seed_matrace.learner.metrics import read_run_info, write_run_info
 from seed_matrace.learner.run_directory import RunDirectory, load_run_config, scenario_info
+from seed_matrace.learner.run_info import read_run_info, write_run_info
 from seed_matrace.skirmish.vector_env import BACKEND
 from seed_matrace.sweeps.sweep import SweepOptions, sweep
 from seed_matrace.training.same_run import check_same_run

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seed_matrace.learner.metrics import METRICS_FILE, MetricsWriter, write_run_info
+from seed_matrace.learner.metrics import METRICS_FILE, MetricsWriter
+from seed_matrace.learner.run_info import write_run_info
 from seed_matrace.viewer.curves import learning_curve_figure, plot_learning_curve
 from seed_matrace.viewer.runs import Curve, band, read_run
 from seed_matrace.viewer.style import EVAL_COLOUR, TRAIN_COLOUR
