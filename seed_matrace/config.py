@@ -18,6 +18,7 @@ from seed_matrace.gin_bindings import Bindings, arguments_of, options_of, with_f
 from seed_matrace.gin_files import ConfigError
 from seed_matrace.pettingzoo_options import PettingZooOptions
 from seed_matrace.smac_options import STARCRAFT2_BUILDS, SkirmishOptions
+from seed_matrace.types import UnrollFields
 
 _LONGEST_S = 1e7  # four months; waits for much longer overflow
 
@@ -93,14 +94,14 @@ class NetworkConfig(_Checked):
         return self.critic_input in ("own_obs", "joint_obs_and_actions")
 
     @property
-    def unroll_fields(self) -> dict[str, Any]:
-        """Which optional fields of an unroll training needs, as arguments of ``specs.unroll_spec``."""
-        return {
-            "with_state": self.critic_input == "state",
-            "with_last_action": self.last_action or self.critic_input == "joint_obs_and_actions",
-            "units_per_agent": self.policy_gru_units + self.critic_gru_units * self.one_value_per_agent,
-            "units_per_env": self.critic_gru_units * (not self.one_value_per_agent),
-        }
+    def unroll_fields(self) -> UnrollFields:
+        """Which optional fields of an unroll training needs."""
+        return UnrollFields(
+            with_state=self.critic_input == "state",
+            with_last_action=self.last_action or self.critic_input == "joint_obs_and_actions",
+            units_per_agent=self.policy_gru_units + self.critic_gru_units * self.one_value_per_agent,
+            units_per_env=self.critic_gru_units * (not self.one_value_per_agent),
+        )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seed_matrace.foreign_files import shown
-from seed_matrace.types import FIELD_NAMES, EnvOutput, EpisodeStats, Memory, PolicyOutput, Unroll, flatten, unflatten
+from seed_matrace.types import (
+    FIELD_NAMES,
+    REQUIRED_FIELDS,
+    EnvOutput,
+    EpisodeStats,
+    Memory,
+    PolicyOutput,
+    Unroll,
+    UnrollFields,
+    flatten,
+    unflatten,
+)
 
 _SIZES = {  # what is taken from a file
     "n_agents": (1, 10_000), "n_actions": (1, 10**6), "obs_dim": (1, 10**7), "state_dim": (1, 2**31),
@@ -101,22 +112,13 @@ def policy_output_spec(spec: EnvSpec, num_envs: int) -> PolicyOutput:
     )
 
 
-def unroll_spec(
-    spec: EnvSpec,
-    unroll_length: int,
-    columns: int,
-    *,
-    with_state: bool = False,
-    with_last_action: bool = False,
-    units_per_agent: int = 0,
-    units_per_env: int = 0,
-) -> Unroll:
+def unroll_spec(spec: EnvSpec, unroll_length: int, columns: int, fields: UnrollFields = REQUIRED_FIELDS) -> Unroll:
     """Unroll of ArraySpecs: ``unroll_length`` + 1 steps of ``columns`` environments.
 
-    State and last action have no entries unless ``with_state`` and ``with_last_action``; with ``spec.with_final`` there
-    is the final state or the final observations, as ``with_state`` says what the critic looks at. ``units_per_agent``
-    and ``units_per_env`` are how wide the states of recurrent networks are.
+    Fields that ``fields`` leaves out have no entries; with ``spec.with_final`` there is the final state
+    or the final observations, whichever the critic looks at.
     """
+    with_state, with_last_action, units_per_agent, units_per_env = fields
     steps, n = unroll_length + 1, spec.n_agents
     with_final_obs, with_final_state = spec.with_final and not with_state, spec.with_final and with_state
     return Unroll(
@@ -150,14 +152,14 @@ def check_env_output(out: EnvOutput, spec: EnvSpec, num_envs: int) -> None:
             raise ValueError(f"out.{name} must be C-contiguous and writeable")
 
 
-def empty_unroll(spec: EnvSpec, unroll_length: int, columns: int, **fields: Any) -> Unroll:
-    """Zeroed arrays for one unroll; ``fields`` as of ``unroll_spec``."""
-    return Unroll(*(array.empty() for array in unroll_spec(spec, unroll_length, columns, **fields)))
+def empty_unroll(spec: EnvSpec, unroll_length: int, columns: int, fields: UnrollFields = REQUIRED_FIELDS) -> Unroll:
+    """Zeroed arrays for one unroll."""
+    return Unroll(*(array.empty() for array in unroll_spec(spec, unroll_length, columns, fields)))
 
 
-def empty_memory(spec: EnvSpec, num_envs: int, **fields: Any) -> Memory:
-    """What there is to remember of ``num_envs`` environments, nothing yet; ``fields`` as of ``unroll_spec``."""
-    unroll = unroll_spec(spec, 1, num_envs, **fields)
+def empty_memory(spec: EnvSpec, num_envs: int, fields: UnrollFields = REQUIRED_FIELDS) -> Memory:
+    """What there is to remember of ``num_envs`` environments, nothing yet."""
+    unroll = unroll_spec(spec, 1, num_envs, fields)
     specs = (ArraySpec(array.shape[1:], array.dtype) for array in (unroll.last_action, unroll.recurrent))
     memory = Memory(*(array.empty() for array in specs))
     memory.forget(np.ones(num_envs, np.bool_))

@@ -1,4 +1,4 @@
-"""The values that cross borders between parts: plain NamedTuples of arrays.
+"""The values that cross borders between parts, most of them plain NamedTuples of arrays.
 
 Sizes: T unroll length, B unroll columns, E environments of a group, N agents, A actions, O obs_dim, S state_dim.
 
@@ -9,9 +9,21 @@ obs, state and avail_actions; ``reward[t]`` and both flags belong to the transit
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 Array = Any  # np.ndarray on the environment's side, tf.Tensor inside compiled functions, ArraySpec in specs.py
+
+
+@dataclass(frozen=True)
+class Host:
+    """Which of the hosts that train together this is, and how many there are; host 0 is the chief."""
+
+    index: int
+    count: int
+
+
+ONE_HOST = Host(0, 1)
 
 
 class EpisodeStats(NamedTuple):
@@ -101,3 +113,15 @@ class Unroll(NamedTuple):
     final_obs: Array  # float32 [T+1, B, N, O], as of EnvOutput; O = 0 unless the critic looks at it there
     final_state: Array  # float32 [T+1, B, S], likewise
     recurrent: Array  # float32 [1, B, R], the state of recurrent networks that enters step 0; R = 0 without any
+
+
+class UnrollFields(NamedTuple):
+    """Which optional fields of an unroll there are; ``NetworkConfig.unroll_fields`` is what networks need."""
+
+    with_state: bool = False  # what the critic looks at: the state, and not observations
+    with_last_action: bool = False
+    units_per_agent: int = 0  # width of recurrent networks' states
+    units_per_env: int = 0
+
+
+REQUIRED_FIELDS = UnrollFields()

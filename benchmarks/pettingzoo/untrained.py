@@ -2,7 +2,7 @@
 
     python benchmarks/pettingzoo/untrained.py mpe2.simple_spread_v3
 
-plays 400 episodes of each, the ones of `seed-matrace eval --episodes=400`.
+plays 400 episodes of each, the ones of `seed-matrace eval --episodes=400 --seed=0`.
 """
 
 import sys
@@ -11,6 +11,7 @@ import numpy as np
 
 from seed_matrace.config import EnvConfig
 from seed_matrace.envs.registry import make_vector_env
+from seed_matrace.evaluation.battle_seeds import BattlesOf
 from seed_matrace.evaluation.episodes import evaluate, summarise
 
 config = EnvConfig(sys.argv[1], "pettingzoo")
@@ -21,7 +22,7 @@ choices = {
 }
 for name, choose in choices.items():
     stats = evaluate(
-        lambda num_envs, first_env: make_vector_env(config, num_envs, 2 << 32, first_env),
+        lambda num_envs, first_env: make_vector_env(config, num_envs, BattlesOf.EVAL_COMMAND.seed(0), first_env),
         lambda *seen, choose=choose: choose(*seen).astype(np.int32),
         episodes=400,
     )

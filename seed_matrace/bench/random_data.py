@@ -27,7 +27,7 @@ def random_actions(rng: np.random.Generator, avail_actions: np.ndarray) -> np.nd
 def random_unroll(config: Config, columns: int) -> Unroll:
     """An unroll of random numbers with available actions taken, [T+1, columns, ...]."""
     rng, steps, spec = np.random.default_rng(0), config.learner.unroll_length, training_spec(config)
-    unroll = empty_unroll(spec, steps, columns, **config.network.unroll_fields)
+    unroll = empty_unroll(spec, steps, columns, config.network.unroll_fields)
     unroll.obs[...] = rng.uniform(-1, 1, unroll.obs.shape)
     unroll.state[...] = rng.uniform(-1, 1, unroll.state.shape)
     unroll.avail_actions[...] = rng.random(unroll.avail_actions.shape) < 0.5

@@ -40,7 +40,7 @@ def _bench(values: flags.FlagValues, parts: list[str]) -> None:
         from seed_matrace.learner.strategy import set_up_tensorflow
 
         devices = set_up_tensorflow(config, deterministic=False, local_actors=num_actors)
-        if devices.hosts > 1:
+        if devices.host.count > 1:
             raise ValueError("bench measures one host; unset TF_CONFIG")
     measure: dict[str, Callable[[], dict[str, Any]]] = {
         "env": lambda: bench.bench_env(config, seconds),

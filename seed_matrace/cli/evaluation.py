@@ -35,6 +35,7 @@ def _define_eval_flags(values: flags.FlagValues) -> None:
 
 def _eval(values: flags.FlagValues, _: list[str]) -> None:
     from seed_matrace.envs.registry import backend_name, has_winner
+    from seed_matrace.evaluation.battle_seeds import BattlesOf
     from seed_matrace.evaluation.episodes import summarise
 
     use_sc2_python(values)
@@ -47,7 +48,7 @@ def _eval(values: flags.FlagValues, _: list[str]) -> None:
     if elsewhere := policy.plays_elsewhere(env):
         print(elsewhere, file=sys.stderr, flush=True)
     replays = {"replays": values.save_replays, "replay_dir": Path(values.run_dir, "replays")}
-    stats = play(policy, values.episodes, seed=(2 << 32) + values.seed, env=env, **replays)
+    stats = play(policy, values.episodes, seed=BattlesOf.EVAL_COMMAND.seed(values.seed), env=env, **replays)
     result: dict[str, Any] = {"map": env.title, "backend": backend_name(env), "env_steps": policy.env_steps}
     print_json({**result, **summarise(stats, won=has_winner(env))})
 

@@ -12,6 +12,7 @@ from absl import logging
 
 from seed_matrace.config import Config, EnvConfig
 from seed_matrace.envs.registry import backend_name, env_spec, has_winner, spec_of_run
+from seed_matrace.evaluation.battle_seeds import BattlesOf
 from seed_matrace.evaluation.battles import play_battles
 from seed_matrace.evaluation.episodes import until
 from seed_matrace.evaluation.greedy import GreedyTeam
@@ -26,8 +27,6 @@ from seed_matrace.learner.run_info import RUN_FILE, read_run_info, run_id
 from seed_matrace.replay import SUFFIX, Replay, write_replay
 from seed_matrace.specs import EnvSpec
 from seed_matrace.types import EpisodeStats
-
-_ABSOLUTE_SEED = 3 << 32  # added to the run's seed: battles apart from those of training and evaluation
 
 
 class TrainedPolicy(Team):
@@ -118,7 +117,8 @@ def play_absolute(run_dir: Path, seed: int, stop: threading.Event | None = None)
       EvaluationCutError: ``stop`` was set; nothing is written.
     """
     policy = load_policy(run_dir, "best")
-    stats = play(policy, policy.config.evaluation.episodes_at_the_end, seed=_ABSOLUTE_SEED + seed, stop=stop)
+    battle_seed = BattlesOf.ABSOLUTE_METRIC.seed(seed)
+    stats = play(policy, policy.config.evaluation.episodes_at_the_end, seed=battle_seed, stop=stop)
     env = policy.config.env
     results = ResultsWriter(
         run_dir,

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from seed_matrace.transport.messages import Welcome
 from seed_matrace.transport.server import Places
+from seed_matrace.types import ONE_HOST, Host
 
 LIVES_PER_SESSION = 1 << 16
 GROUPS_PER_ACTOR = 2  # one steps while the other waits for actions
-
-
-class Place(NamedTuple):
-    """Which of several hosts this is, from 0."""
-
-    number: int
-    hosts: int
-
-
-ALONE = Place(0, 1)
 
 
 @dataclass(frozen=True)
@@ -29,7 +19,7 @@ class GroupPlan:
     num_groups: int
     group_size: int
     num_actors: int
-    place: Place = ALONE
+    host: Host = ONE_HOST
 
     @property
     def places(self) -> Places:
@@ -48,7 +38,7 @@ class GroupPlan:
 
 
 def plan_groups(
-    num_envs: int, num_actors: int, groups_per_actor: int = 0, place: Place = ALONE, *, cores: int | None = None
+    num_envs: int, num_actors: int, groups_per_actor: int = 0, host: Host = ONE_HOST, *, cores: int | None = None
 ) -> GroupPlan:
     """Equal groups, at least ``groups_per_actor`` for each actor if ``num_envs`` allows.
 
@@ -59,7 +49,7 @@ def plan_groups(
       num_actors: 0 puts all environments into one group, for the one-process mode.
       groups_per_actor: 0 is two; but one where actors are at least as many as ``cores``, which then change between
         actors: two actors of one group keep two cores busier than one actor of two.
-      place: of this host among others; no two of them play alike.
+      host: no two of those that train together play alike.
       cores: of the machine that the learner shares with all of its actors; None where they run elsewhere.
 
     Raises:
@@ -70,7 +60,7 @@ def plan_groups(
     groups_per_actor = groups_per_actor or (1 if cores and num_actors >= cores else GROUPS_PER_ACTOR)
     wanted = min(num_actors * groups_per_actor, num_envs)
     num_groups = next(count for count in range(max(wanted, 1), num_envs + 1) if num_envs % count == 0)
-    return GroupPlan(num_groups, num_envs // num_groups, max(num_actors, 1), place)
+    return GroupPlan(num_groups, num_envs // num_groups, max(num_actors, 1), host)
 
 
 class GroupTable:
@@ -88,7 +78,7 @@ class GroupTable:
         plan = self._plan
         num_envs = plan.num_groups * plan.group_size
         first_envs = tuple(
-            (self._lives[group] * plan.place.hosts + plan.place.number) * num_envs + group * plan.group_size
+            (self._lives[group] * plan.host.count + plan.host.index) * num_envs + group * plan.group_size
             for group in groups
         )
         for group in groups:

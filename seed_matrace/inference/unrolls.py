@@ -9,15 +9,15 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from seed_matrace._cext._batching import copy_rows
 from seed_matrace.specs import EnvSpec, empty_memory, empty_unroll, unroll_spec
-from seed_matrace.types import EnvOutput, Memory, PolicyOutput, Unroll
+from seed_matrace.types import REQUIRED_FIELDS, EnvOutput, Memory, PolicyOutput, Unroll, UnrollFields
 
 
 class FullUnroll(NamedTuple):
@@ -33,11 +33,11 @@ class UnrollSizes:
     group_size: int
     unroll_length: int
     queued: int  # full unrolls that may wait per group
-    fields: Mapping[str, Any] = field(default_factory=dict)  # which optional ones, as arguments of specs.unroll_spec
+    fields: UnrollFields = REQUIRED_FIELDS
 
     def memory_bytes(self, spec: EnvSpec) -> int:
         """Bytes of all unrolls together."""
-        arrays = unroll_spec(spec, self.unroll_length, self.group_size, **self.fields)
+        arrays = unroll_spec(spec, self.unroll_length, self.group_size, self.fields)
         return sum(array.nbytes for array in arrays) * self.num_groups * (1 + self.queued)
 
 
@@ -61,7 +61,7 @@ class Unrolls:
 
     def __init__(self, spec: EnvSpec, sizes: UnrollSizes) -> None:
         def new_unroll() -> Unroll:
-            return empty_unroll(spec, sizes.unroll_length, sizes.group_size, **sizes.fields)
+            return empty_unroll(spec, sizes.unroll_length, sizes.group_size, sizes.fields)
 
         self._length = sizes.unroll_length
         self._changed = threading.Condition()
@@ -94,7 +94,7 @@ class Unrolls:
 
     def new_memory(self) -> Memory:
         """Arrays for what there is to know of the environments of all groups."""
-        return empty_memory(self._spec, self._sizes.num_groups * self._sizes.group_size, **self._sizes.fields)
+        return empty_memory(self._spec, self._sizes.num_groups * self._sizes.group_size, self._sizes.fields)
 
     def memory(self, group: int, env: EnvOutput, row: int = 0) -> Memory:
         """What there is to know, before a step of a group, of the steps before in the same episode.

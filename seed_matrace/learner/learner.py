@@ -172,7 +172,7 @@ class Learner:
         return CompiledPolicy(
             team.policy,
             self._spec,
-            with_last_action=network.unroll_fields["with_last_action"],
+            with_last_action=network.unroll_fields.with_last_action,
             critic=team.critic if network.critic_gru_units else None,
             device=self._devices.acting,
             jit_compile=self._devices.compiled,
@@ -182,8 +182,8 @@ class Learner:
     def _train_function(self, steps: int) -> Any:
         """The train step compiled for unrolls of ``steps`` steps; on one device, of any number of columns."""
         if steps not in self._train_functions:
-            shapes = unroll_spec(self._spec, steps - 1, columns=1, **self._config.network.unroll_fields)
-            own_columns = self._config.learner.batch_size // self._devices.hosts
+            shapes = unroll_spec(self._spec, steps - 1, columns=1, fields=self._config.network.unroll_fields)
+            own_columns = self._config.learner.batch_size // self._devices.host.count
             columns = own_columns if self._devices.strategy else None  # TPUs must know
             signature = [tf.TensorSpec([field.shape[0], columns, *field.shape[2:]], field.dtype) for field in shapes]
             train = tf.function(self._train, autograph=False).get_concrete_function(*signature)

@@ -13,11 +13,12 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 from seed_matrace.learner.malloc import keep_freed_memory
+from seed_matrace.types import ONE_HOST, Host
 
 if TYPE_CHECKING:
     from seed_matrace.config import Config, LearnerConfig
@@ -34,8 +35,7 @@ class Devices:
     description: str = "one device"
     strategy: tf.distribute.Strategy | None = None
     acting: str = ""  # device that acts with a copy of the weights; "": the first one that trains
-    host: int = 0
-    hosts: int = 1
+    host: Host = ONE_HOST
 
     @property
     def replicas(self) -> int:
@@ -68,7 +68,7 @@ class Devices:
         """
         if not self.strategy:
             return step(*fields)
-        strategy, local = self.strategy, self.replicas // self.hosts
+        strategy, local = self.strategy, self.replicas // self.host.count
         with tf.device("CPU:0"):  # so that no device is sent columns of another
             parts = [tf.split(values, local, axis=1) for values in fields]
 
@@ -112,7 +112,7 @@ def choose_devices(config: LearnerConfig) -> Devices:
 
 def _found() -> str:
     """What "auto" means on this machine."""
-    if os.environ.get("TF_CONFIG") and parse_cluster(os.environ["TF_CONFIG"]).hosts > 1:
+    if os.environ.get("TF_CONFIG") and parse_tf_config(os.environ["TF_CONFIG"]).count > 1:
         return "multi_worker"
     if os.environ.get("TPU_NAME") or tf.config.list_physical_devices("TPU"):
         return "tpu"
@@ -186,7 +186,7 @@ def _multi_worker(config: LearnerConfig) -> Devices:
             "learner.strategy = 'multi_worker' needs the environment variable TF_CONFIG, which names all hosts and "
             f"which of them this is: TF_CONFIG='{TF_CONFIG_EXAMPLE}'"
         )
-    cluster = parse_cluster(os.environ["TF_CONFIG"])
+    host = parse_tf_config(os.environ["TF_CONFIG"])
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     if threading.current_thread() is threading.main_thread():
         # TensorFlow has put a handler of its own there, after which SIGTERM ends nothing.
@@ -194,9 +194,9 @@ def _multi_worker(config: LearnerConfig) -> Devices:
     replicas = strategy.num_replicas_in_sync
     if config.batch_size % replicas:
         raise ValueError(_indivisible(config, replicas))
-    here = f"{replicas // cluster.hosts} {'GPUs' if tf.config.list_physical_devices('GPU') else 'CPU'}"
-    description = f"host {cluster.host} of {cluster.hosts}, {here} on each"
-    return Devices(description, strategy, host=cluster.host, hosts=cluster.hosts)
+    here = f"{replicas // host.count} {'GPUs' if tf.config.list_physical_devices('GPU') else 'CPU'}"
+    description = f"host {host.index} of {host.count}, {here} on each"
+    return Devices(description, strategy, host=host)
 
 
 _CHOICES: dict[str, Callable[[LearnerConfig], Devices]] = {
@@ -207,13 +207,8 @@ _CHOICES: dict[str, Callable[[LearnerConfig], Devices]] = {
 }
 
 
-class Cluster(NamedTuple):
-    host: int  # 0 is the chief
-    hosts: int
-
-
-def parse_cluster(text: str) -> Cluster:
-    """Finds this host's place among all in a TF_CONFIG.
+def parse_tf_config(text: str) -> Host:
+    """Which host a TF_CONFIG says that this is.
 
     Raises:
       ValueError: not a TF_CONFIG of workers, one of which may be called chief.
@@ -222,11 +217,11 @@ def parse_cluster(text: str) -> Cluster:
     try:
         parsed = json.loads(text)
         addresses, task = parsed["cluster"], parsed["task"]
-        order = [(kind, index) for kind in ("chief", "worker") for index in range(len(addresses.get(kind, ())))]
-        host = order.index((task["type"], int(task["index"])))
+        order = [(kind, number) for kind in ("chief", "worker") for number in range(len(addresses.get(kind, ())))]
+        index = order.index((task["type"], int(task["index"])))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{problem}: {error}") from None
-    return Cluster(host, len(order))
+    return Host(index, len(order))
 
 
 def _replicas(config: LearnerConfig, available: int, kind: str) -> int:

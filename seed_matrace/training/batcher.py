@@ -30,7 +30,7 @@ class Batcher:
     def new_batch(self) -> Unroll:
         """Memory for one batch, to be passed to ``fill``."""
         sizes = self._sizes
-        return empty_unroll(self._spec, sizes.unroll_length, self._batch_size, **sizes.fields)
+        return empty_unroll(self._spec, sizes.unroll_length, self._batch_size, sizes.fields)
 
     def fill(self, batch: Unroll, timeout_s: float | None = 0.0) -> bool:
         """Adds columns to ``batch`` until it is full (True) or no unroll comes within ``timeout_s`` (False).

@@ -10,7 +10,6 @@ from typing import Any
 import tensorflow as tf
 
 from seed_matrace.config import Config
-from seed_matrace.inference.groups import Place
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.strategy import Devices
 
@@ -25,9 +24,9 @@ class Hosts:
     """
 
     def __init__(self, devices: Devices) -> None:
-        self.count = devices.hosts
-        self.place = Place(devices.host, devices.hosts)
-        self.chief = devices.host == 0
+        self.this = devices.host
+        self.count = devices.host.count
+        self.chief = devices.host.index == 0
         self._devices = devices
         self._sum = tf.function(self._sum_over_hosts, autograph=False)
 

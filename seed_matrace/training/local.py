@@ -16,8 +16,9 @@ from absl import logging
 from seed_matrace.config import Config
 from seed_matrace.envs.registry import plays_elsewhere
 from seed_matrace.inference.actors import ActorsLostError
-from seed_matrace.inference.groups import ALONE, GroupPlan, Place, plan_groups
+from seed_matrace.inference.groups import GroupPlan, plan_groups
 from seed_matrace.interpreter import start
+from seed_matrace.types import ONE_HOST, Host
 
 _POLL_S = 0.2
 _FIRST_BACKOFF_S = 0.5
@@ -177,10 +178,10 @@ def default_num_actors() -> int:
     return max(cores // 2, min(cores, 2))
 
 
-def local_groups(config: Config, num_actors: int, place: Place = ALONE) -> GroupPlan:
+def local_groups(config: Config, num_actors: int, host: Host = ONE_HOST) -> GroupPlan:
     """``plan_groups`` for actors that share this machine with their learner."""
     cores = None if plays_elsewhere(config.env) else _usable_cores()  # actors only wait for games in other programs
-    return plan_groups(config.run.num_envs, num_actors, config.actor.groups_per_actor, place, cores=cores)
+    return plan_groups(config.run.num_envs, num_actors, config.actor.groups_per_actor, host, cores=cores)
 
 
 def _usable_cores() -> int:

@@ -18,6 +18,7 @@ from absl import logging
 
 from seed_matrace.config import Config
 from seed_matrace.envs.registry import backend_name, has_winner, training_spec
+from seed_matrace.evaluation.battle_seeds import BattlesOf
 from seed_matrace.evaluation.battles import play_battles
 from seed_matrace.evaluation.episodes import EvaluationCutError, summarise, until
 from seed_matrace.evaluation.greedy import GreedyTeam
@@ -39,8 +40,6 @@ from seed_matrace.training.rates import Rates
 from seed_matrace.training.sources import Acting, BatchSource
 from seed_matrace.training.warm_start import start_from
 from seed_matrace.types import EpisodeStats, Unroll
-
-EVALUATION_SEED = 1 << 32  # added to the run's seed: evaluation never plays the battles of training
 
 
 class Reporter(Protocol):
@@ -96,7 +95,7 @@ class TrainingRun:
             seed=self._seed,
             session=self.progress.session,
             resume=self._source_arrays,
-            host=self._hosts.place.number,
+            host=self._hosts.this,
             share=self.learner.share,
         )
 
@@ -218,7 +217,7 @@ class TrainingRun:
             self.config,
             until(stop, GreedyTeam(self.learner)),
             episodes,
-            seed=EVALUATION_SEED + self._seed,
+            seed=BattlesOf.EVALUATION.seed(self._seed),
             first_battle=first_battle,
             recorder=self._recorder(self._replays) if self._replays else None,
             game_replay=self._game_replay(),

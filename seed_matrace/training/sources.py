@@ -12,6 +12,7 @@ from absl import logging
 
 from seed_matrace.config import Config
 from seed_matrace.envs.registry import make_schema, make_training_env, training_spec
+from seed_matrace.evaluation.battle_seeds import BattlesOf
 from seed_matrace.inference.actors import ActorFigures
 from seed_matrace.inference.groups import GroupPlan, GroupTable
 from seed_matrace.inference.inference import (
@@ -32,11 +33,11 @@ from seed_matrace.transport.carriers import listen
 from seed_matrace.transport.security import NO_SECURITY, Security
 from seed_matrace.transport.server import Admission
 from seed_matrace.transport.slots import empty_slot
-from seed_matrace.types import Unroll, flatten
+from seed_matrace.types import ONE_HOST, Host, Unroll, flatten
 from seed_matrace.vector_env import VectorEnv
 
 _BATCH_TIMEOUT_S = 0.5
-_SEEDS_OF_A_HOST = 1 << 20
+_SEEDS_OF_A_HOST = 1 << 20  # of the noise in acting; the battles of hosts are other streams of one seed
 
 
 class BatchSource(Protocol):
@@ -127,8 +128,12 @@ class Acting:
     seed: int
     session: int  # how often the run was resumed
     resume: Mapping[str, np.ndarray]  # what a checkpoint kept of its source
-    host: int = 0  # every host acts with random numbers of its own
+    host: Host = ONE_HOST  # every host acts with random numbers of its own
     share: Share = take_as_it_is  # as of ``VersionedPolicy``
+
+    @property
+    def battle_seed(self) -> int:
+        return BattlesOf.TRAINING.seed(self.seed)
 
     def make_parts(self, plan: GroupPlan) -> tuple[Unrolls, Batcher, Inference]:
         """The parts that every source is made of."""
@@ -137,7 +142,7 @@ class Acting:
         batcher = Batcher(unrolls, spec, self.config.learner.batch_size, sizes)
         policy = VersionedPolicy(self.policy_step, self.policy_version, self.share)
         largest, name = largest_reward(self.config), self.config.env.title
-        seed = self.seed + self.session + self.host * _SEEDS_OF_A_HOST
+        seed = self.seed + self.session + self.host.index * _SEEDS_OF_A_HOST
         inference = Inference(policy, unrolls, spec, plan, seed=seed, largest_reward=largest, environment=name)
         return unrolls, batcher, inference
 
@@ -155,9 +160,9 @@ class LockstepSource:
         self._batch = self._batcher.new_batch()
         self._largest_reward, self._environment = largest_reward(acting.config), acting.config.env.title
         self._session = int(acting.resume.get("session", acting.session))
-        _, welcome = GroupTable(plan, seed=acting.seed, session=self._session).assign(0)
+        _, welcome = GroupTable(plan, seed=acting.battle_seed, session=self._session).assign(0)
         self._envs: list[VectorEnv] = [
-            make_training_env(acting.config, plan.group_size, acting.seed, first_env)
+            make_training_env(acting.config, plan.group_size, acting.battle_seed, first_env)
             for first_env in welcome.first_envs
         ]
         self._slots = [empty_slot(training_spec(acting.config), plan.group_size) for _ in self._envs]
@@ -224,7 +229,7 @@ class ActorSource:
         self._unrolls, batcher, self._inference = acting.make_parts(plan)
         self._handed_out = 0  # env steps
         self._run_over = False
-        table = GroupTable(plan, seed=acting.seed, session=acting.session)
+        table = GroupTable(plan, seed=acting.battle_seed, session=acting.session)
         admission = Admission(make_schema(acting.config), plan.places, table.assign)
         transport = listen(addresses, admission, security)
         self._server = InferenceServer(transport, self._inference, self._unrolls, acting.config.inference, note)

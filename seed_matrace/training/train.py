@@ -74,13 +74,13 @@ def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], 
     hosts = Hosts(devices)
     of_host = hosts.share_of(config)
     if local_actors:
-        plan = local_groups(of_host, local_actors, hosts.place)
+        plan = local_groups(of_host, local_actors, hosts.this)
     else:
-        plan = plan_groups(of_host.run.num_envs, topology.num_actors, of_host.actor.groups_per_actor, hosts.place)
+        plan = plan_groups(of_host.run.num_envs, topology.num_actors, of_host.actor.groups_per_actor, hosts.this)
     if start.init_from and not resuming:
         check_start(config, Path(start.init_from))
     if not hosts.chief:
-        path, resuming = path / f"host_{hosts.place.number:03d}", False  # for what its actors need, and their logs
+        path, resuming = path / f"host_{hosts.this.index:03d}", False  # for what its actors need, and their logs
     with contextlib.closing(RunDirectory(path)) as directory, _log_file(path / "logs" / "learner.log"):
         begun(start.path)
         if resuming:

@@ -11,7 +11,7 @@ from seed_matrace.algo.networks import Critic, Policy
 from seed_matrace.algo.vtrace import vtrace
 from seed_matrace.config import LossConfig
 from seed_matrace.specs import EnvSpec, empty_unroll
-from seed_matrace.types import Unroll
+from seed_matrace.types import Unroll, UnrollFields
 
 SPEC = EnvSpec(n_agents=2, n_actions=3, obs_dim=4, state_dim=5, episode_limit=10)
 STEPS, COLUMNS = 6, 3
@@ -29,7 +29,7 @@ def _taken(log_probs: np.ndarray, action: np.ndarray) -> np.ndarray:
 def _random_unroll(seed: int = 0) -> Unroll:
     """Random steps; the behaviour policy is uniform over the available actions."""
     rng = np.random.default_rng(seed)
-    unroll = empty_unroll(SPEC, STEPS, COLUMNS, with_state=True)
+    unroll = empty_unroll(SPEC, STEPS, COLUMNS, UnrollFields(with_state=True))
     unroll.obs[:] = rng.normal(size=unroll.obs.shape)
     unroll.state[:] = rng.normal(size=unroll.state.shape)
     unroll.avail_actions[:] = rng.random(unroll.avail_actions.shape) < 0.7

@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from seed_matrace.inference.groups import GroupTable, Place, plan_groups
+from seed_matrace.inference.groups import GroupTable, plan_groups
+from seed_matrace.types import Host
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_more_actors_than_environments_is_an_error():
 
 
 def test_random_streams_are_never_given_twice():
-    plans = [plan_groups(32, 2, 2, Place(number, 3)) for number in range(3)]  # of three hosts
+    plans = [plan_groups(32, 2, 2, Host(number, 3)) for number in range(3)]  # of three hosts
     streams = []
     for plan, session in itertools.product(plans, (0, 1)):
         table = GroupTable(plan, seed=0, session=session)

@@ -9,7 +9,7 @@ import pytest
 from seed_matrace.envs.counting import SPEC, CountingVectorEnv
 from seed_matrace.inference.unrolls import Unrolls, UnrollSizes
 from seed_matrace.specs import unroll_spec
-from seed_matrace.types import PolicyOutput
+from seed_matrace.types import PolicyOutput, UnrollFields
 
 SIZES = UnrollSizes(num_groups=2, group_size=3, unroll_length=4, queued=1)
 
@@ -106,7 +106,7 @@ def test_dropping_forgets_the_unfinished_unroll_only(unrolls):
 
 
 def test_dropping_forgets_what_networks_remember():
-    fields = {"with_last_action": True, "units_per_env": 2}
+    fields = UnrollFields(with_last_action=True, units_per_env=2)
     unrolls = Unrolls(SPEC, dataclasses.replace(SIZES, fields=fields))
     groups = [Group(unrolls, 0), Group(unrolls, 1)]
     for group in groups:

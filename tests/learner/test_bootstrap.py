@@ -22,7 +22,7 @@ def make_learner(*params: str) -> tuple[Config, Learner, Unroll]:
     config, _, _ = load_config([], [*SMALL, *FAST, *params])
     with_final = config.loss.bootstrap_time_limit
     spec = EnvSpec(2, 2, obs_dim=LIMIT + 1, state_dim=LIMIT + 1, episode_limit=LIMIT, with_final=with_final)
-    batch = empty_unroll(spec, 8, COLUMNS, **config.network.unroll_fields)
+    batch = empty_unroll(spec, 8, COLUMNS, config.network.unroll_fields)
     clock = (np.arange(9)[:, None] + np.arange(COLUMNS)) % LIMIT
     batch.obs[:] = np.eye(LIMIT + 1)[clock][:, :, None]
     if batch.state.size:

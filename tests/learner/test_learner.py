@@ -13,7 +13,7 @@ import tensorflow as tf
 from seed_matrace.config import SECTIONS, Config
 from seed_matrace.learner.learner import Learner
 from seed_matrace.specs import ArraySpec, EnvSpec, empty_unroll
-from seed_matrace.types import Memory, Unroll
+from seed_matrace.types import REQUIRED_FIELDS, Memory, Unroll, UnrollFields
 
 SPEC = EnvSpec(n_agents=2, n_actions=3, obs_dim=4, state_dim=5, episode_limit=10)
 STEPS, COLUMNS = 6, 4
@@ -38,9 +38,9 @@ def _act(learner: Learner, unroll: Unroll) -> None:
         recurrent = np.array(output.recurrent) if recurrent.size else recurrent
 
 
-def _unroll(steps: int = STEPS, columns: int = COLUMNS, **fields: int) -> Unroll:
+def _unroll(steps: int = STEPS, columns: int = COLUMNS, fields: UnrollFields = REQUIRED_FIELDS) -> Unroll:
     rng = np.random.default_rng(steps * columns)
-    unroll = empty_unroll(SPEC, steps, columns, **fields)
+    unroll = empty_unroll(SPEC, steps, columns, fields)
     unroll.last_action[:] = rng.integers(-1, 3, unroll.last_action.shape)
     unroll.obs[:] = rng.normal(size=unroll.obs.shape)
     unroll.state[:] = rng.normal(size=unroll.state.shape)
@@ -72,7 +72,7 @@ def test_train_step_changes_all_weights_and_reports():
 def test_shared_arrays_show_what_is_written_to_them_later(options):
     config = _config(network=options)
     learner = Learner(config, SPEC, seed=1)
-    unroll = _unroll(columns=16, **config.network.unroll_fields)
+    unroll = _unroll(columns=16, fields=config.network.unroll_fields)
 
     def arrays(t):
         """Observations, available actions, seed, last actions, recurrent state, state."""
@@ -97,7 +97,7 @@ def test_shared_arrays_show_what_is_written_to_them_later(options):
 @pytest.mark.parametrize("critic_input", ["joint_obs", "state", "own_obs"])
 def test_data_of_the_current_policy_have_ratio_one(critic_input):
     learner = Learner(_config(network={"critic_input": critic_input}), SPEC, seed=1)
-    unroll = _unroll(with_state=critic_input == "state")
+    unroll = _unroll(fields=UnrollFields(with_state=critic_input == "state"))
     learner.train_step(unroll)
     _act(learner, unroll)
     metrics = learner.train_step(unroll)
@@ -135,7 +135,7 @@ def test_variants_train_and_their_checkpoint_holds_all_that_training_changes(cri
     decentralised = critic_input in ("own_obs", "joint_obs_and_actions")
     loss = {"importance_weights": "per_agent", "mean_value": True} if decentralised else {}
     config = _config(network=network, loss=loss, optimizer={"warmup_steps": 5, "decay_env_steps": 200})
-    unroll = _unroll(**config.network.unroll_fields)
+    unroll = _unroll(fields=config.network.unroll_fields)
     learner, restored = Learner(config, SPEC, seed=1), Learner(config, SPEC, seed=2)
     for _ in range(3):
         learner.train_step(unroll)

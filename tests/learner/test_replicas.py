@@ -53,7 +53,7 @@ def _config(variant, *more):
 
 def _batch(config, number, columns=slice(None)):
     rng = np.random.default_rng(number)
-    unroll = empty_unroll(SPEC, STEPS, COLUMNS, **config.network.unroll_fields)
+    unroll = empty_unroll(SPEC, STEPS, COLUMNS, config.network.unroll_fields)
     for field in (unroll.obs, unroll.state, unroll.reward, unroll.recurrent):
         field[:] = rng.normal(size=field.shape)
     # Replicas differ in how large what they see is: the mean of their variances is not the variance of all.
@@ -189,10 +189,10 @@ def test_hosts_do_the_step_of_one_device(tmp_path):
 def _train_host(folder):
     """One of two hosts, each with its own half of the columns."""
     devices = choose_devices(_config("state").learner)
-    assert (devices.hosts, devices.replicas) == (2, 2)
-    own = slice(devices.host * COLUMNS // 2, (devices.host + 1) * COLUMNS // 2)
+    assert (devices.host.count, devices.replicas) == (2, 2)
+    own = slice(devices.host.index * COLUMNS // 2, (devices.host.index + 1) * COLUMNS // 2)
     _, changed = _train("state", devices, own)
-    np.savez(folder / f"host-{devices.host}.npz", **changed)
+    np.savez(folder / f"host-{devices.host.index}.npz", **changed)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from seed_matrace.config import LearnerConfig
-from seed_matrace.learner.strategy import choose_devices, free_cores, parse_cluster
+from seed_matrace.learner.strategy import choose_devices, free_cores, parse_tf_config
+from seed_matrace.types import ONE_HOST, Host
 
 WORKERS = ["a:1", "b:1", "c:1"]
 
@@ -40,7 +41,7 @@ def gpus(monkeypatch):
 def test_without_accelerators_one_cpu_trains(monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
     devices = choose_devices(LearnerConfig())
-    assert (devices.description, devices.replicas, devices.hosts, devices.acting) == ("CPU", 1, 1, "")
+    assert (devices.description, devices.replicas, devices.host, devices.acting) == ("CPU", 1, ONE_HOST, "")
 
 
 @pytest.mark.parametrize(
@@ -85,13 +86,13 @@ def test_a_tpu_that_is_not_there_is_said():
 @pytest.mark.parametrize(
     ("cluster", "task", "expected"),
     [
-        ({"worker": WORKERS}, {"type": "worker", "index": 2}, (2, 3)),
-        ({"chief": ["a:1"], "worker": ["b:1"]}, {"type": "chief", "index": 0}, (0, 2)),
-        ({"chief": ["a:1"], "worker": ["b:1"]}, {"type": "worker", "index": "0"}, (1, 2)),
+        ({"worker": WORKERS}, {"type": "worker", "index": 2}, Host(2, 3)),
+        ({"chief": ["a:1"], "worker": ["b:1"]}, {"type": "chief", "index": 0}, Host(0, 2)),
+        ({"chief": ["a:1"], "worker": ["b:1"]}, {"type": "worker", "index": "0"}, Host(1, 2)),
     ],
 )
 def test_place_of_a_host_among_all(cluster, task, expected):
-    assert parse_cluster(json.dumps({"cluster": cluster, "task": task})) == expected
+    assert parse_tf_config(json.dumps({"cluster": cluster, "task": task})) == expected
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from seed_matrace.envs.counting import SPEC
 from seed_matrace.inference.unrolls import Unrolls, UnrollSizes
 from seed_matrace.specs import empty_env_output
 from seed_matrace.training.batcher import Batcher, BatcherThread
-from seed_matrace.types import PolicyOutput
+from seed_matrace.types import PolicyOutput, UnrollFields
 
-FIELDS = {"with_state": True, "units_per_env": 3}
+FIELDS = UnrollFields(with_state=True, units_per_env=3)
 
 
 def make(batch_size, group_size, num_groups=4):

@@ -68,7 +68,7 @@ class Recall:
 
 def train(learner, game, updates, fields):
     """Plays and trains; returns the last unroll."""
-    unroll, memory = empty_unroll(SPEC, STEPS, ENVS, **fields), empty_memory(SPEC, ENVS, **fields)
+    unroll, memory = empty_unroll(SPEC, STEPS, ENVS, fields), empty_memory(SPEC, ENVS, fields)
     unroll.avail_actions[:] = 1
 
     def act(t, seed):
