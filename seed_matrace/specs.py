@@ -25,7 +25,7 @@ _SIZES = {  # what is taken from a file
     "n_agents": (1, 10_000), "n_actions": (1, 10**6), "obs_dim": (1, 10**7), "state_dim": (1, 2**31),
     "episode_limit": (1, 2**31),
 }  # fmt: skip
-ALIGNMENT = 64  # bytes: a cache line, and what TensorFlow asks of memory that it does not copy
+ALIGNMENT = 64  # bytes: a cache line, and what TensorFlow's kernels abort without in memory that it does not copy
 
 
 class ArraySpec(NamedTuple):

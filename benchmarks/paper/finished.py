@@ -16,7 +16,7 @@ from seed_matrace.config import Config
 from seed_matrace.evaluation.statistics import estimate, iqm
 from seed_matrace.evaluation.sweep_record import read_sweep
 from seed_matrace.learner.run_directory import load_run_config
-from seed_matrace.learner.run_info import RUN_FILE, read_run_info
+from seed_matrace.learner.run_info import why_finished
 from seed_matrace.viewer.runs import Curve, Run, band, read_run
 
 Key = TypeVar("Key")
@@ -36,7 +36,7 @@ def finished_runs(sweep_dir: str | Path) -> Iterator[FinishedRun]:
     """The runs of a sweep that are over, in its order."""
     for planned in read_sweep(sweep_dir):
         path = Path(sweep_dir) / planned.name
-        if (path / RUN_FILE).is_file() and read_run_info(path).get("finished"):
+        if why_finished(path):
             yield FinishedRun(planned.variant, load_run_config(path)[0], read_run(path))
 
 

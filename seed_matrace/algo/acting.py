@@ -12,12 +12,10 @@ from seed_matrace.algo.calling_thread import on_calling_thread
 from seed_matrace.algo.distributions import MaskedCategorical
 from seed_matrace.algo.networks import Critic, Policy
 from seed_matrace.algo.recurrence import Past
-from seed_matrace.specs import EnvSpec
+from seed_matrace.specs import ALIGNMENT, EnvSpec
 from seed_matrace.types import Memory, PolicyOutput
 
 Tensor = Any
-
-_ALIGNMENT = 64  # bytes; TensorFlow's kernels abort the process on less
 
 
 class CompiledPolicy:
@@ -172,4 +170,4 @@ def as_tensor(array: np.ndarray | Tensor) -> Tensor:
 def shareable(array: np.ndarray) -> bool:
     """Whether TensorFlow can read and write the array where it is."""
     flags = array.flags
-    return flags.writeable and flags.c_contiguous and array.size > 0 and array.ctypes.data % _ALIGNMENT == 0
+    return flags.writeable and flags.c_contiguous and array.size > 0 and array.ctypes.data % ALIGNMENT == 0

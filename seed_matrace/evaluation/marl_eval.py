@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from seed_matrace.evaluation.results import ABSOLUTE
-from seed_matrace.learner.run_info import read_run_info
+from seed_matrace.learner.run_info import why_finished
 
 _SHOWN = 3  # runs that a sentence names
 
@@ -84,7 +84,7 @@ def _cut(tasks: dict[str, Any], path_of: Callable[[str], Path]) -> Iterator[str]
     if longer:
         short = [name for name in counts if name not in longer]
         mends = "give all runs one budget and one evaluation.every_env_steps"
-        if read_run_info(path_of(shortest)).get("finished") == "target":
+        if why_finished(path_of(shortest)) == "target":
             mends = f"{_train(path_of(shortest), 'run.stop_win_rate=0')} uses up a run's budget, {_of_each(short)}"
         yield (
             f"marl-eval takes runs of equal length, so results.json holds the first {counts[shortest]} evaluations of "

@@ -68,8 +68,8 @@ class Checkpoints:
         Args:
           kind: "step" or "best".
           trackables: what ``tf.train.Checkpoint`` takes.
-          state: JSON values, returned by ``restore``.
-          arrays: NumPy arrays, returned by ``load_arrays``.
+          state: JSON values, returned by ``restore_newest``.
+          arrays: NumPy arrays, returned by ``restore_newest``.
 
         Raises:
           OSError: not enough space or rights; the checkpoints before are untouched.
@@ -127,7 +127,7 @@ class Checkpoints:
         found = []
         for folder in self.find(kind):
             try:
-                read_state(folder, self._run_id)
+                _read_state(folder, self._run_id)
             except CheckpointError as error:
                 found.append(str(error))
             else:
@@ -140,6 +140,7 @@ class Checkpoints:
         """Restores the newest intact checkpoint of a kind; None if there is none at all.
 
         Args:
+          trackables: may be some of those saved.
           check: raises ValueError about a state that cannot be used.
 
         Raises:
@@ -151,12 +152,12 @@ class Checkpoints:
             folder = waiting[0]
             seen.add(folder)
             try:
-                state = read_state(folder, self._run_id)
+                state = _read_state(folder, self._run_id)
                 try:
                     check(state)
                 except ValueError as error:
                     raise CheckpointError(f"{folder} is damaged: {error}") from None
-                arrays = load_arrays(folder)
+                arrays = _load_arrays(folder)
                 _restore(folder, trackables)
                 return Restored(folder, state, arrays, problems)
             except CheckpointError as error:
@@ -173,7 +174,7 @@ def _order(folder: Path) -> tuple[int, int]:
     return int(env_steps), int(again or 0)
 
 
-def read_state(folder: Path, run_id: str = "") -> dict[str, Any]:
+def _read_state(folder: Path, run_id: str) -> dict[str, Any]:
     """The state saved with a checkpoint all of whose files are what was written.
 
     Checkpoints of older versions, whose state.json has no checksum and names no run, are read if all that they do say
@@ -195,24 +196,13 @@ def read_state(folder: Path, run_id: str = "") -> dict[str, Any]:
         raise CheckpointError(f"{folder} is damaged: {CHECKPOINT_STATE} is not what was written") from None
 
 
-def load_arrays(folder: Path) -> dict[str, np.ndarray]:
+def _load_arrays(folder: Path) -> dict[str, np.ndarray]:
     """The arrays saved with a checkpoint; CheckpointError if they cannot be read."""
     path = folder / _ARRAYS
     try:
         return read_arrays(path, most_bytes=path.stat().st_size, most_arrays=_MOST_ARRAYS)
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{folder} is damaged: {_ARRAYS} cannot be read: {error}") from None
-
-
-def restore(folder: Path, trackables: Mapping[str, Any]) -> dict[str, Any]:
-    """Restores ``trackables``, which may be some of those saved, and returns the state saved with them.
-
-    Raises:
-      CheckpointError: damaged, or made by a network of other shapes.
-    """
-    state = read_state(folder)
-    _restore(folder, trackables)
-    return state
 
 
 def _restore(folder: Path, trackables: Mapping[str, Any]) -> None:

@@ -82,6 +82,11 @@ def write_finished(run_dir: str | Path, why: str) -> None:
     _write_run_file(Path(run_dir) / RUN_FILE, {**read_run_info(run_dir), "finished": why})
 
 
+def why_finished(run_dir: str | Path) -> str:
+    """Why the run is over, as ``write_finished`` was told; "" of one that is not, or without run.json."""
+    return str(_noted(run_dir).get("finished", ""))
+
+
 def write_checkpointed(run_dir: str | Path) -> None:
     """Notes in run.json that there has been a checkpoint: from now on a run without any is not one that just began."""
     with contextlib.suppress(FileNotFoundError):
@@ -92,17 +97,14 @@ def write_checkpointed(run_dir: str | Path) -> None:
 
 def was_checkpointed(run_dir: str | Path) -> bool:
     """Whether ``write_checkpointed`` was called; False without run.json, or of a run of an older version."""
-    try:
-        return bool(read_run_info(run_dir).get("checkpointed"))
-    except FileNotFoundError:
-        return False
+    return bool(_noted(run_dir).get("checkpointed"))
 
 
 def _write_run_file(path: Path, info: Mapping[str, Any]) -> None:
     write_checked(path, json.dumps(info, indent=2) + "\n")
 
 
-def read_run_info(run_dir: str | Path) -> dict[str, Any]:
+def read_run_info(run_dir: str | os.PathLike[str]) -> dict[str, Any]:
     """What ``write_run_info`` wrote.
 
     Raises:
@@ -126,18 +128,20 @@ def read_run_info(run_dir: str | Path) -> dict[str, Any]:
 
 def scenario_of(run_dir: str | Path) -> str:
     """What tells the scenario file of a run from others of its name; "" of a map of SMAC's, or without run.json."""
-    try:
-        return str(read_run_info(run_dir).get("scenario", {}).get("sha256", ""))
-    except FileNotFoundError:
-        return ""
+    return str(_noted(run_dir).get("scenario", {}).get("sha256", ""))
 
 
 def run_id(run_dir: str | os.PathLike[str]) -> str:
     """What tells the run's checkpoints from those of others; "" of a run of an older version, or without run.json."""
+    return str(_noted(run_dir).get("id", ""))
+
+
+def _noted(run_dir: str | os.PathLike[str]) -> dict[str, Any]:
+    """As ``read_run_info``, but nothing without run.json."""
     try:
-        return str(read_run_info(Path(run_dir)).get("id", ""))
+        return read_run_info(run_dir)
     except FileNotFoundError:
-        return ""
+        return {}
 
 
 def _versions() -> dict[str, str | None]:

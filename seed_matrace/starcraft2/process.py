@@ -102,9 +102,8 @@ class GameProcess:
             data = self._socket.recv(MAX_MESSAGE_BYTES)
         except TimeoutError:
             raise GameLostError(f"{self._pending}: no answer within {limit_s:g} s") from None
-        except OSError as error:
+        except OSError:
             data = b""
-            del error
         if not data:
             raise GameLostError(f"{self._pending}: its process has ended{self._last_words()}")
         answer: dict[str, Any] = json.loads(data)

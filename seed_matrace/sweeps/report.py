@@ -18,7 +18,7 @@ from seed_matrace.evaluation.statistics import Estimate
 from seed_matrace.evaluation.sweep_record import SweepRun, read_sweep
 from seed_matrace.files import write_file
 from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, load_run_config
-from seed_matrace.learner.run_info import RUN_FILE, read_run_info
+from seed_matrace.learner.run_info import RUN_FILE, why_finished
 from seed_matrace.sweeps.page import Block, Heading, Paragraph, Picture, Table, to_html, to_markdown
 from seed_matrace.viewer.curves import learning_curve_figure
 from seed_matrace.viewer.profiles import profile_figure
@@ -83,7 +83,7 @@ def _read(path: Path) -> _Sweep:
     planned = list(folders.values())
     there = [run for run in planned if (path / run.name / RUN_FILE).is_file()]
     begun = dict(zip(there, tell_maps_apart([read_run(path / run.name) for run in there]), strict=True))
-    over = frozenset(run for run in begun if read_run_info(path / run.name).get("finished"))
+    over = frozenset(run for run in begun if why_finished(path / run.name))
     return _Sweep(path, planned, begun, over)
 
 

@@ -25,7 +25,7 @@ from seed_matrace.evaluation.sweep_record import SWEEP_FILE, SweepRun, read_swee
 from seed_matrace.files import check_utf8
 from seed_matrace.interpreter import start
 from seed_matrace.learner.run_directory import is_run_directory, load_run_config, run_around
-from seed_matrace.learner.run_info import read_run_info
+from seed_matrace.learner.run_info import why_finished
 from seed_matrace.sweeps.display import SweepDisplay
 from seed_matrace.sweeps.plan import PlannedRun, check_scenario, keep_plan, load_planned, plan_file, plan_sweep
 from seed_matrace.sweeps.status import RunStatus, State
@@ -205,7 +205,7 @@ class _Sweep:
 
     def _bury(self, run: SweepRun, returncode: int, *, stopped: bool = False) -> None:
         status, run_dir = self._statuses[run], self._options.sweep_dir / run.name
-        if returncode == 0 and read_run_info(run_dir).get("finished"):
+        if returncode == 0 and why_finished(run_dir):
             status.state = State.FINISHED
             win_rate = "" if status.win_rate is None else f", evaluation win rate {status.win_rate:.2f}"
             self._display.note(f"{run.name}: finished at {status.env_steps:,} env steps{win_rate}")
@@ -235,7 +235,7 @@ class _Sweep:
 
 def _is_finished(run_dir: Path, given: Config) -> bool:
     """Whether the run is over; one that is may go on if its budget or its target has been raised since."""
-    if not is_run_directory(run_dir) or not read_run_info(run_dir).get("finished"):
+    if not is_run_directory(run_dir) or not why_finished(run_dir):
         return False
     stored = load_run_config(run_dir)[0]
     return (stored.run, stored.evaluation) == (given.run, given.evaluation)

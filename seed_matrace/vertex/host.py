@@ -19,7 +19,7 @@ from absl import logging
 
 from seed_matrace.config import Config, load_config
 from seed_matrace.interpreter import start
-from seed_matrace.learner.run_info import RUN_FILE, read_run_info
+from seed_matrace.learner.run_info import why_finished
 from seed_matrace.training.local import LocalActors
 from seed_matrace.training.topology import plan_topology
 from seed_matrace.vertex.cluster import ACTORS, EVALUATOR, Cluster, JobFolders, read_cluster, read_folders
@@ -99,7 +99,7 @@ def _learn(cluster: Cluster, folders: JobFolders, options: HostOptions, stop: th
         raise RuntimeError(f"what the run has come to cannot be copied to {folders.run}")
     if learner.returncode:
         return learner.returncode if learner.returncode > 0 else 128 - learner.returncode
-    return 0 if _finished(run_dir) else PREEMPTED
+    return 0 if why_finished(run_dir) else PREEMPTED
 
 
 def _keep_copying(
@@ -124,10 +124,6 @@ def _copied(mirror: Mirror, run_dir: Path) -> bool:
         return False
     report_metric(run_dir)
     return True
-
-
-def _finished(run_dir: Path) -> bool:
-    return (run_dir / RUN_FILE).exists() and "finished" in read_run_info(run_dir)
 
 
 def _act(cluster: Cluster, folders: JobFolders, config: Config, options: HostOptions, stop: threading.Event) -> int:

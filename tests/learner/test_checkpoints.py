@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from seed_matrace.learner import checkpoints as checkpoints_module
-from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints, restore
+from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.training.progress import Progress, progress_from
 
 
@@ -79,14 +79,14 @@ def test_checkpoint_that_replaces_another_is_there_before_that_goes(checkpoints,
 
 def test_checkpoint_that_is_replaced_while_it_is_read_gives_way_to_the_new_one(checkpoints, monkeypatch):
     save(checkpoints, 100, 1.0, kind="best")
-    read = checkpoints_module.read_state
+    read = checkpoints_module._read_state
 
     def replaced(folder, run_id):
         monkeypatch.undo()
         save(checkpoints, 200, 2.0, kind="best")
         return read(folder, run_id)
 
-    monkeypatch.setattr(checkpoints_module, "read_state", replaced)
+    monkeypatch.setattr(checkpoints_module, "_read_state", replaced)
     restored = checkpoints.restore_newest("best", {})
     assert (restored.state["env_steps"], restored.problems) == (200, [])
 
@@ -241,11 +241,11 @@ def test_unfinished_write_is_not_a_checkpoint(checkpoints):
 
 
 def test_other_shapes_are_said(checkpoints):
-    folder = save(checkpoints, 100, 1.0)
+    save(checkpoints, 100, 1.0)
     with pytest.raises(CheckpointError, match="does not fit"):
-        restore(folder, {"net": Net(size=4)})
+        checkpoints.restore_newest("step", {"net": Net(size=4)})
     with pytest.raises(CheckpointError, match="does not fit"):
-        restore(folder, {"another": Net()})
+        checkpoints.restore_newest("step", {"another": Net()})
 
 
 def test_failed_write_leaves_the_one_before(checkpoints, monkeypatch):

@@ -6,7 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from seed_matrace.learner.run_info import read_run_info, write_finished, write_run_info
+from seed_matrace.learner.run_info import read_run_info, why_finished, write_finished, write_run_info
 
 RUN = {"backend": "skirmish-1", "map_name": "3m", "seed": 7}
 
@@ -31,12 +31,14 @@ def test_resumed_run_keeps_how_it_was_started(tmp_path):
 
 
 def test_run_that_is_over_says_why_until_it_goes_on(tmp_path):
+    assert why_finished(tmp_path) == ""
     write_run_info(tmp_path, **RUN, argv=["first"])
-    assert "finished" not in read_run_info(tmp_path)
+    assert why_finished(tmp_path) == ""
     write_finished(tmp_path, "budget")
     assert (read_run_info(tmp_path)["finished"], read_run_info(tmp_path)["argv"]) == ("budget", ["first"])
+    assert why_finished(tmp_path) == "budget"
     write_run_info(tmp_path, **RUN, argv=["second"])
-    assert "finished" not in read_run_info(tmp_path)
+    assert why_finished(tmp_path) == ""
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError("git"), subprocess.TimeoutExpired("git", 10)])
