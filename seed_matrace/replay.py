@@ -24,7 +24,6 @@ from seed_matrace.foreign_files import shown
 
 FORMAT = "seed_matrace replay 1"
 SUFFIX = ".npz"
-COLUMNS = ("x", "y", "health", "shield", "gauge")
 STEPS = np.array([256, 256, 16, 16, 16], np.float32)  # of each column in one unit of it
 AMOUNT = 16  # steps of a hit point
 PROBABILITY = 65535  # steps from 0 to 1
@@ -62,7 +61,7 @@ class Replay:
 
     Attributes:
       about: what JSON says well: map, backend, unit types, outcome; see docs/watching.md.
-      units: uint16 [F, 5, U], ``COLUMNS`` times ``STEPS``; the gauge is the cooldown in loops or a healer's energy.
+      units: uint16 [F, 5, U], ``UNIT_ROWS`` times ``STEPS``; the gauge is the cooldown in loops or a healer's energy.
       events: uint32 [K, 5], ascending by frame: frame it led to, index in ``EVENTS``, unit, target, ``AMOUNT`` times
         health and shield taken or health restored.
       intents: int16 [T, 2, U], order (``skirmish.units.Order``) and target (-1: none) at the end of each step.

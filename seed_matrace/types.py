@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+UNIT_ROWS = ("x", "y", "health", "shield", "gauge")  # of a table of units [5, U]; gauge: cooldown, or a healer's energy
+HEALTH_ROW = UNIT_ROWS.index("health")
 Array = Any  # np.ndarray on the environment's side, tf.Tensor inside compiled functions, ArraySpec in specs.py
 
 

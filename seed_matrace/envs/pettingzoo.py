@@ -19,9 +19,9 @@ from seed_matrace.skirmish.picture import draw_battle, write_battle
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 from seed_matrace.smac_options import SkirmishOptions
 from seed_matrace.specs import empty_env_output
+from seed_matrace.types import HEALTH_ROW
 
 RENDER_MODES = ("human", "rgb_array", "ansi")
-_HEALTH_ROW = 2  # of SkirmishVectorEnv.units()
 
 
 class SkirmishParallelEnv(ParallelEnv):
@@ -134,7 +134,7 @@ class SkirmishParallelEnv(ParallelEnv):
         acting = self.agents
         played, replaced = self._chosen(actions)
         self._battle.step(played, self._out)
-        dead = self._battle.units()[0, _HEALTH_ROW] <= 0
+        dead = self._battle.units()[0, HEALTH_ROW] <= 0
         terminated, truncated = bool(self._out.terminated[0]), bool(self._out.truncated[0])
         leaves = {agent: terminated or (self._dead_removed and bool(dead[self._number[agent]])) for agent in acting}
         self.agents = [] if terminated or truncated else [agent for agent in acting if not leaves[agent]]

@@ -16,9 +16,9 @@ from seed_matrace.skirmish.smac_units import TAG_SHIFT, unit_tag, unit_type_id
 from seed_matrace.skirmish.units import UnitType
 from seed_matrace.skirmish.vector_env import BACKEND
 from seed_matrace.specs import empty_env_output
+from seed_matrace.types import HEALTH_ROW
 
 MAX_RECORDED_STEPS = 10_000  # of one battle
-HEALTH_ROW = 2  # of Skirmish.memory()[0]
 
 
 class Ability(IntEnum):

@@ -8,8 +8,7 @@ import numpy as np
 
 from seed_matrace._cext._features import write_smac_features
 from seed_matrace.skirmish.layout import FeatureLayout
-
-UNIT_COLUMNS = ("x", "y", "health", "shield", "gauge")
+from seed_matrace.types import UNIT_ROWS
 
 
 class Features(NamedTuple):
@@ -27,7 +26,7 @@ def smac_features(
 
     Args:
       layout: sizes, constants and options of the map.
-      units: float32 [E, 5, U], rows as in ``UNIT_COLUMNS``, units allies first; a dead unit has health 0. The
+      units: float32 [E, 5, U], rows as in ``UNIT_ROWS``, units allies first; a dead unit has health 0. The
         gauge is the weapon cooldown in game loops, or the energy of a healer.
       last_action: int32 [E, N], -1 right after a reset.
       step: int32 [E], env steps of the episode so far, which only the timestep options show; zeros if None.
@@ -36,7 +35,7 @@ def smac_features(
       ValueError: wrong shape or dtype, or an action that does not exist.
     """
     envs = len(units)
-    shape = (envs, len(UNIT_COLUMNS), layout.n_agents + layout.n_enemies)
+    shape = (envs, len(UNIT_ROWS), layout.n_agents + layout.n_enemies)
     if units.shape != shape or units.dtype != np.float32:
         raise ValueError(f"units are {units.dtype} {units.shape}; float32 {shape} expected")
     if last_action.shape != (envs, layout.n_agents) or last_action.dtype != np.int32:

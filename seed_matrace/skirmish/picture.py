@@ -19,22 +19,23 @@ def draw_battle(battle_map: SkirmishMap, types: Sequence[UnitType], units: np.nd
 
     Args:
       types: unit type of every slot.
-      units: float32 [5, U] of x, y, health, shield, gauge, as of ``SkirmishVectorEnv.units``.
+      units: float32 [5, U], see ``SkirmishVectorEnv.units``.
 
     Returns:
       uint8 [height, width, 3], ``CELL`` pixels for a cell, north at the top.
     """
+    xs, ys, health, shield, _ = units
     left, bottom, right, top = (int(edge) for edge in battle_map.playable_area)
     ground = np.array([BLOCKED, GROUND], np.uint8)[battle_map.walkable[left:right, bottom:top].T[::-1]]
     picture = np.repeat(np.repeat(ground, CELL, axis=0), CELL, axis=1)
     rows, columns = np.ogrid[: picture.shape[0], : picture.shape[1]]
-    for index in np.flatnonzero(units[2] > 0).tolist():
+    for index in np.flatnonzero(health > 0).tolist():
         unit = types[index]
-        x, y = (units[0, index] - left) * CELL, (top - units[1, index]) * CELL
+        x, y = (xs[index] - left) * CELL, (top - ys[index]) * CELL
         radius = max(unit.radius, _SMALLEST_RADIUS) * CELL
         inside = (columns - x) ** 2 + (rows - y) ** 2 <= radius**2
         picture[inside] = ALLY if index < battle_map.n_agents else ENEMY
-        share = (units[2, index] + units[3, index]) / (unit.health + unit.shield)
+        share = (health[index] + shield[index]) / (unit.health + unit.shield)
         filled = (columns >= x - radius) & (columns <= x - radius + 2 * radius * share)
         bar = (np.abs(rows - (y - radius - 3)) <= 1) & filled
         picture[bar] = HEALTH
@@ -49,13 +50,14 @@ def write_battle(battle_map: SkirmishMap, types: Sequence[UnitType], units: np.n
     Args:
       types, units: as of ``draw_battle``.
     """
+    xs, ys, health, shield, _ = units
     left, bottom, right, top = (int(edge) for edge in battle_map.playable_area)
     cells = np.where(battle_map.walkable[left:right, bottom:top] > 0, ".", "#")
-    for index in np.flatnonzero(units[2] > 0).tolist():
-        place = np.clip([units[0, index] - left, units[1, index] - bottom], 0, np.array(cells.shape) - 1).astype(int)
+    for index in np.flatnonzero(health > 0).tolist():
+        place = np.clip([xs[index] - left, ys[index] - bottom], 0, np.array(cells.shape) - 1).astype(int)
         letter = types[index].name[0]
         cells[tuple(place)] = letter.upper() if index < battle_map.n_agents else letter.lower()
-    vitality = np.round(units[2] + units[3]).astype(int)
+    vitality = np.round(health + shield).astype(int)
     teams = (("agents ", vitality[: battle_map.n_agents]), ("enemies", vitality[battle_map.n_agents :]))
-    health = [f"{name} {' '.join(map(str, team))}" for name, team in teams]
-    return "\n".join(["".join(row) for row in cells.T[::-1]] + health) + "\n"
+    lines = [f"{name} {' '.join(map(str, team))}" for name, team in teams]
+    return "\n".join(["".join(row) for row in cells.T[::-1]] + lines) + "\n"

@@ -59,12 +59,12 @@ def kiting_actions(env: SkirmishVectorEnv, out: EnvOutput, keep: float = 4.0) ->
       int32 [E, N], all available.
     """
     n = env.spec.n_agents
-    x, y, health, _, cooldown = env.units().transpose(1, 0, 2)
+    x, y, health, _, gauge = env.units().transpose(1, 0, 2)
     dx, dy = x[:, None, n:] - x[:, :n, None], y[:, None, n:] - y[:, :n, None]
     living = health[:, None, n:] > 0
     distance = np.where(living, np.hypot(dx, dy), np.inf)
     attacks = (out.avail_actions[:, :, FIRST_TARGET:] == 1) & ~env.healers()[:, :n, None]
-    ready = attacks.any(axis=2) & (cooldown[:, :n] <= LOOPS_TO_TURN)
+    ready = attacks.any(axis=2) & (gauge[:, :n] <= LOOPS_TO_TURN)
     # Enemies push an agent away, and the middle of the map draws it a little: corners are traps.
     weight = np.where(living, 1 / np.maximum(distance, 0.5) ** 2, 0)
     away_x = -(weight * dx).sum(axis=2) + CENTER_PULL * (env.map.walkable.shape[0] / 2 - x[:, :n])

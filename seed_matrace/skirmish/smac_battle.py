@@ -10,8 +10,8 @@ import numpy as np
 
 from seed_matrace._cext._skirmish import Skirmish
 from seed_matrace.fields import plain, whole_number
-from seed_matrace.skirmish.smac_look import HEALTH_ROW
 from seed_matrace.skirmish.smac_shown import SmacShown
+from seed_matrace.types import HEALTH_ROW
 
 
 class SmacBattle(SmacShown):

@@ -19,8 +19,8 @@ from seed_matrace.skirmish.smac_info import SmacInfo
 from seed_matrace.skirmish.smac_units import OWN_TYPE_ID, Roster, Unit, type_orders
 from seed_matrace.skirmish.units import UnitType, load_unit_type
 from seed_matrace.smac_options import SkirmishOptions
+from seed_matrace.types import HEALTH_ROW
 
-HEALTH_ROW = 2  # of a table of units
 UNKNOWN_COOLDOWN = 15  # what SMAC divides by for enemies
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from seed_matrace.replay import AMOUNT, COLUMNS, EVENTS, in_steps
+from seed_matrace.replay import AMOUNT, EVENTS, in_steps
+from seed_matrace.types import UNIT_ROWS
 
-_X, _Y, _HEALTH, _SHIELD, _GAUGE = range(len(COLUMNS))
+_X, _Y, _HEALTH, _SHIELD, _GAUGE = range(len(UNIT_ROWS))
 _SHOT, _HIT, _HEAL, _BLAST = range(len(EVENTS))
 _LATE = ("missile", "sweep", "burst")  # effects that may hit in the step after the shot
 _FIRST_TARGET = 6  # of the actions
