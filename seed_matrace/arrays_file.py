@@ -1,16 +1,18 @@
-"""The one reader of the program's .npz files: nothing is unpickled, and sizes are checked before memory is taken."""
+"""The program's .npz files: written whole; read without unpickling, and sizes are checked before memory is taken."""
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from seed_matrace.files import write_file
 from seed_matrace.foreign_files import MOST_BYTES, open_file, parse_document, shown
 
 _MOST_AT_ONCE = 2**20  # bytes of one read: the longest directory of a zip file that is looked at
@@ -42,6 +44,14 @@ def read_arrays(
     """
     with open_arrays(path, most_bytes=most_bytes, most_arrays=most_arrays) as arrays:
         return {name: arrays.read(name) for name in arrays.declared}
+
+
+def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], *, compressed: bool = True) -> None:
+    """Writes what ``read_arrays`` reads, as ``files.write_file`` writes."""
+    content = io.BytesIO()
+    save: Any = np.savez_compressed if compressed else np.savez
+    save(content, **arrays)
+    write_file(path, content.getvalue())
 
 
 @contextmanager

@@ -6,7 +6,6 @@ fixed steps (``STEPS``, ``PROBABILITY``), which keeps a battle of 57 units well 
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import os
@@ -18,8 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seed_matrace.arrays_file import open_arrays
-from seed_matrace.files import write_file
+from seed_matrace.arrays_file import open_arrays, write_arrays
 from seed_matrace.foreign_files import shown
 
 FORMAT = "seed_matrace replay 1"
@@ -119,9 +117,7 @@ def write_replay(path: str | os.PathLike[str], replay: Replay) -> Path:
     arrays = {name: np.asarray(array, DTYPES[name]) for name, array in replay.arrays().items()}
     arrays["units"] = np.diff(arrays["units"], axis=0, prepend=np.zeros_like(arrays["units"][:1]))  # small numbers
     arrays["about"] = np.frombuffer(json.dumps({"format": FORMAT, **replay.about}).encode(), np.uint8)
-    content = io.BytesIO()
-    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
-    write_file(path, content.getvalue())
+    write_arrays(path, arrays)
     return Path(path)
 
 

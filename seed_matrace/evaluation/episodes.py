@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from absl import logging
@@ -87,7 +87,7 @@ def play_rounds(env: VectorEnv, act: Act, episodes: int, ended: Ended = lambda n
       RuntimeError: as ``play_episodes``.
     """
     rounds = [_play_round(env, act, first, ended) for first in range(0, episodes, env.num_envs)]
-    return EpisodeStats(*(np.concatenate(field)[:episodes] for field in zip(*rounds, strict=True)))
+    return EpisodeStats(*(field[:episodes] for field in _joined(rounds)))
 
 
 def _play_round(env: VectorEnv, act: Act, first: int, ended: Ended) -> EpisodeStats:
@@ -125,7 +125,11 @@ def evaluate(make_env: Callable[[int, int], VectorEnv], act: Act, episodes: int,
             played.append(play_episodes(env, act))
         finally:
             env.close()
-    return EpisodeStats(*(np.concatenate(field) for field in zip(*played, strict=True)))
+    return _joined(played)
+
+
+def _joined(parts: Sequence[EpisodeStats]) -> EpisodeStats:
+    return EpisodeStats(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def _chunks(episodes: int, max_envs: int) -> list[tuple[int, int]]:

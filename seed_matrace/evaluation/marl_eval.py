@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from seed_matrace.evaluation.results import ABSOLUTE
+from seed_matrace.evaluation.results import ABSOLUTE, evaluations_of
 from seed_matrace.learner.run_info import why_finished
 
 _SHOWN = 3  # runs that a sentence names
@@ -78,7 +78,7 @@ def _without_absolute(tasks: dict[str, Any], path_of: Callable[[str], Path]) -> 
 
 
 def _cut(tasks: dict[str, Any], path_of: Callable[[str], Path]) -> Iterator[str]:
-    counts = {name: len(_steps(steps)) for name, steps in _runs(tasks)}
+    counts = {name: len(evaluations_of(steps)) for name, steps in _runs(tasks)}
     shortest = min(counts, key=lambda name: counts[name])
     longer = [name for name, count in counts.items() if count > counts[shortest]]
     if longer:
@@ -95,9 +95,8 @@ def _cut(tasks: dict[str, Any], path_of: Callable[[str], Path]) -> Iterator[str]
 def _not_at_the_same_steps(tasks: dict[str, Any]) -> Iterator[str]:
     count = _fewest(tasks)
     for task, algorithms in tasks.items():
-        last = [
-            _steps(steps)[count - 1]["step_count"] for runs in algorithms.values() for steps in runs.values() if count
-        ]
+        entries = [evaluations_of(steps) for runs in algorithms.values() for steps in runs.values()]
+        last = [entry[count - 1]["step_count"] for entry in entries if count]
         if count > 1 and max(last) - min(last) > min(last) / (2 * (count - 1)):
             yield (
                 f"marl-eval takes evaluations by their number, and number {count} of {task} came after {min(last):,} "
@@ -122,12 +121,8 @@ def _runs(tasks: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield f"{task}/{algorithm}/{run}", steps
 
 
-def _steps(steps: dict[str, Any]) -> list[dict[str, Any]]:
-    return [step for name, step in steps.items() if name != ABSOLUTE]
-
-
 def _fewest(tasks: dict[str, Any]) -> int:
-    return min(len(_steps(steps)) for _, steps in _runs(tasks))
+    return min(len(evaluations_of(steps)) for _, steps in _runs(tasks))
 
 
 def _first(steps: dict[str, Any], count: int) -> dict[str, Any]:

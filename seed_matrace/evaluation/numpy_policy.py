@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
@@ -12,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from seed_matrace.arrays_file import open_arrays
+from seed_matrace.arrays_file import open_arrays, write_arrays
+from seed_matrace.evaluation.greedy import GreedyTeam
 from seed_matrace.evaluation.team import Team
-from seed_matrace.files import write_file
 from seed_matrace.foreign_files import shown
 from seed_matrace.specs import EnvSpec, read_env_spec
 from seed_matrace.types import Memory, PolicyOutput
@@ -52,10 +51,10 @@ class NumpyPolicy(Team):
     """
 
     def __init__(self, facts: PolicyFacts, weights: Mapping[str, np.ndarray]) -> None:
-        super().__init__(self._greedy, facts.spec, facts.frame_stack)
+        team = GreedyTeam(self._greedy_step, facts.spec.n_agents * facts.gru_units)
+        super().__init__(team, facts.spec, facts.frame_stack)
         self.facts = facts
         self.weights = dict(weights)
-        self._memory = Memory(np.zeros((0, 0), np.int32), np.zeros((0, 0), np.float32))
 
     def logits(
         self, obs: np.ndarray, last_action: np.ndarray | None = None, recurrent: np.ndarray | None = None
@@ -101,16 +100,10 @@ class NumpyPolicy(Team):
         if shapes[0] != (1, agents, self.spec.n_actions) or (after is not None and shapes[1] != after):
             raise ValueError(f"its arrays give {shapes[0][1:]} for {agents} agents with {self.spec.n_actions} actions")
 
-    def _greedy(self, obs: np.ndarray, avail_actions: np.ndarray, episode_start: np.ndarray) -> np.ndarray:
-        """As ``learner.greedy.GreedyTeam``."""
-        if self._memory.last_action.shape != obs.shape[:2]:
-            recurrent = np.zeros((len(obs), self.spec.n_agents * self.facts.gru_units), np.float32)
-            self._memory = Memory(np.full(obs.shape[:2], -1, np.int32), recurrent)
-        self._memory.forget(episode_start)
-        logits, after = self.logits(obs, *self._memory)
+    def _greedy_step(self, obs: np.ndarray, avail_actions: np.ndarray, memory: Memory) -> PolicyOutput:
+        logits, after = self.logits(obs, *memory)
         action = np.where(avail_actions, logits, -np.inf).argmax(axis=-1).astype(np.int32)
-        self._memory.remember(PolicyOutput(action, np.zeros(0), after))
-        return action
+        return PolicyOutput(action, np.zeros(0), after)
 
     def _seen(self, obs: np.ndarray, last_action: np.ndarray | None) -> np.ndarray:
         """float32 [E, N, inputs]."""
@@ -162,10 +155,7 @@ class NumpyPolicy(Team):
 def save_numpy_policy(path: str | os.PathLike[str], facts: PolicyFacts, weights: Mapping[str, np.ndarray]) -> None:
     """Writes one .npz file; ``load_numpy_policy`` reads it."""
     about = json.dumps({"format": _FORMAT, **asdict(facts)})
-    arrays: dict[str, Any] = {**weights, _ABOUT: np.frombuffer(about.encode(), np.uint8)}
-    content = io.BytesIO()
-    np.savez_compressed(content, **arrays)
-    write_file(path, content.getvalue())
+    write_arrays(path, {**weights, _ABOUT: np.frombuffer(about.encode(), np.uint8)})
 
 
 def load_numpy_policy(path: str | os.PathLike[str]) -> NumpyPolicy:

@@ -64,7 +64,7 @@ class ResultsWriter:
         if resume_env_steps is None:
             self._path.unlink(missing_ok=True)
         elif self._path.exists():
-            steps = _steps_in_order(_run_of(read_results(run_dir), self._keys, self._path))
+            steps = evaluations_of(_run_of(read_results(run_dir), self._keys, self._path))
             self._steps = [step for step in steps if step["step_count"] <= resume_env_steps]
             self._save()
 
@@ -168,6 +168,11 @@ def only_run(results: dict[str, Any], run_dir: str | Path) -> tuple[list[str], d
     return keys, inner
 
 
+def evaluations_of(run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The entries of one run but for its absolute metric, by env steps."""
+    return sorted((step for name, step in run.items() if name != ABSOLUTE), key=lambda step: step["step_count"])
+
+
 def merge_results(runs: Iterable[tuple[str, str | Path]], tasks: Mapping[Path, str] | None = None) -> dict[str, Any]:
     """The results of many runs in one, each under the name of its variant; runs without an evaluation are left out.
 
@@ -192,7 +197,3 @@ def _run_of(results: dict[str, Any], keys: tuple[str, ...], path: Path) -> dict[
             raise ValueError(f"{path} holds results of {', '.join(map(repr, results))}, this run is {key!r}; {_ADVICE}")
         results = results[key]
     return results
-
-
-def _steps_in_order(run: dict[str, Any]) -> list[dict[str, Any]]:
-    return sorted((step for name, step in run.items() if name != ABSOLUTE), key=lambda step: step["step_count"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seed_matrace.evaluation.results import ABSOLUTE, only_run, read_results
+from seed_matrace.evaluation.results import ABSOLUTE, evaluations_of, only_run, read_results
 from seed_matrace.evaluation.statistics import Estimate, Measure, Sample, estimate
 from seed_matrace.learner.run_info import scenario_of
 
@@ -60,7 +60,7 @@ def read_scores(run_dir: str | Path, variant: str) -> dict[str, Score]:
     except FileNotFoundError:
         return {}
     (environment, task, _, run_name), run = only_run(results, run_dir)
-    steps = sorted((entry for name, entry in run.items() if name != ABSOLUTE), key=lambda entry: entry["step_count"])
+    steps = evaluations_of(run)
     if not steps or "win_rate" not in steps[-1]:
         return {}
 

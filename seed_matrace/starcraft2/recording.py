@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from seed_matrace.arrays_file import read_arrays
+from seed_matrace.arrays_file import read_arrays, write_arrays
 from seed_matrace.replay import STEPS, Order, PlayedBattle, Replay, in_steps, read_replay, write_replay
 from seed_matrace.skirmish.maps import load_map
 from seed_matrace.skirmish.recording import SIGHT_RANGE, describe
@@ -81,8 +81,7 @@ class BattleRecorder:
         actions, avail_actions, obs, state = map(np.stack, zip(*self._steps, strict=True))
         replay = self._replay(actions.astype(np.int16), avail_actions, {**self._about, "battle_won": won})
         write_replay(self._folder / _REPLAY, replay)
-        with (self._folder / _SHOWN).open("wb") as file:
-            np.savez(file, obs=obs, state=state)
+        write_arrays(self._folder / _SHOWN, {"obs": obs, "state": state}, compressed=False)
 
     def _replay(self, actions: np.ndarray, avail_actions: np.ndarray, about: dict[str, Any]) -> Replay:
         env, units, intents = self._env, np.stack(self._units), np.stack(self._intents)

@@ -5,7 +5,6 @@ What has gone wrong is in no checkpoint: rewards are looked at as they arrive, a
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seed_matrace.files import write_file
+from seed_matrace.arrays_file import write_arrays
 from seed_matrace.inference.rewards import LARGEST, DivergedError
 from seed_matrace.types import EpisodeStats, Unroll
 
@@ -89,11 +88,9 @@ def check_loss(
     loss, norm = scalars["losses/total"], scalars["optimizer/grad_norm"]
     if np.isfinite(norm) and abs(loss) <= stop_loss:
         return
-    content = io.BytesIO()
-    np.savez(content, **batch._asdict())
     kept = f"The batch is in {run_dir / FAILED_BATCH}"
     try:
-        write_file(run_dir / FAILED_BATCH, content.getvalue())
+        write_arrays(run_dir / FAILED_BATCH, batch._asdict(), compressed=False)
     except OSError as error:
         kept = str(error)
     raise DivergedError(

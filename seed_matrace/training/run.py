@@ -215,7 +215,7 @@ class TrainingRun:
         first_battle = self.progress.evaluations * episodes  # no battle is played in two evaluations
         stats = play_battles(
             self.config,
-            until(stop, GreedyTeam(self.learner)),
+            until(stop, GreedyTeam(self.learner.greedy_step, self.learner.policy.state_dim)),
             episodes,
             seed=BattlesOf.EVALUATION.seed(self._seed),
             first_battle=first_battle,

@@ -137,10 +137,14 @@ def test_memory_of_the_team_is_that_of_the_replay():
     """Probabilities computed of the whole episode at once are those of its steps one by one."""
     config, _, _ = load_config([], [*PARAMS, "network.policy_gru_units=8", "network.last_action=True"])
     learner = Learner(config, training_spec(config), seed=3)
-    team, log_probs = GreedyTeam(learner), []
-    step = learner.greedy_step
-    learner.greedy_step = lambda *given: (output := step(*given), log_probs.append(output.log_prob[0].numpy()))[0]
-    kept = KeptActions(team, 1)
+    log_probs = []
+
+    def step(*given):
+        output = learner.greedy_step(*given)
+        log_probs.append(output.log_prob[0].numpy())
+        return output
+
+    kept = KeptActions(GreedyTeam(step, learner.policy.state_dim), 1)
     play_episodes(make_vector_env(config.env, 1, seed=6), kept)
     replay = record_battle(config.env, kept.of_battle(0), learner.judge, seed=6, battle=0)
     taken = np.take_along_axis(replay.probabilities, replay.actions[:, :, None].astype(int), axis=2)[:, :, 0]
