@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 import shlex
 import zlib
@@ -143,7 +144,15 @@ def parse_labels(text: str) -> dict[str, str]:
 
 
 def dry_run(options: VertexOptions, job: Mapping[str, Any]) -> str:
-    """What gcloud takes as job.yaml to submit the same job without this program, and in its first line how."""
+    """What gcloud takes as job.yaml to submit the same job without this program, and in its first line how.
+
+    Raises:
+      ImportError: PyYAML is not installed.
+    """
+    try:
+        import yaml
+    except ImportError as error:
+        raise ImportError(f"{error}; jobs are printed with: pip install 'seed_matrace[vertex]'") from None
     labels = ",".join(f"{key}={value}" for key, value in job.get("labels", {}).items())
     words = [f"--project={options.project}", f"--region={options.region}", f"--display-name={job['displayName']}"]
     words += [f"--labels={labels}"] if labels else []
@@ -151,22 +160,9 @@ def dry_run(options: VertexOptions, job: Mapping[str, Any]) -> str:
     if config is None:
         kind, config = "hp-tuning-jobs", {name: job[name] for name in ("studySpec", "trialJobSpec")}
         words += [f"--max-trial-count={job['maxTrialCount']}", f"--parallel-trial-count={job['parallelTrialCount']}"]
-    return f"# gcloud ai {kind} create {shlex.join(words)} --config=job.yaml\n{to_yaml(config)}"
-
-
-def to_yaml(value: Any, indent: str = "") -> str:
-    """YAML of dicts, lists and scalars; strings as in JSON, which YAML takes as they are."""
-    if isinstance(value, Mapping) and value:
-        return "".join(f"{indent}{key}:{_nested(item, indent)}" for key, item in value.items())
-    if isinstance(value, Sequence) and not isinstance(value, str) and value:
-        items = (to_yaml(item, f"{indent}  ") for item in value)
-        return "".join(f"{indent}- {item.lstrip()}" for item in items)
-    return f"{indent}{json.dumps(value)}\n"
-
-
-def _nested(value: Any, indent: str) -> str:
-    inline = not value or not isinstance(value, (Mapping, list, tuple))
-    return f" {to_yaml(value)}" if inline else f"\n{to_yaml(value, f'{indent}  ')}"
+    plain = json.loads(json.dumps(config))  # what pools share is written out, without YAML's references
+    text = yaml.safe_dump(plain, sort_keys=False, width=math.inf)
+    return f"# gcloud ai {kind} create {shlex.join(words)} --config=job.yaml\n{text}"
 
 
 def _check_cores(options: VertexOptions, topology: Topology) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import pytest
 import yaml
@@ -9,7 +10,7 @@ import yaml
 from seed_matrace.cli import main
 from seed_matrace.config import ConfigError, load_config
 from seed_matrace.gin_files import gin_dir
-from seed_matrace.vertex.job_spec import custom_job_spec, parse_labels, plan_run, to_yaml, unpack_scenario
+from seed_matrace.vertex.job_spec import custom_job_spec, dry_run, parse_labels, plan_run, unpack_scenario
 from seed_matrace.vertex.machines import cores, has_accelerator, machine_with
 from seed_matrace.vertex.options import VertexOptions, load_options
 
@@ -125,12 +126,16 @@ def test_machine_without_the_accelerator_is_refused():
     assert new.learner_machine_type == "g9-standard-4"
 
 
-def test_yaml_reads_back_as_it_was():
-    value = {
-        "a": [{"b": 1, "c": ["x: y", "#z", "--"]}, {}, {"d": {"e": [], "f": True, "g": "yes", "h": 0.5}}],
-        "i": '"quoted" \\ \u00e9\n',
+def test_dry_run_reads_back_as_it_was():
+    shared = ["x: y", "#z", "--", " ".join(["long"] * 99)]
+    spec = {
+        "b": [{"b": 1, "c": shared}, {}, {"d": {"e": [], "f": True, "g": "yes", "h": 0.5, "j": "1e-3", "k": "0.5"}}],
+        "a": {"c": shared, "i": '"quoted" \\ \u00e9\n'},
     }
-    assert yaml.safe_load(to_yaml(value)) == value
+    text = dry_run(OPTIONS, {"displayName": "a-job", "jobSpec": spec})
+    assert yaml.safe_load(text) == spec
+    assert list(yaml.safe_load(text)) == ["b", "a"]
+    assert not re.search("[&*]id", text)  # not every reader of YAML follows references
 
 
 def test_labels_that_google_would_refuse_are_refused_here():
