@@ -15,6 +15,8 @@ ROOMS = (
     *("config_effects", "config", "pettingzoo_options", "smac_options", "gin_bindings", "gin_statements", "gin_files"),
     *("specs", "types", "replay", "arrays_file", "foreign_files", "files", "fields", "interpreter", "version", "_cext"),
 )
+LINES_OF_A_FUNCTION = 60
+FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 WITH_TENSORFLOW = {
     *(
         "__main__",
@@ -89,6 +91,13 @@ def test_algorithm_knows_nothing_of_the_program(path):
 def test_protobuf_and_websockets_stay_with_starcraft_ii(path):
     foreign = {module for module in _imports(path) if re.match(r"google.protobuf|s2clientprotocol|websockets", module)}
     assert not foreign or _part(path) == "sc2_standin" or path == PACKAGE / "starcraft2" / "messages.py"
+
+
+@pytest.mark.parametrize("path", [PACKAGE / "__init__.py", *SOURCES], ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_functions_are_short(path):
+    functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, FUNCTION)]
+    long = [node.name for node in functions if node.end_lineno - node.lineno + 1 > LINES_OF_A_FUNCTION]
+    assert not long, f"{path}: {', '.join(long)} above {LINES_OF_A_FUNCTION} lines, signature and docstring included"
 
 
 def test_no_file_is_called_utils():

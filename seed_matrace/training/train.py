@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import shlex
 import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from logging import StreamHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,11 +29,11 @@ from seed_matrace.training.display import Display, duration
 from seed_matrace.training.local import LocalActors, default_num_actors, local_groups
 from seed_matrace.training.output import SteadyLogFile
 from seed_matrace.training.same_run import check_same_run
-from seed_matrace.training.start import TrainOptions, plan_start
-from seed_matrace.training.topology import Topology
+from seed_matrace.training.start import Start, TrainOptions, plan_start
 from seed_matrace.transport.address import Address
 from seed_matrace.transport.security import NO_SECURITY, Security
 from seed_matrace.transport.shared_memory import check_socket
+from seed_matrace.types import Host
 
 if TYPE_CHECKING:
     from seed_matrace.learner.strategy import Devices
@@ -60,23 +61,19 @@ def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], 
     from seed_matrace.training.warm_start import check_start
 
     start = plan_start(options, default_actors=1 if options.listen_at else default_num_actors())
-    config, resuming, topology = start.config, start.resuming, start.topology
+    config, num_actors, resuming = start.config, start.topology.num_actors, start.resuming
     whole = start.path.absolute()  # whatever an environment makes of the working folder
     path = whole if is_utf8(whole) else start.path  # for TensorFlow
     env_spec(config.env)  # an unknown map is said before a directory is made
-    if topology.num_actors == 0 and plays_elsewhere(config.env):
+    if num_actors == 0 and plays_elsewhere(config.env):
         raise ValueError(
             f"env.backend = {config.env.backend!r} needs --num_actors of at least 1: one process repeats a run "
             "exactly, which games in other programs cannot"
         )
-    local_actors = 0 if options.listen_at else topology.num_actors
-    devices = set_up_tensorflow(config, deterministic=topology.num_actors == 0, local_actors=local_actors)
+    local_actors = 0 if options.listen_at else num_actors
+    devices = set_up_tensorflow(config, deterministic=num_actors == 0, local_actors=local_actors)
     hosts = Hosts(devices)
-    of_host = hosts.share_of(config)
-    if local_actors:
-        plan = local_groups(of_host, local_actors, hosts.this)
-    else:
-        plan = plan_groups(of_host.run.num_envs, topology.num_actors, of_host.actor.groups_per_actor, hosts.this)
+    plan = _group_plan(hosts.share_of(config), num_actors, local_actors, hosts.this)
     if start.init_from and not resuming:
         check_start(config, Path(start.init_from))
     if not hosts.chief:
@@ -85,44 +82,49 @@ def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], 
         begun(start.path)
         if resuming:
             check_same_run(directory.path, config)
-        here = not options.listen_at
-        for text in warnings_of(config, topology.num_actors, here=here) if hosts.chief else ():
+        for text in warnings_of(config, num_actors, here=not options.listen_at) if hosts.chief else ():
             logging.warning("warning: %s", text)
-        seed = hosts.from_chief(start.seed)
-        scenario = scenario_info(config)
+        seed, scenario = hosts.from_chief(start.seed), scenario_info(config)
         hosts.check_alike(f"{start.texts[1]} {scenario}")
-        config = directory.keep_scenario(config)
-
-        def write_down() -> None:
-            directory.write_config(*start.texts)
-            if hosts.chief:
-                write_run_info(
-                    path,
-                    backend=backend_name(config.env),
-                    map_name=config.env.title,
-                    seed=seed,
-                    argv=sys.argv,
-                    devices=devices.description,
-                    init_from=start.init_from,
-                    num_actors=topology.num_actors,
-                    scenario=scenario,
-                    sizes=noted_spec(config.env),
-                )
-
+        start = dataclasses.replace(start, seed=seed, config=directory.keep_scenario(config))
+        write_down = functools.partial(_write_down, directory, start, scenario, devices)
         if not resuming:
             write_down()
-        introduction = _introduction(config, start.path, seed, topology.num_actors, devices)
-        print(printable("\n".join([introduction, *start.notes])), flush=True)
-        options = dataclasses.replace(options, init_from=start.init_from)
+        print(printable("\n".join([_introduction(start, devices), *start.notes])), flush=True)
         # What cannot be gone on with stays as it is.
         restored = write_down if resuming else None
-        progress = _run(config, directory, seed, plan, topology, options, devices, stop, restored)
-        finished = progress.finished
-        if hosts.chief and finished and _play_absolute(config, path, seed, stop):
+        progress = _run(start, directory, plan, options, devices, stop, restored)
+        finished = progress.finished if hosts.chief else ""
+        if finished and _play_absolute(start.config, path, seed, stop):
             write_finished(path, finished)
         else:
             finished = ""
-    return _conclusion(config, start.path, progress, finished) if hosts.chief else ""
+    return _conclusion(start.config, start.path, progress, finished) if hosts.chief else ""
+
+
+def _group_plan(config: Config, num_actors: int, local_actors: int, host: Host) -> GroupPlan:
+    """The groups of one host, whose part of the configuration ``config`` is."""
+    if local_actors:
+        return local_groups(config, local_actors, host)
+    return plan_groups(config.run.num_envs, num_actors, config.actor.groups_per_actor, host)
+
+
+def _write_down(directory: RunDirectory, start: Start, scenario: Mapping[str, str] | None, devices: Devices) -> None:
+    """Notes the configuration; and on the chief, that there is a run, or that it goes on."""
+    directory.write_config(*start.texts)
+    if devices.host.index == 0:
+        write_run_info(
+            directory.path,
+            backend=backend_name(start.config.env),
+            map_name=start.config.env.title,
+            seed=start.seed,
+            argv=sys.argv,
+            devices=devices.description,
+            init_from=start.init_from,
+            num_actors=start.topology.num_actors,
+            scenario=scenario,
+            sizes=noted_spec(start.config.env),
+        )
 
 
 @contextlib.contextmanager
@@ -148,30 +150,30 @@ def _log_file(path: Path) -> Iterator[None]:
 
 
 def _run(
-    config: Config,
+    start: Start,
     directory: RunDirectory,
-    seed: int,
     plan: GroupPlan,
-    topology: Topology,
     options: TrainOptions,
     devices: Devices,
     stop: threading.Event,
     restored: Callable[[], None] | None,
 ) -> Progress:
+    """Trains; calls ``restored`` once everything that the directory holds was read."""
     from seed_matrace.training.run import TrainingRun
     from seed_matrace.training.sources import check_memory
 
+    config, topology = start.config, start.topology
     check_memory(config, plan)
-    title = f"{config.env.title} · {backend_name(config.env)} · seed {seed}"
+    title = f"{config.env.title} · {backend_name(config.env)} · seed {start.seed}"
     with (
         Display(config.run.total_env_steps, title=title, num_actors=topology.num_actors) as display,
         contextlib.ExitStack() as stack,
     ):
-        run = TrainingRun(config, directory.path, seed, display, devices)
+        run = TrainingRun(config, directory.path, start.seed, display, devices)
         if restored:
             restored()
-        if options.init_from and not run.resumed:
-            display.note(run.start_from(Path(options.init_from)))
+        if start.init_from and not run.resumed:
+            display.note(run.start_from(Path(start.init_from)))
         run.join_hosts()
         source = stack.enter_context(
             open_source(
@@ -258,11 +260,13 @@ def _private_socket(run_dir: Path) -> Iterator[Path]:
         yield path
 
 
-def _introduction(config: Config, path: Path, seed: int, num_actors: int, devices: Devices) -> str:
+def _introduction(start: Start, devices: Devices) -> str:
+    config, num_actors = start.config, start.topology.num_actors
     where = f"{num_actors} actor{'s' if num_actors > 1 else ''}" if num_actors else "one process"
     return (
         f"training on {config.env.title} ({backend_name(config.env)}), {config.run.num_envs} environments, "
-        f"{where}, seed {seed}\nlearner on {devices.description}\nrun directory {path}; Ctrl-C stops cleanly"
+        f"{where}, seed {start.seed}\nlearner on {devices.description}\nrun directory {start.path}; "
+        "Ctrl-C stops cleanly"
     )
 
 
