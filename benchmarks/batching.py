@@ -21,7 +21,6 @@ from seed_matrace._cext._batching import copy_rows
 from seed_matrace.bench.random_data import fill_randomly
 from seed_matrace.bench.runs import always_full
 from seed_matrace.config import load_config
-from seed_matrace.envs.registry import training_spec
 from seed_matrace.inference.groups import GroupPlan
 from seed_matrace.inference.inference import Inference, VersionedPolicy
 from seed_matrace.inference.unrolls import Unrolls
@@ -29,6 +28,7 @@ from seed_matrace.learner.learner import Learner
 from seed_matrace.specs import empty_env_output
 from seed_matrace.training.batcher import Batcher
 from seed_matrace.training.sources import unroll_sizes
+from seed_matrace.training_env import training_spec
 from seed_matrace.transport.slots import empty_slot
 from seed_matrace.types import PolicyOutput, flatten
 

@@ -36,7 +36,6 @@ import absl.logging
 import numpy as np
 import tensorflow as tf
 
-from seed_matrace.envs.registry import training_spec
 from seed_matrace.evaluation import policy as policy_module
 from seed_matrace.evaluation.export import export_numpy
 from seed_matrace.evaluation.numpy_policy import load_numpy_policy
@@ -54,6 +53,7 @@ from seed_matrace.sweeps import report
 from seed_matrace.training import run as run_module
 from seed_matrace.training import train as train_module
 from seed_matrace.training import warm_start
+from seed_matrace.training_env import training_spec
 from seed_matrace.viewer.plot import find_runs
 from seed_matrace.viewer.runs import averages_said, by_variant, read_run
 

@@ -26,8 +26,8 @@ import psutil
 from seed_matrace.bench.random_data import fill_randomly
 from seed_matrace.bench.scaling import ServiceTimes, actors_to_saturate, env_steps_per_s
 from seed_matrace.config import load_config
-from seed_matrace.envs.registry import make_schema
 from seed_matrace.inference.groups import GroupPlan, GroupTable
+from seed_matrace.training_env import make_schema
 from seed_matrace.transport.address import parse_address
 from seed_matrace.transport.carriers import connect, listen
 from seed_matrace.transport.security import NO_SECURITY

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seed_matrace.env_options import EnvOptions
+from seed_matrace.envs.backends import BACKENDS, backend_of, check_options
 from seed_matrace.fields import FieldError, check_fields
 from seed_matrace.fields import option as _option
 from seed_matrace.gin_bindings import Bindings, arguments_of, options_of, with_file_beside, with_places, written
 from seed_matrace.gin_files import ConfigError
-from seed_matrace.pettingzoo_options import PettingZooOptions
-from seed_matrace.smac_options import STARCRAFT2_BUILDS, SkirmishOptions
+from seed_matrace.starcraft2.options import StarCraft2Options
 from seed_matrace.types import UnrollFields
 
 _LONGEST_S = 1e7  # four months; waits for much longer overflow
@@ -35,32 +36,24 @@ class _Checked:
 
 
 @dataclass(frozen=True)
-class EnvConfig(_Checked, SkirmishOptions, PettingZooOptions):
+class EnvConfig(_Checked, EnvOptions):
     """What is played, and SMAC's options of it by their own names: ``env.obs_last_action`` and so on."""
 
-    map_name: str = _option("3m", "SMAC map, or a module of PettingZoo's, as 'mpe2.simple_spread_v3'")
-    backend: str = _option(
-        "skirmish", "what plays the battles", choices=("skirmish", "starcraft2", "pettingzoo", "counting")
-    )
-    frame_stack: int = _option(
-        1, "agents see their so many newest observations; 1 is the newest alone", low=1, high=1000
-    )
+    backend: str = _option("skirmish", "what plays the battles", choices=BACKENDS)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         try:
             self.check_together()
-            self.check_backend(self.backend, self.changed())
+            self.check_arguments()
+            check_options(self)
         except FieldError as error:
             raise ConfigError(f"env.{error}") from None
-        if self.backend == "starcraft2" and self.game_version not in (None, *STARCRAFT2_BUILDS):
-            versions = " or ".join(map(repr, STARCRAFT2_BUILDS))
-            raise ConfigError(f"env.game_version must be {versions}, whose results compare, not {self.game_version!r}")
 
     @property
     def scenario(self) -> Path | None:
         """The scenario file that is played; None: a map that the program knows by its name."""
-        is_file = self.backend in ("skirmish", "starcraft2") and self.map_name.endswith(".json")
+        is_file = backend_of(self).plays_scenarios and self.map_name.endswith(".json")
         return Path(self.map_name) if is_file else None
 
     @property
@@ -192,24 +185,8 @@ class ActorConfig(_Checked):
 
 
 @dataclass(frozen=True)
-class StarCraft2Config(_Checked):
+class StarCraft2Config(_Checked, StarCraft2Options):
     """How games of the real StarCraft II are watched over; nothing of it changes what is learnt."""
-
-    launch_timeout_s: float = _option(
-        180.0, "a game that has not started by then is ended", low=1.0, high=_LONGEST_S, may_change=True
-    )
-    step_timeout_s: float = _option(
-        60.0, "a game that has not answered by then is lost", low=0.1, high=_LONGEST_S, may_change=True
-    )
-    memory_limit_mb: float = _option(8000.0, "a game that holds more is lost", low=100.0, may_change=True)
-    restart_episodes: int = _option(2000, "a game is launched anew after so many episodes", low=1, may_change=True)
-    launch_interval_s: float = _option(
-        1.0, "between two launches on one machine", low=0.0, high=_LONGEST_S, may_change=True
-    )
-    evaluation_games: int = _option(4, "games that play at once in an evaluation", low=1, high=1000, may_change=True)
-    replay_every: int = _option(
-        0, "every so many evaluations the first game's replay is kept; 0 keeps none", low=0, may_change=True
-    )
 
 
 @dataclass(frozen=True)
@@ -296,7 +273,7 @@ class Config:
                 "an episode showed last stands beside the steps of an unroll, where a recurrent critic does not come by"
             )
         longest_s = self.starcraft2.launch_timeout_s + self.starcraft2.step_timeout_s
-        if self.env.backend == "starcraft2" and 0 < self.inference.actor_timeout_s <= longest_s:
+        if backend_of(self.env).plays_elsewhere and 0 < self.inference.actor_timeout_s <= longest_s:
             raise ConfigError(
                 f"inference.actor_timeout_s = {self.inference.actor_timeout_s:g} would cut actors off whose game is "
                 f"only launched anew: more than starcraft2.launch_timeout_s + step_timeout_s = {longest_s:g} expected, "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 import math
@@ -10,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from seed_matrace.config import OPTIONS, Config, load_config, options
-from seed_matrace.smac_options import STARCRAFT2_VERSION, SkirmishOptions
+from seed_matrace.envs.backends import backend_of
+from seed_matrace.smac_options import STARCRAFT2_VERSION
 
-_SMAC = [f"env.{item.name}" for item in dataclasses.fields(SkirmishOptions)]
 _REWARDS = {"env.reward_negative_scale", "env.reward_only_positive", "env.reward_defeat"}
 _SCALED = {"env.reward_death_value", "env.reward_win"}  # the most a battle can give is made of them
 _STATE = {"env.obs_instead_of_state", "env.state_last_action", "env.state_timestep_number"}
@@ -81,8 +80,7 @@ def effective(config: Config, num_actors: int | None = None) -> dict[str, Any]:
     idle = {name for names, _ in without_effect for name in names} | {"evaluation.every_fraction"}
     if num_actors is not None:
         idle |= _TOPOLOGY
-    if env.backend == "counting":
-        idle.add("env.map_name")
+    idle |= {f"env.{name}" for name in backend_of(env).idle_options}
     if optimizer.decay_to == 1:
         idle.add("optimizer.decay_to")
     meant = {
@@ -109,15 +107,14 @@ def _without_effect(config: Config) -> Iterator[tuple[set[str], str]]:
     env, loss = config.env, config.loss
     yield _OF_THE_GAME, "SMAC has it, and neither the simulator nor the games that are trained on use it"
     yield _OF_A_PERSON, "it is for environments that are stepped by hand"
-    if env.backend != "starcraft2":
+    backend = backend_of(env)
+    if not backend.plays_elsewhere:
         of_games = {name for name in OPTIONS if name.startswith("starcraft2.")}
         yield {"env.game_version", *of_games}, f"env.backend = {env.backend!r} plays no StarCraft II"
-    else:
-        yield {"env.shuffle_enemies"}, "StarCraft II numbers the enemies itself, anew for each battle"
-    if env.backend not in ("skirmish", "starcraft2"):
+    if not backend.can_record:
         yield {"evaluation.replays"}, f"env.backend = {env.backend!r} leaves no replays"
-    if env.backend == "counting":
-        yield set(_SMAC) - _OF_THE_GAME - _OF_A_PERSON, "env.backend = 'counting' has no battles"
+    idle = {f"env.{name}" for name in backend.idle_options}
+    yield idle - _OF_THE_GAME - _OF_A_PERSON - {"env.map_name"}, backend.idle_reason  # any gin file of a map sets that
     if config.network.critic_input != "state":
         yield _STATE, f"network.critic_input = {config.network.critic_input!r} sees no state"
     elif env.obs_instead_of_state:
@@ -144,8 +141,8 @@ def _without_effect(config: Config) -> Iterator[tuple[set[str], str]]:
         yield {"evaluation.every_fraction"}, f"evaluation.every_env_steps = {config.evaluation.every_env_steps} decides"
     if not config.run.stop_win_rate:
         yield {"run.stop_episodes"}, "run.stop_win_rate = 0 never stops early"
-    if env.backend == "pettingzoo" and not env.won_info:
-        yield {"run.stop_win_rate", "run.stop_episodes"}, "nobody wins without env.won_info"
+    if why := backend.nobody_wins(env):
+        yield {"run.stop_win_rate", "run.stop_episodes"}, why
 
 
 def _without_actors(config: Config, num_actors: int | None, here: bool) -> Iterator[tuple[set[str], str]]:
@@ -235,8 +232,7 @@ def _doubts_of_evaluation(config: Config, step: int) -> Iterator[str]:
             "followed by an evaluation"
         )
     played = (1 + -(-run.total_env_steps // max(every, step))) * evaluation.episodes
-    winner = config.env.backend != "pettingzoo" or config.env.won_info
-    if run.stop_win_rate and winner and played < run.stop_episodes:
+    if run.stop_win_rate and not backend_of(config.env).nobody_wins(config.env) and played < run.stop_episodes:
         yield (
             f"run.stop_win_rate = {run.stop_win_rate:g} never stops this run: run.stop_episodes = {run.stop_episodes} "
             f"looks at more than the {played} episodes of all its evaluations"

@@ -10,7 +10,7 @@ import operator
 import sys
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 _YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
@@ -38,7 +38,7 @@ def option(
     low: float | None = None,
     above: float | None = None,
     high: float | None = None,
-    choices: tuple = (),
+    choices: Collection[Any] = (),
     may_change: bool = False,
 ) -> Any:
     """A dataclass field with what ``check_fields`` holds against its value.
@@ -185,7 +185,7 @@ def _fits_float32(value: float) -> bool:
 def _check_range(name: str, value: Any, metadata: typing.Mapping[str, Any]) -> None:
     low, above, high, choices = (metadata[bound] for bound in ("low", "above", "high", "choices"))
     if choices and value not in choices:
-        near = difflib.get_close_matches(str(value), choices, n=1)
+        near = difflib.get_close_matches(str(value), list(choices), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise FieldError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}{hint}")
     for number in value if isinstance(value, tuple) else (value,):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from seed_matrace.fields import FieldError, option
 
@@ -23,16 +20,8 @@ class PettingZooOptions:
     )
     won_info: str = option("", "pettingzoo: the info that tells whether an episode was won; empty: nobody wins")
 
-    def check_backend(self, backend: str, smac: Mapping[str, Any]) -> None:
-        """Raises FieldError if an option, of these or of ``smac``, is set that ``backend`` does nothing with."""
+    def check_arguments(self) -> None:
+        """Raises FieldError if ``arguments`` are none of Python's."""
         for key, value in (self.arguments or {}).items():
             if not isinstance(key, str) or not key.isidentifier():
                 raise FieldError(f"arguments must be names with values, not {key!r}: {value!r}")
-        for item in dataclasses.fields(PettingZooOptions):
-            if backend != "pettingzoo" and getattr(self, item.name) != item.default:
-                raise FieldError(f"{item.name} is of PettingZoo's environments: env.backend = 'pettingzoo' expected")
-        for name in smac:
-            if backend == "pettingzoo" and name != "obs_instead_of_state":
-                raise FieldError(
-                    f"{name} is of SMAC's battles and means nothing to PettingZoo's environments: leave it out"
-                )

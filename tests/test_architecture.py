@@ -10,9 +10,10 @@ from processes import loaded
 PACKAGE = Path(__file__).parent.parent / "seed_matrace"
 # From top to bottom: a room may import those below it and itself, for types too.
 ROOMS = (
-    *("__main__", "cli", "vertex", "bench", "sweeps", "training", "viewer", "actor", "evaluation", "envs", "learner"),
-    *("inference", "algo", "sc2_standin", "starcraft2", "transport", "smac", "skirmish", "vector_env"),
-    *("config_effects", "config", "pettingzoo_options", "smac_options", "gin_bindings", "gin_statements", "gin_files"),
+    *("__main__", "cli", "vertex", "bench", "sweeps", "training", "viewer", "actor", "evaluation", "learner"),
+    *("inference", "algo", "training_env", "config_effects", "config", "gin_bindings", "gin_statements", "gin_files"),
+    *("envs", "sc2_standin", "starcraft2", "transport", "smac", "skirmish", "vector_env"),
+    *("env_options", "pettingzoo_options", "smac_options"),
     *("specs", "types", "replay", "arrays_file", "foreign_files", "files", "fields", "interpreter", "version", "_cext"),
 )
 LINES_OF_A_FUNCTION = 60

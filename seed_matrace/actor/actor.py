@@ -15,7 +15,8 @@ from absl import logging
 
 from seed_matrace.actor.games import play_games
 from seed_matrace.config import Config
-from seed_matrace.envs.registry import make_schema, make_training_env, plays_elsewhere
+from seed_matrace.envs.registry import plays_elsewhere
+from seed_matrace.training_env import make_schema, make_training_env
 from seed_matrace.transport.address import parse_address
 from seed_matrace.transport.carriers import Client, connect
 from seed_matrace.transport.messages import OccupiedError, RunOverError

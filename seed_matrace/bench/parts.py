@@ -15,11 +15,12 @@ import numpy as np
 
 from seed_matrace.bench.random_data import fill_randomly, random_actions, random_unroll
 from seed_matrace.config import Config
-from seed_matrace.envs.registry import backend_name, make_training_env, training_spec
+from seed_matrace.envs.registry import backend_name
 from seed_matrace.inference.groups import GroupPlan
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 from seed_matrace.specs import empty_env_output, policy_output_spec
 from seed_matrace.training.local import default_num_actors, local_groups
+from seed_matrace.training_env import make_training_env, training_spec
 
 if TYPE_CHECKING:
     from seed_matrace.learner.strategy import Devices

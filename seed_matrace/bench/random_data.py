@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from seed_matrace.config import Config
-from seed_matrace.envs.registry import training_spec
 from seed_matrace.specs import empty_unroll
+from seed_matrace.training_env import training_spec
 from seed_matrace.types import EnvOutput, Unroll
 
 

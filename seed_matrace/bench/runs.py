@@ -15,7 +15,6 @@ import numpy as np
 
 from seed_matrace.bench.random_data import random_unroll
 from seed_matrace.config import Config
-from seed_matrace.envs.registry import training_spec
 from seed_matrace.inference.actors import ActorFigures
 from seed_matrace.inference.groups import GroupPlan
 from seed_matrace.inference.inference import ActingCounts
@@ -27,6 +26,7 @@ from seed_matrace.training.local import default_num_actors, local_groups
 from seed_matrace.training.run import TrainingRun
 from seed_matrace.training.sources import unroll_sizes
 from seed_matrace.training.train import open_source
+from seed_matrace.training_env import training_spec
 from seed_matrace.types import Unroll
 
 _STEPS_PER_REPORT = 4

@@ -21,8 +21,8 @@ import numpy as np
 
 from seed_matrace.bench.random_data import fill_randomly
 from seed_matrace.config import Config
-from seed_matrace.envs.registry import make_schema, training_spec
 from seed_matrace.inference.groups import GROUPS_PER_ACTOR, GroupPlan, GroupTable
+from seed_matrace.training_env import make_schema, training_spec
 from seed_matrace.transport.address import Address, HostPort
 from seed_matrace.transport.carriers import connect, listen
 from seed_matrace.transport.security import NO_SECURITY

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import logging
 
-from seed_matrace.config import EnvConfig
+from seed_matrace.env_options import EnvOptions
 from seed_matrace.envs import pettingzoo_spaces as spaces
 from seed_matrace.envs.foreign_code import ForeignError, foreign_call
 from seed_matrace.envs.pettingzoo_makers import make_parallel_env
@@ -47,7 +47,7 @@ class ForeignEnv:
         has it, or what the environment raised.
     """
 
-    def __init__(self, config: EnvConfig) -> None:
+    def __init__(self, config: EnvOptions) -> None:
         self._config, self._name = config, config.map_name
         self.made = make_parallel_env(config)
         with self._reading("possible_agents"):

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from seed_matrace.config import EnvConfig
+from seed_matrace.env_options import EnvOptions
 from seed_matrace.envs.foreign_code import ForeignError, foreign_call
 from seed_matrace.foreign_files import shown
 
@@ -31,7 +31,7 @@ def package_version(map_name: str) -> str:
         return package
 
 
-def make_parallel_env(config: EnvConfig) -> Any:
+def make_parallel_env(config: EnvOptions) -> Any:
     """The environment that a configuration names.
 
     Raises:

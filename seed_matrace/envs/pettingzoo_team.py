@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seed_matrace.config import EnvConfig
+from seed_matrace.env_options import EnvOptions
 from seed_matrace.envs.pettingzoo_border import ForeignEnv, Seen
 from seed_matrace.specs import EnvSpec
 
@@ -31,7 +31,7 @@ class PettingZooTeam:
       ValueError: no such environment, or none that can be trained; the message says why.
     """
 
-    def __init__(self, config: EnvConfig) -> None:
+    def __init__(self, config: EnvOptions) -> None:
         self._config = config
         self._env = ForeignEnv(config)
         self.made = self._env.made

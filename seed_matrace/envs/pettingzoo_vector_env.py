@@ -10,7 +10,7 @@ import hashlib
 
 import numpy as np
 
-from seed_matrace.config import EnvConfig
+from seed_matrace.env_options import EnvOptions
 from seed_matrace.envs.pettingzoo_team import PettingZooTeam
 from seed_matrace.specs import EnvSpec, check_env_output, empty_env_output
 from seed_matrace.types import EnvOutput, flatten
@@ -19,7 +19,7 @@ from seed_matrace.vector_env import check_actions
 _DIGEST = 16  # bytes
 
 
-def pettingzoo_spec(config: EnvConfig) -> EnvSpec:
+def pettingzoo_spec(config: EnvOptions) -> EnvSpec:
     """Sizes of the environment; it has to be made for that."""
     team = PettingZooTeam(config)
     team.close()
@@ -43,7 +43,7 @@ class PettingZooVectorEnv:
     """
 
     def __init__(
-        self, config: EnvConfig, num_envs: int, seed: int, first_env: int = 0, *, with_final: bool = False
+        self, config: EnvOptions, num_envs: int, seed: int, first_env: int = 0, *, with_final: bool = False
     ) -> None:
         self._teams = [PettingZooTeam(config) for _ in range(num_envs)]
         _check_teams(config.map_name, self._teams)

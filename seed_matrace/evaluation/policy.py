@@ -11,12 +11,13 @@ from pathlib import Path
 from absl import logging
 
 from seed_matrace.config import Config, EnvConfig
-from seed_matrace.envs.registry import backend_name, env_spec, has_winner, spec_of_run
+from seed_matrace.envs.backends import BACKENDS
+from seed_matrace.envs.registry import backend_name, can_record, env_spec, has_winner, spec_of_run
 from seed_matrace.evaluation.battle_seeds import BattlesOf
 from seed_matrace.evaluation.battles import play_battles
 from seed_matrace.evaluation.episodes import until
 from seed_matrace.evaluation.greedy import GreedyTeam
-from seed_matrace.evaluation.recording import Recorder, can_record
+from seed_matrace.evaluation.recording import Recorder
 from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.evaluation.team import Team
 from seed_matrace.files import check_utf8
@@ -85,7 +86,8 @@ def play(
     """
     env = _unstacked(env or policy.config.env)  # the policy stacks what it sees
     if replays and not can_record(env):
-        raise ValueError(f"there are replays of battles on skirmish and starcraft2, not of backend {env.backend!r}")
+        recorded = " and ".join(backend.name for backend in BACKENDS.values() if backend.can_record)
+        raise ValueError(f"there are replays of battles on {recorded}, not of backend {env.backend!r}")
     if env_spec(env) != policy.spec:
         raise ValueError(
             f"{env.title} on {backend_name(env)} has {env_spec(env)}, this team was trained for {policy.spec}"

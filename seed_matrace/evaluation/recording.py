@@ -6,16 +6,17 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from seed_matrace.config import EnvConfig
 from seed_matrace.envs.frame_stack import FrameStackVectorEnv
+from seed_matrace.envs.registry import backend_name, make_vector_env
 from seed_matrace.evaluation.episodes import Act
 from seed_matrace.replay import PROBABILITY, PlayedBattle, Replay, in_steps
 from seed_matrace.skirmish.recording import Seen
-from seed_matrace.skirmish.vector_env import BACKEND, SkirmishVectorEnv
+from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 from seed_matrace.vector_env import VectorEnv
 
 # (obs [T, N, O], avail_actions [T, N, A], state [T, S], last_action [T, N]) -> probabilities [T, N, A], values [T, V].
@@ -72,11 +73,6 @@ class Recorder:
     keep: Callable[[int, Replay], None]
 
 
-def can_record(env: EnvConfig) -> bool:
-    """Whether there are replays of its battles."""
-    return env.backend in ("skirmish", "starcraft2")
-
-
 def record_battle(
     env: EnvConfig, actions: np.ndarray, judge: Judge | None, *, seed: int, battle: int, **about: Any
 ) -> Replay:
@@ -93,7 +89,7 @@ def record_battle(
       ValueError: an action was not available: these are not the battle's actions.
       RuntimeError: the battle had not ended after them.
     """
-    frames = SkirmishVectorEnv(env.map_name, 1, seed, battle, env)
+    frames = cast(SkirmishVectorEnv, make_vector_env(dataclasses.replace(env, frame_stack=1), 1, seed, battle))
     shown: VectorEnv = FrameStackVectorEnv(frames, env.frame_stack) if env.frame_stack > 1 else frames
     with closing(shown):
         out = shown.reset()
@@ -111,7 +107,13 @@ def record_battle(
     probabilities, values = np.zeros((steps, agents, 0), np.float32), np.zeros((steps, 0), np.float32)
     if judge is not None:
         probabilities, values = judge(obs, avail_actions, state, _last_action(actions[:steps]))
-    about = {"backend": BACKEND, "seed": seed, "battle": battle, "battle_won": bool(out.episode.battle_won[0]), **about}
+    about = {
+        "backend": backend_name(env),
+        "seed": seed,
+        "battle": battle,
+        "battle_won": bool(out.episode.battle_won[0]),
+        **about,
+    }
     return recording.replay(about, Seen(avail_actions, probabilities, values))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from seed_matrace.envs.backend import SMAC_PREFIX
 from seed_matrace.evaluation.results import ABSOLUTE, evaluations_of, only_run, read_results
 from seed_matrace.evaluation.statistics import Estimate, Measure, Sample, estimate
 from seed_matrace.learner.run_info import scenario_of
@@ -71,7 +72,7 @@ def read_scores(run_dir: str | Path, variant: str) -> dict[str, Score]:
         return Score(
             variant=variant,
             task=task,
-            backend=environment.removeprefix("smac-"),
+            backend=environment.removeprefix(SMAC_PREFIX),
             seed=int(run_name.removeprefix("seed_")),
             win_rate=float(np.mean(won)),
             episodes=len(won),

@@ -15,11 +15,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from seed_matrace.config import StarCraft2Config
 from seed_matrace.interpreter import start
 from seed_matrace.replay import PlayedBattle
 from seed_matrace.specs import EnvSpec
 from seed_matrace.starcraft2.installation import InstallationError
+from seed_matrace.starcraft2.options import StarCraft2Options
 from seed_matrace.starcraft2.process_group import end_group, members
 from seed_matrace.starcraft2.recording import read_battle
 from seed_matrace.starcraft2.worker import FOLDER_PREFIX, MAX_MESSAGE_BYTES, WORKER_OUTPUT, GameLostError
@@ -41,7 +41,7 @@ class GameProcess:
       spec: sizes of a step, without what episodes show last.
     """
 
-    def __init__(self, order: Mapping[str, Any], spec: EnvSpec, limits: StarCraft2Config) -> None:
+    def __init__(self, order: Mapping[str, Any], spec: EnvSpec, limits: StarCraft2Options) -> None:
         self.episodes = 0  # ended so far
         self._limits = limits
         self._pending: str | None = None

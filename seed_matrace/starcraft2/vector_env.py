@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from seed_matrace.config import StarCraft2Config
 from seed_matrace.replay import PlayedBattle
 from seed_matrace.skirmish.maps import load_map
 from seed_matrace.smac_options import SmacOptions
 from seed_matrace.specs import EnvSpec, check_env_output, empty_env_output
+from seed_matrace.starcraft2.options import StarCraft2Options
 from seed_matrace.starcraft2.process import GameProcess
 from seed_matrace.starcraft2.worker import GameLostError
 from seed_matrace.types import EnvOutput, flatten
@@ -57,7 +57,7 @@ class StarCraft2VectorEnv:
         seed: int,
         first_env: int,
         options: SmacOptions,
-        limits: StarCraft2Config,
+        limits: StarCraft2Options,
         *,
         with_final: bool = False,
         replay: Path | None = None,

@@ -82,9 +82,7 @@ def plan_sweep(
             )
         labels = [choice.label for choice in choices if choice.label != config.env.title]
         combination = (config.env.title, ",".join(labels) or PLAIN_VARIANT, files, params)
-        effects[combination] = effective(config, num_actors)
-        if config.env.backend == "pettingzoo":
-            effects[combination]["env.episode_limit"] = spec.episode_limit
+        effects[combination] = effective(config, num_actors) | {"env.episode_limit": spec.episode_limit}
         file = config.env.scenario or Path(config.env.map_name)
         files_of.setdefault(config.env.title, {})[str(file.resolve())] = None
         combinations.append(combination)

@@ -17,12 +17,12 @@ import numpy as np
 from absl import logging
 
 from seed_matrace.config import Config
-from seed_matrace.envs.registry import backend_name, has_winner, training_spec
+from seed_matrace.envs.registry import backend_name, can_record, has_winner
 from seed_matrace.evaluation.battle_seeds import BattlesOf
 from seed_matrace.evaluation.battles import play_battles
 from seed_matrace.evaluation.episodes import EvaluationCutError, summarise, until
 from seed_matrace.evaluation.greedy import GreedyTeam
-from seed_matrace.evaluation.recording import Recorder, can_record
+from seed_matrace.evaluation.recording import Recorder
 from seed_matrace.evaluation.replays import FOLDER, EvaluationReplays
 from seed_matrace.evaluation.results import RESULTS_FILE, ResultsWriter
 from seed_matrace.inference.actors import ActorsLostError
@@ -39,6 +39,7 @@ from seed_matrace.training.progress import Progress, progress_from
 from seed_matrace.training.rates import Rates
 from seed_matrace.training.sources import Acting, BatchSource
 from seed_matrace.training.warm_start import start_from
+from seed_matrace.training_env import training_spec
 from seed_matrace.types import EpisodeStats, Unroll
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from absl import logging
 
 from seed_matrace.config import Config
-from seed_matrace.envs.registry import make_schema, make_training_env, training_spec
 from seed_matrace.evaluation.battle_seeds import BattlesOf
 from seed_matrace.inference.actors import ActorFigures
 from seed_matrace.inference.groups import GroupPlan, GroupTable
@@ -28,6 +27,7 @@ from seed_matrace.inference.server import InferenceServer, Note
 from seed_matrace.inference.unrolls import Unrolls, UnrollSizes
 from seed_matrace.training.batcher import Batcher, BatcherThread
 from seed_matrace.training.divergence import largest_reward
+from seed_matrace.training_env import make_schema, make_training_env, training_spec
 from seed_matrace.transport.address import Address
 from seed_matrace.transport.carriers import listen
 from seed_matrace.transport.security import NO_SECURITY, Security

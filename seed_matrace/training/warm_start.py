@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seed_matrace.algo.networks import Networks
-from seed_matrace.envs.registry import backend_name, training_spec
+from seed_matrace.envs.registry import backend_name
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, backend_of, load_run_config
 from seed_matrace.learner.run_info import run_id
+from seed_matrace.training_env import training_spec
 
 if TYPE_CHECKING:
     from seed_matrace.config import Config

@@ -6,9 +6,10 @@ from gymnasium import spaces
 from roles import Roles
 
 from seed_matrace.config import ConfigError, EnvConfig, load_config
-from seed_matrace.envs.registry import backend_name, env_spec, has_winner, make_schema, make_vector_env
+from seed_matrace.envs.registry import backend_name, env_spec, has_winner, make_vector_env
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 from seed_matrace.specs import EnvSpec
+from seed_matrace.training_env import make_schema
 from seed_matrace.transport.messages import Hello, decode_hello, encode_hello
 from seed_matrace.transport.schema import schema_mismatch
 from seed_matrace.types import flatten

@@ -12,11 +12,12 @@ import tensorflow as tf
 
 import seed_matrace
 from seed_matrace.config import load_config
-from seed_matrace.envs.registry import env_spec, training_spec
+from seed_matrace.envs.registry import env_spec
 from seed_matrace.evaluation.export import export_numpy, export_saved_model
 from seed_matrace.evaluation.numpy_policy import load_numpy_policy
 from seed_matrace.evaluation.policy import TrainedPolicy
 from seed_matrace.learner.learner import Learner
+from seed_matrace.training_env import training_spec
 
 VARIANTS = {
     "plain": ["network.layer_norm=False"],

@@ -19,9 +19,9 @@ from spelling import SpellingPolicy, assert_one_stretch
 from seed_matrace.actor.actor import _act
 from seed_matrace.config import load_config
 from seed_matrace.envs.counting import CountingVectorEnv
-from seed_matrace.envs.registry import make_schema
 from seed_matrace.inference.groups import GroupPlan
 from seed_matrace.training.sources import Acting, ActorSource
+from seed_matrace.training_env import make_schema
 from seed_matrace.transport.address import HostPort, parse_address
 from seed_matrace.transport.carriers import connect
 from seed_matrace.transport.security import NO_SECURITY

@@ -13,9 +13,9 @@ from seed_matrace.actor.actor import _act
 from seed_matrace.actor.games import play_games
 from seed_matrace.config import load_config
 from seed_matrace.envs.counting import CountingVectorEnv
-from seed_matrace.envs.registry import make_schema
 from seed_matrace.inference.groups import GroupPlan
 from seed_matrace.training.sources import Acting, ActorSource
+from seed_matrace.training_env import make_schema
 from seed_matrace.transport.carriers import connect
 from seed_matrace.transport.security import NO_SECURITY
 from seed_matrace.types import Unroll

@@ -11,7 +11,7 @@ from processes import TINY
 
 from seed_matrace import files
 from seed_matrace.algo.networks import Networks
-from seed_matrace.envs.registry import backend_name, training_spec
+from seed_matrace.envs.registry import backend_name
 from seed_matrace.evaluation.policy import load_policy
 from seed_matrace.files import CHECKSUMS
 from seed_matrace.inference.groups import plan_groups
@@ -26,6 +26,7 @@ from seed_matrace.training.sources import LockstepSource
 from seed_matrace.training.start import TrainOptions, plan_start
 from seed_matrace.training.train import train
 from seed_matrace.training.warm_start import check_start, start_from
+from seed_matrace.training_env import training_spec
 
 ASKED = {
     "gin_params": ["env.map_name='8m'", "loss.discount=0.5"],

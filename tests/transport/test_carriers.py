@@ -10,7 +10,7 @@ from processes import loaded
 
 from seed_matrace.config import load_config
 from seed_matrace.envs.counting import SPEC
-from seed_matrace.envs.registry import make_schema
+from seed_matrace.training_env import make_schema
 from seed_matrace.transport.messages import OccupiedError, RefusedError, RunOverError
 from seed_matrace.transport.schema import Schema
 from seed_matrace.transport.server import Joined, Left, Ready

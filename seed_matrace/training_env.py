@@ -1,0 +1,35 @@
+"""What the processes of one run play, and what they must agree on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from seed_matrace.config import Config
+from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
+from seed_matrace.files import digest
+from seed_matrace.specs import EnvSpec
+from seed_matrace.transport.schema import Schema
+from seed_matrace.vector_env import VectorEnv
+
+
+def training_spec(config: Config) -> EnvSpec:
+    """Sizes of what the learner is sent: with what episodes showed last, if the loss asks for it."""
+    return dataclasses.replace(env_spec(config.env), with_final=config.loss.bootstrap_time_limit)
+
+
+def make_training_env(config: Config, num_envs: int, seed: int, first_env: int = 0) -> VectorEnv:
+    """As ``make_vector_env``, with the sizes of ``training_spec``."""
+    with_final = config.loss.bootstrap_time_limit
+    return make_vector_env(config.env, num_envs, seed, first_env, with_final=with_final, games=config.starcraft2)
+
+
+def make_schema(config: Config) -> Schema:
+    """What an actor and a learner must agree on: what a process of ``config`` is built for."""
+    asked = {f"env.{name}": value for name, value in dataclasses.asdict(config.env).items()}
+    options = json.loads(json.dumps(asked))  # as the other side reads them: lists for tuples
+    del options["env.backend"], options["env.map_name"]
+    scenario = config.env.scenario
+    if scenario is not None:  # each side has a file of its own
+        options[f"contents of {scenario.name} (SHA-256)"] = digest(scenario.read_bytes())
+    return Schema(backend_name(config.env), config.env.title, training_spec(config), options)
