@@ -51,19 +51,11 @@ def learner_loop(config: Config, seconds: float, devices: Devices | None) -> dic
     Returns:
       env_steps_per_s, and compiled_share: the part of the time that was spent in train steps.
     """
-    with _endless_run(config, seconds, devices) as (run, _, recorder):
-        train_step = run.learner.train_step
-
-        def timed(batch: Unroll) -> dict[str, Any]:
-            started = time.perf_counter()
-            metrics = train_step(batch)
-            metrics["losses/total"].numpy()
-            recorder.compiled_s += time.perf_counter() - started
-            return metrics
-
-        run.learner.train_step = timed  # type: ignore[method-assign]
-        with contextlib.closing(_RandomSource(config)) as source:
-            run.train(source, recorder.stop)
+    with (
+        _endless_run(config, seconds, devices) as (run, _, recorder),
+        contextlib.closing(_RandomSource(config, recorder)) as source,
+    ):
+        run.train(source, recorder.stop)
     return recorder.figures()
 
 
@@ -122,7 +114,8 @@ class _RandomSource:
     restarted_groups = 0
     waiting_env_steps = 0
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, recorder: _Recorder) -> None:
+        self._recorder, self._handed_out_at = recorder, 0.0
         plan = local_groups(config, default_num_actors())
         sizes = unroll_sizes(config, plan)
         batcher = Batcher(always_full(config, plan), training_spec(config), config.learner.batch_size, sizes)
@@ -130,9 +123,12 @@ class _RandomSource:
         self._batcher.start()
 
     def next_batch(self) -> Unroll | None:
-        return self._batcher.next_batch(_TIMEOUT_S)
+        batch = self._batcher.next_batch(_TIMEOUT_S)
+        self._handed_out_at = time.perf_counter()
+        return batch
 
     def release(self, batch: Unroll) -> None:
+        self._recorder.compiled_s += time.perf_counter() - self._handed_out_at  # nothing else is done in between
         self._batcher.release(batch)
 
     def actor_figures(self) -> dict[int, ActorFigures]:
