@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seed_matrace.foreign_files import parse_json
+
 CHECKSUMS = "checksums.json"  # of a folder: {"run.json": [[size, CRC-32], ...]}, the newest first
 _NOTED = 4  # a copy of a run that is at work may hold a file that is a little older than its checksums
 
@@ -146,22 +148,6 @@ def read_checked(
     raise ValueError(f"{path} {what}; {advice}")
 
 
-def parse_json(content: str | bytes) -> Any:
-    """What strict JSON says: no NaN, no infinity.
-
-    Raises:
-      ValueError: it is not that, or nested too deeply to be read.
-    """
-    try:
-        return json.loads(content, parse_constant=_refuse, parse_float=_finite)
-    except RecursionError:
-        raise ValueError("its JSON is nested too deeply") from None
-    except _NoNumberError:
-        raise
-    except ValueError:  # text that is no JSON, bytes that are no text, digits without end
-        raise ValueError("it is not JSON") from None
-
-
 def to_line(values: Mapping[str, Any], name: str = "crc32", before: int = 0) -> tuple[str, int]:
     """One line of JSON that ends in a checksum of itself under ``name``, and that checksum; ValueError for NaN.
 
@@ -216,18 +202,3 @@ def _noted(folder: Path) -> dict[str, list[list[int]]]:
 
 def _entry(content: bytes, owner: str) -> list[int]:
     return [len(content), zlib.crc32(content, zlib.crc32(owner.encode()))]
-
-
-class _NoNumberError(ValueError):
-    """What JSON does not have; the message says it."""
-
-
-def _refuse(constant: str) -> Any:
-    raise _NoNumberError(f"{constant} is no JSON number")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if number - number != 0:
-        raise _NoNumberError(f"{text:.40} is no finite number")
-    return number

@@ -44,26 +44,42 @@ def read_document(path: str | os.PathLike[str]) -> Any:
 
 
 def parse_document(data: bytes) -> Any:
-    """Strict JSON in UTF-8, with or without a byte order mark.
-
-    Raises:
-      ValueError: too large; not UTF-8; not JSON; or the value at a path such as ``allies[1].count``, which the message
-        names, is there twice, is no finite number, is text that cannot be printed, or lies too deep.
-    """
+    """As ``parse_json``, of at most ``MOST_BYTES``, and all of its text can be printed."""
     if len(data) > MOST_BYTES:
         raise ValueError(f"it is larger than {MOST_BYTES // 2**20} MB")
-    if not data.strip():
+    document = parse_json(data)
+    for path, value in _values(document):
+        if isinstance(value, str) and not _printable(value):
+            raise ValueError(f"{_named(path)} is {shown(value)}; text without control characters expected")
+        for key in value if isinstance(value, dict) else ():
+            if not _printable(key):
+                raise ValueError(f"{_named(path)} has the key {shown(key)}; text without control characters expected")
+    return document
+
+
+def parse_json(content: str | bytes) -> Any:
+    """Strict JSON; bytes in UTF-8, with or without a byte order mark.
+
+    Raises:
+      ValueError: not UTF-8; not JSON; or the value at a path such as ``allies[1].count``, which the message names, is
+        there twice, is no finite number, or lies too deep.
+    """
+    if not content.strip():
         raise ValueError("it is empty")
     try:
-        document = json.loads(data.decode("utf-8-sig"), object_pairs_hook=_Object, parse_int=_whole_number)
+        text = content if isinstance(content, str) else content.decode("utf-8-sig")
+        document = json.loads(text, object_pairs_hook=_Object, parse_int=_whole_number)
     except UnicodeDecodeError as error:
         raise ValueError(f"it is not text in UTF-8 (byte {error.start})") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"it is not JSON: {error}") from None
     except RecursionError:
         raise ValueError(f"it is more than {_DEEPEST} levels deep") from None
-    for path, problem in _problems(document):
-        raise ValueError(f"{path} {problem}")
+    for path, value in _values(document):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{_named(path)} is not a finite number")
+        if isinstance(value, _Object) and value.twice is not None:
+            raise ValueError(f"{_named((*path, value.twice))} is there twice")
     return document
 
 
@@ -95,29 +111,26 @@ def _whole_number(text: str) -> int | float:
     return int(text) if len(text) <= _LONGEST_NUMBER else math.inf
 
 
-def _problems(document: Any) -> Iterator[tuple[str, str]]:
-    """Path of a value and what is wrong with it; walks without recursion, which depth could exhaust."""
-    todo: list[tuple[str, int, Any]] = [("", 0, document)]
+_Path = tuple[str | int, ...]  # keys and indices that lead to a value
+
+
+def _values(document: Any) -> Iterator[tuple[_Path, Any]]:
+    """Every value behind its path, without recursion, which depth could exhaust; ValueError where it lies too deep."""
+    todo: list[tuple[_Path, Any]] = [((), document)]
     while todo:
-        path, level, value = todo.pop()
-        name = path or "the document"
-        if level > _DEEPEST:
-            yield f"{name[:_SHOWN]}...", f"lies more than {_DEEPEST} levels deep"
-            return
-        if isinstance(value, float) and not math.isfinite(value):
-            yield name, "is not a finite number"
-        elif isinstance(value, str) and not _printable(value):
-            yield name, f"is {shown(value)}; text without control characters expected"
-        elif isinstance(value, list):
-            todo += [(f"{path}[{index}]", level + 1, item) for index, item in reversed(list(enumerate(value)))]
-        elif isinstance(value, _Object):
-            prefix = f"{path}." if path else ""
-            if value.twice is not None:
-                yield f"{prefix}{shown(value.twice)[1:-1]}", "is there twice"
-            for key in value:
-                if not _printable(key):
-                    yield name, f"has the key {shown(key)}; text without control characters expected"
-            todo += [(f"{prefix}{key}", level + 1, item) for key, item in reversed(value.items())]
+        path, value = todo.pop()
+        if len(path) > _DEEPEST:
+            raise ValueError(f"{_named(path)[:_SHOWN]}... lies more than {_DEEPEST} levels deep")
+        yield path, value
+        if isinstance(value, (list, dict)):
+            inside = value.items() if isinstance(value, dict) else enumerate(value)
+            todo += reversed([((*path, key), item) for key, item in inside])
+
+
+def _named(path: _Path) -> str:
+    """As ``allies[1].count``."""
+    keys = (f"[{key}]" if isinstance(key, int) else f".{shown(key)[1:-1]}" for key in path)
+    return "".join(keys).removeprefix(".") or "the document"
 
 
 def _printable(text: str) -> bool:

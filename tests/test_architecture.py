@@ -14,7 +14,7 @@ ROOMS = (
     *("inference", "algo", "training_env", "config_effects", "config", "gin_bindings", "gin_statements", "gin_files"),
     *("envs", "sc2_standin", "starcraft2", "transport", "smac", "skirmish", "vector_env"),
     *("env_options", "pettingzoo_options", "smac_options"),
-    *("specs", "types", "replay", "arrays_file", "foreign_files", "files", "fields", "interpreter", "version", "_cext"),
+    *("specs", "types", "replay", "arrays_file", "files", "foreign_files", "fields", "interpreter", "version", "_cext"),
 )
 LINES_OF_A_FUNCTION = 60
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)

@@ -1,14 +1,13 @@
 """Whole files: on disk is all of one version at any moment, and whoever reads it knows."""
 
 import contextlib
-import json
 import os
 import stat
 
 import pytest
 
 from seed_matrace import files
-from seed_matrace.files import CHECKSUMS, clear, parse_json, read_checked, write_checked, write_file
+from seed_matrace.files import CHECKSUMS, clear, read_checked, write_checked, write_file
 
 
 class Killed(BaseException):
@@ -163,14 +162,6 @@ def test_file_of_an_older_version_is_read_unchecked_unless_it_is_empty(tmp_path)
         read_checked(tmp_path / "folder")
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "NaN", "[-Infinity]", "1e999", "1" * 5000, "[" * 100_000, b"\xff", '{"a": 1}x']
-)
-def test_what_is_no_sound_json_is_one_kind_of_error_in_plain_words(text):
-    with pytest.raises(ValueError, match=r"is not JSON|is no JSON number|is no finite number|nested too deeply"):
-        parse_json(text)
-
-
 def test_file_of_another_owner_is_refused_whatever_is_noted_beside_it(tmp_path):
     write_checked(tmp_path / "results.json", "text", owner="one")
     assert read_checked(tmp_path / "results.json", owner="one") == b"text"
@@ -191,12 +182,6 @@ def test_file_that_must_be_noted_and_is_not_is_refused_with_how_to_copy(tmp_path
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00\x01", b"\x00\x00\x00{", b"[]", b'{"run.json": 1}'])
 def test_damaged_checksums_are_said_in_plain_words(tmp_path, content):
     (tmp_path / CHECKSUMS).write_bytes(content)
-    with pytest.raises(
-        ValueError, match=r"checksums\.json is damaged: it (is not JSON|has no lists of checksums); put back"
-    ):
+    said = r"is (empty|not JSON: .*|not text in UTF-8 .*)|has no lists of checksums"
+    with pytest.raises(ValueError, match=rf"checksums\.json is damaged: it ({said}); put back"):
         read_checked(tmp_path / "run.json")
-
-
-def test_sound_json_is_read(tmp_path):
-    value = {"a": [1, 2.5, None, True], "b": "ö"}
-    assert parse_json(json.dumps(value)) == value

@@ -1,11 +1,12 @@
 """Strict JSON: what other readers let pass is refused, by the path of the value."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from seed_matrace.foreign_files import MOST_BYTES, open_file, parse_document, read_document, shown
+from seed_matrace.foreign_files import MOST_BYTES, open_file, parse_document, parse_json, read_document, shown
 
 
 def test_sound_json_is_read_with_or_without_a_mark():
@@ -41,6 +42,32 @@ def test_what_cannot_be_meant_is_one_sentence(text, said):
     with pytest.raises(ValueError, match=said) as caught:
         parse_document(text)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty"),
+        ("{", "is not JSON"),
+        ("NaN", "the document is not a finite number"),
+        ("[-Infinity]", r"^\[0\] is not a finite number"),
+        ("1e999", "the document is not a finite number"),
+        ("1" * 5000, "the document is not a finite number"),
+        ("[" * 100_000, "levels deep|is not JSON"),
+        ("[" * 42 + "]" * 42, "levels deep"),
+        (b"\xff", "is not text in UTF-8"),
+        ('{"a": 1}x', "is not JSON"),
+        ('{"a": 1, "a": 1}', "^a is there twice"),
+    ],
+)
+def test_files_of_the_program_are_read_as_strictly(text, said):
+    with pytest.raises(ValueError, match=said):
+        parse_json(text)
+
+
+def test_files_of_the_program_may_be_large_and_hold_any_text():
+    value = {"a": [1, 2.5, None, True], "b": "ö\x1b\udcff", "c": " " * MOST_BYTES}
+    assert parse_json(json.dumps(value)) == parse_json(json.dumps(value).encode()) == value
 
 
 def test_only_files_are_opened(tmp_path):

@@ -15,7 +15,8 @@ from typing import Any
 
 from seed_matrace.envs.backend import SMAC_PREFIX
 from seed_matrace.envs.backends import BACKENDS
-from seed_matrace.files import parse_json, read_checked, write_checked
+from seed_matrace.files import read_checked, write_checked
+from seed_matrace.foreign_files import parse_json
 from seed_matrace.learner.run_info import read_run_info, run_id
 from seed_matrace.types import EpisodeStats
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seed_matrace.files import parse_json, read_checked, write_checked
+from seed_matrace.files import read_checked, write_checked
+from seed_matrace.foreign_files import parse_json
 
 SWEEP_FILE = "sweep.json"
 PLAIN_VARIANT = "matrace"  # what runs are called that nothing but map and seed sets apart

@@ -19,7 +19,8 @@ import numpy as np
 import tensorflow as tf
 
 from seed_matrace.arrays_file import read_arrays
-from seed_matrace.files import parse_json, parse_line, sync, to_line
+from seed_matrace.files import parse_line, sync, to_line
+from seed_matrace.foreign_files import parse_json
 from seed_matrace.learner.run_directory import CHECKPOINT_STATE
 
 _NAME = re.compile(r"(step|best)-(\d{12,})(?:-(\d+))?")

@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seed_matrace.files import parse_json, read_checked, write_checked
+from seed_matrace.files import read_checked, write_checked
+from seed_matrace.foreign_files import parse_json
 from seed_matrace.version import __version__
 
 RUN_FILE = "run.json"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from absl import logging
 
-from seed_matrace.files import parse_json
+from seed_matrace.foreign_files import parse_json
 from seed_matrace.interpreter import start
 from seed_matrace.learner.run_directory import CHECKPOINT_STATE, CHECKPOINTS_DIR, OPERATIVE_CONFIG, SCENARIO_DIR
 from seed_matrace.vertex.cluster import JobFolders
