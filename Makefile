@@ -28,7 +28,7 @@ docs: build  # the documentation site in build/site
 	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet
 
 bench: build
-	seed-matrace bench end_to_end --gin_file=maps/3m.gin
+	seed-matrace bench end_to_end maps/3m.gin
 
 clean:  # all that was made but .venv and runs/
 	rm -rf build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -8,9 +8,9 @@ usage() {
   cat <<TEXT
 Trains a team on this machine; the first call sets up $root/.venv.
 
-usage: ./run_local.sh [GIN_FILE] [NUM_ACTORS] [FLAGS...]
+usage: ./run_local.sh [GIN_FILE...] [NUM_ACTORS] [FLAGS...]
 
-  GIN_FILE     what to train: a file of gin/ or a path of your own (default: maps/3m.gin; with --run_dir that run's own)
+  GIN_FILE     what to train: files of gin/ or your own, *.gin (default: maps/3m.gin; with --run_dir that run's own)
   NUM_ACTORS   actor processes (default: as the machine allows)
   FLAGS        flags of the train command, passed on as they are
 
@@ -38,16 +38,16 @@ if [[ ${1:-} == -h || ${1:-} == --help ]]; then
   usage
   exit
 fi
-if [[ $# -gt 0 && $1 != -* && ! $1 =~ ^[0-9]+$ ]]; then
-  args+=("--gin_file=$1")
+while [[ ${1:-} == *.gin && $1 != -* ]]; do
+  args+=("$1")
   shift
-fi
+done
 if [[ ${1:-} =~ ^[0-9]+$ ]]; then
   args+=("--num_actors=$1")
   shift
 fi
 if [[ $# -gt 0 && $1 != -* ]]; then
-  fail "the number of actors or a flag was expected, not '$1' (see ./run_local.sh --help)"
+  fail "a gin file (*.gin), the number of actors or a flag was expected, not '$1' (see ./run_local.sh --help)"
 fi
 
 "$root/scripts/setup_venv.sh" learner

@@ -68,19 +68,22 @@ def target_of(link: str, page: str) -> str:
 
 
 def option_tables() -> str:
-    """A table for each section of the configuration, from its dataclass."""
-    from seed_matrace.config import SECTIONS
+    """A table for each section of the configuration, from its dataclass; one more for all that is marked as machine."""
+    from seed_matrace.config import MACHINE, SECTIONS
 
-    return "\n\n".join(f"### {name}\n\n{_option_table(name, kind)}" for name, kind in SECTIONS.items())
+    tables: dict[str, list[str]] = {name: [] for name in (*SECTIONS, "machine")}
+    for section, kind in SECTIONS.items():
+        for item in sorted(dataclasses.fields(kind), key=lambda item: item.name not in kind.__annotations__):
+            name = f"{section}.{item.name}"
+            tables["machine" if name in MACHINE else section].append(_option_row(name, item))
+    head = "| option | default | values | resumed | what it says |\n|---|---|---|---|---|\n"
+    return "\n\n".join(f"### {name}\n\n{head}" + "\n".join(rows) for name, rows in tables.items() if rows)
 
 
-def _option_table(section: str, kind: type) -> str:
-    lines = ["| option | default | values | resumed | what it says |", "|---|---|---|---|---|"]
-    for item in sorted(dataclasses.fields(kind), key=lambda item: item.name not in kind.__annotations__):
-        doc = item.metadata["doc"].replace("|", "&#124;")
-        resumed = "may change" if item.metadata["may_change"] else ""
-        lines.append(f"| `{section}.{item.name}` | `{item.default!r}` | {_values(item)} | {resumed} | {doc} |")
-    return "\n".join(lines)
+def _option_row(name: str, item: dataclasses.Field[Any]) -> str:
+    doc = item.metadata["doc"].replace("|", "&#124;")
+    resumed = "may change" if item.metadata["may_change"] else ""
+    return f"| `{name}` | `{item.default!r}` | {_values(item)} | {resumed} | {doc} |"
 
 
 def _values(item: dataclasses.Field[Any]) -> str:

@@ -2,6 +2,7 @@
 
 The defaults here are the published settings of MA-Trace wherever the paper or its code states one.
 Each class is known to gin by a short name: ``LossConfig.discount`` is ``loss.discount`` in a gin file.
+Options of the machine are marked so (``machine=True``); all others are science, or what is kept and when a run ends.
 """
 
 from __future__ import annotations
@@ -143,34 +144,34 @@ class LearnerConfig(_Checked):
         "auto",
         "where training runs; auto takes what it finds",
         choices=("auto", "one_device", "mirrored", "tpu", "multi_worker"),
-        may_change=True,
+        machine=True,
     )
     replicas: int = _option(
-        0, "devices that train on a part of each batch; 0 takes all that divide it", low=0, may_change=True
+        0, "devices that train on a part of each batch; 0 takes all that divide it", low=0, machine=True
     )
     intra_op_threads: int = _option(
         0,
         "TensorFlow threads inside one operation; 0 takes the cores that acting leaves free",
         low=0,
         high=1024,
-        may_change=True,
+        machine=True,
     )
     inter_op_threads: int = _option(
-        2, "TensorFlow threads across operations; 0 lets TensorFlow choose", low=0, high=1024, may_change=True
+        2, "TensorFlow threads across operations; 0 lets TensorFlow choose", low=0, high=1024, machine=True
     )
 
 
 @dataclass(frozen=True)
 class InferenceConfig(_Checked):
     max_wait_ms: float = _option(
-        0.0, "how long a ready group waits for others to join its batch", low=0.0, high=60_000, may_change=True
+        0.0, "how long a ready group waits for others to join its batch", low=0.0, high=60_000, machine=True
     )
     actor_timeout_s: float = _option(
         300.0,
         "an actor that owes a step for so long is cut off; 0 waits for ever",
         low=0.0,
         high=_LONGEST_S,
-        may_change=True,
+        machine=True,
     )
 
 
@@ -180,7 +181,7 @@ class ActorConfig(_Checked):
         0,
         "groups an actor alternates between, at least; 0: one if all cores of its machine have actors, else two",
         low=0,
-        may_change=True,
+        machine=True,
     )
 
 
@@ -233,19 +234,17 @@ class RunConfig(_Checked):
 
 @dataclass(frozen=True)
 class TopologyConfig(_Checked):
-    """On how much machine a run is; nothing of it changes what is learnt. ``launch.topology`` makes a plan of it."""
+    """On how much machine a run is; nothing of it changes what is learnt. ``training.topology`` makes a plan of it."""
 
-    num_actors: int | None = _option(
-        None, "actor processes in all, unless --num_actors says so", low=1, may_change=True
-    )
-    actors_per_host: int = _option(16, "actor processes of one actor host, at most", low=1, may_change=True)
-    cpus_per_actor: float = _option(1.0, "cores that are reserved for an actor process", low=0.1, may_change=True)
-    learner_cpus: float = _option(2.0, "cores that are reserved for the learner", low=0.1, may_change=True)
+    num_actors: int | None = _option(None, "actor processes in all, unless --num_actors says so", low=1, machine=True)
+    actors_per_host: int = _option(16, "actor processes of one actor host, at most", low=1, machine=True)
+    cpus_per_actor: float = _option(1.0, "cores that are reserved for an actor process", low=0.1, machine=True)
+    learner_cpus: float = _option(2.0, "cores that are reserved for the learner", low=0.1, machine=True)
     learner_gpus: int | None = _option(
-        None, "GPUs that are reserved for it; None: one if there is any", low=0, may_change=True
+        None, "GPUs that are reserved for it; None: one if there is any", low=0, machine=True
     )
     learner_port: int = _option(
-        0, "where it listens for actors on other hosts; 0: any port", low=0, high=65535, may_change=True
+        0, "where it listens for actors on other hosts; 0: any port", low=0, high=65535, machine=True
     )
 
 
@@ -294,6 +293,7 @@ class Config:
 
 SECTIONS: dict[str, type] = dict(typing.get_type_hints(Config))
 OPTIONS = options_of(SECTIONS)
+MACHINE = frozenset(name for name, item in OPTIONS.items() if item.metadata["machine"])
 _SECTION_OF = {kind: name for name, kind in SECTIONS.items()}
 
 
@@ -329,7 +329,8 @@ def load_config(
     except ConfigError as error:
         raise with_places(error, bound) from None
     operative = options(config)
-    return config, written({name: operative[name] for name in bound}), written(operative)
+    given = {name: operative[name] for name in bound}
+    return config, written(given, MACHINE), written(operative, MACHINE)
 
 
 def bound_options(gin_params: Sequence[str]) -> list[str]:

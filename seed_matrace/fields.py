@@ -39,6 +39,7 @@ def option(
     above: float | None = None,
     high: float | None = None,
     choices: Collection[Any] = (),
+    machine: bool = False,
     may_change: bool = False,
 ) -> Any:
     """A dataclass field with what ``check_fields`` holds against its value.
@@ -46,11 +47,14 @@ def option(
     Args:
       low, high: bounds that are allowed themselves.
       above: a bound that is not.
-      may_change: whether it may be another when a run goes on: machine, budget, stopping, what is played after the end;
-        nothing that decides what is learnt.
+      machine: whether it says where or on how much machine, and nothing of what is learnt.
+      may_change: whether it may be another when a run goes on: machine, budget, stopping, what is kept, what is played
+        after the end; nothing that decides what is learnt.
     """
-    known = {"doc": doc, "low": low, "above": above, "high": high, "choices": choices, "may_change": may_change}
-    return dataclasses.field(default=default, metadata=known)
+    known = {"doc": doc, "low": low, "above": above, "high": high, "choices": choices}
+    return dataclasses.field(
+        default=default, metadata={**known, "machine": machine, "may_change": machine or may_change}
+    )
 
 
 def check_fields(instance: Any, title: Callable[[str], str] = str) -> None:

@@ -11,7 +11,7 @@ import dataclasses
 import difflib
 import importlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from seed_matrace.gin_files import ConfigError, find_gin_file, is_file, plain_te
 from seed_matrace.gin_statements import EXPECTED, Macro, Reference, Wanted, found, statements
 
 PACKAGE = "seed_matrace"  # may stand before a section
+_OF_THE_MACHINE = "Machine: decides nothing of what is learnt, and may be another when the run goes on."
 
 
 @dataclass(frozen=True)
@@ -240,14 +241,18 @@ def _import(statement: Any, where: str, source: _Source) -> None:
         raise ConfigError(f"{where}: cannot import {statement.module} ({type(error).__name__}: {error})") from None
 
 
-def written(options: Mapping[str, Any]) -> str:
-    """Bindings as a gin file, section by section; each value is what ``repr`` says, so that it is read back exactly."""
+def written(options: Mapping[str, Any], machine: Collection[str]) -> str:
+    """Bindings as a gin file, section by section, those of the ``machine`` together at the end.
+
+    Each value is what ``repr`` says, so that it is read back exactly.
+    """
     lines: list[str] = []
-    section = ""
-    for name in sorted(options, key=lambda name: name.split(".")):
-        if name.partition(".")[0] != section:
-            section = name.partition(".")[0]
-            lines += [*([""] if lines else []), f"# Parameters for {section}:", "# " + "=" * 78]
+    begun = ""
+    for name in sorted(options, key=lambda name: (name in machine, name.split("."))):
+        heading = _OF_THE_MACHINE if name in machine else f"Parameters for {name.partition('.')[0]}:"
+        if heading != begun:
+            begun = heading
+            lines += [*([""] if lines else []), f"# {heading}", "# " + "=" * 78]
         lines.append(f"{name} = {options[name]!r}")
     return "\n".join([*lines, ""])
 

@@ -36,12 +36,12 @@ def find_gin_file(path: str | Path, beside: Path | None = None) -> Path:
     if _is_folder(places[0]):
         raise ConfigError(f"{str(path)!r} is a folder; a gin file is expected, such as one in it")
     where = "here" if beside is None else f"in {beside}, here"
-    near = _near_files(path, places[0].parent)
+    near = near_gin_files(path, places[0].parent)
     advice = f"near: {', '.join(near)}" if near else f"such as maps/3m.gin and paper.gin, all in {gin_dir()}"
     raise ConfigError(f"no gin file {str(path)!r} {where} or among the program's own; {advice}")
 
 
-def _near_files(path: str | Path, folder: Path) -> list[str]:
+def near_gin_files(path: str | Path, folder: Path = Path()) -> list[str]:
     """At most five files that ``path`` may have meant: of its stem or one like it, or spelt alike as a whole."""
     wanted = Path(str(path).lower())
     stem = wanted.name.removesuffix(".gin")

@@ -10,6 +10,7 @@ from processes import loaded, run
 
 from seed_matrace import cli
 from seed_matrace.cli import dispatch
+from seed_matrace.cli.dispatch import flags_of, parsed
 
 
 def test_without_arguments_the_commands_are_named(capsys):
@@ -36,7 +37,21 @@ def test_every_command_has_help_with_an_example(name, capsys):
         (["train", "--num_actor=2"], "num_actors"),
         (["train", "--num_actors=two"], "num_actors"),
         (["train", "--seed=-1"], "seed"),
-        (["train", "maps/3m.gin"], "unexpected argument 'maps/3m.gin'"),
+        (
+            ["train", "3m"],
+            "unexpected argument '3m'; a gin file, whose name ends in .gin, may stand there; near: maps/3m",
+        ),
+        (
+            ["train", "maps/3m.gin", "4"],
+            "unexpected argument '4'; a gin file, whose name ends in .gin, may stand there",
+        ),
+        (["train", "maps/4m.gin"], "no gin file 'maps/4m.gin' here or among the program's own; near: maps/"),
+        (
+            ["bench", "env", "8m"],
+            "unexpected argument '8m'; a gin file, whose name ends in .gin, may stand there; near",
+        ),
+        (["vertex", "8m"], "unexpected argument '8m'; a gin file, whose name ends in .gin, may stand there; near"),
+        (["eval", "maps/3m.gin"], "unexpected argument 'maps/3m.gin'; see seed-matrace eval --help"),
         (["train", "--gin_file=maps/4m.gin"], "maps/3m.gin"),
         (["train", "--gin_param=los.discount=1"], "near: loss.discount"),
         (["train", "--gin_param=env.map_name='9m'"], "8m"),
@@ -80,6 +95,22 @@ def test_mistake_is_one_sentence_and_exit_code_2(args, said, tmp_path, monkeypat
     assert len(captured.err.strip().splitlines()) <= 2
 
 
+@pytest.mark.parametrize("name", [name for name in cli.COMMANDS if "gin_file" in flags_of(name)])
+def test_gin_files_need_no_flag_and_load_in_the_order_they_are_named(name, capsys):
+    given = ["paper.gin", "--gin_file", "maps/3m.gin", "--traceback", "own.gin", "--gin_param", "a.gin", "--gin_file=x"]
+    words = ["env"] if name == "bench" else []
+    values, others = parsed(name, [*words, *given])
+    assert values.gin_file == ["paper.gin", "maps/3m.gin", "own.gin", "x"]
+    assert values.gin_param == ["a.gin"] and values.traceback and others == words
+    assert cli.main([name, "--help"]) == 0
+    assert "[GIN_FILE...] [FLAGS]" in capsys.readouterr().out.splitlines()[0]
+
+
+def test_what_stands_behind_two_dashes_is_no_gin_file():
+    values, others = parsed("vertex-host", ["maps/3m.gin", "--", "--a=1", "maps/8m.gin"])
+    assert (values.gin_file, others) == (["maps/3m.gin"], ["--a=1", "maps/8m.gin"])
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
@@ -120,7 +151,7 @@ def test_help_does_not_load_tensorflow():
 
 @pytest.mark.parametrize("part", ["env", "transport", "inference", "train", "end_to_end"])
 def test_bench_prints_one_json_object_last(part):
-    result = run("bench", part, "--gin_file=maps/3m.gin", "--seconds=0.2", "--gin_param=learner.unroll_length=5")
+    result = run("bench", part, "maps/3m.gin", "--seconds=0.2", "--gin_param=learner.unroll_length=5")
     assert result.returncode == 0, result.stderr
     figures = json.loads(result.stdout.splitlines()[-1])
     assert figures["bench"] == part

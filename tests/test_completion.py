@@ -47,6 +47,8 @@ def quoted(prefix, *words):
         ("seed-matrace eval --run_dir=", []),
         ("seed-matrace plot ", []),
         ("seed-matrace bench e", ["end_to_end", "env"]),
+        ("seed-matrace train maps/27", ["maps/27m_vs_30m.gin"]),
+        ("seed-matrace vertex c", ["cancel"]),
         ("seed-matrace vertex maps/3s5z", ["maps/3s5z.gin", "maps/3s5z_vs_3s6z.gin"]),
         ("seed-matrace completion f", ["fish"]),
         ("seed-matrace trian --", []),

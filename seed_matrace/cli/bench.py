@@ -7,7 +7,7 @@ from typing import Any
 
 from absl import flags
 
-from seed_matrace.cli.command import Command, define_gin_flags, print_json
+from seed_matrace.cli.command import Command, define_gin_flags, print_json, refuse_word
 from seed_matrace.training.process import import_tensorflow
 
 BENCH_PARTS = ("env", "transport", "inference", "train", "end_to_end")
@@ -26,8 +26,10 @@ def _define_bench_flags(values: flags.FlagValues) -> None:
 
 
 def _bench(values: flags.FlagValues, parts: list[str]) -> None:
-    if len(parts) != 1 or parts[0] not in BENCH_PARTS:
+    if not parts or parts[0] not in BENCH_PARTS:
         raise flags.Error(f"say what to measure: seed-matrace bench {'|'.join(BENCH_PARTS)}")
+    if parts[1:]:
+        refuse_word(parts[1], "bench")
     from seed_matrace.bench import parts as bench
     from seed_matrace.config import load_config
     from seed_matrace.training.local import default_num_actors
@@ -54,7 +56,7 @@ def _bench(values: flags.FlagValues, parts: list[str]) -> None:
 
 BENCH = Command(
     "Measures env, transport, inference, train or end_to_end; the last line printed is one JSON object.",
-    "seed-matrace bench end_to_end --gin_file=maps/3m.gin",
+    "seed-matrace bench end_to_end maps/3m.gin",
     _define_bench_flags,
     _bench,
     arguments=f"{'|'.join(BENCH_PARTS)} ",

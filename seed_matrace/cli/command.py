@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from absl import flags
 
@@ -26,11 +27,39 @@ class Command:
 
 def define_gin_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_multi_string(
-        "gin_file", [], "gin file, may be repeated; own files or shipped ones such as maps/8m.gin", flag_values=values
+        "gin_file",
+        [],
+        "gin file, the same as one named without a flag; own files or shipped ones such as maps/8m.gin",
+        flag_values=values,
     )
     flags.DEFINE_multi_string(
         "gin_param", [], "binding such as 'loss.discount=0.98', may be repeated", flag_values=values
     )
+
+
+def with_gin_flags(args: Sequence[str], values: flags.FlagValues) -> list[str]:
+    """``args`` with --gin_file= before gin files that stand without: all load in the order they are named."""
+    if "gin_file" not in values:
+        return list(args)
+    given: list[str] = []
+    words = iter(args)
+    for word in words:
+        is_flag, name = word.startswith("-"), word.lstrip("-")
+        given.append(f"--gin_file={word}" if not is_flag and word.endswith(".gin") else word)
+        if word == "--":
+            break
+        if is_flag and name in values and not values[name].boolean:
+            given += itertools.islice(words, 1)  # its value
+    return [*given, *words]
+
+
+def refuse_word(word: str, command: str) -> NoReturn:
+    """Raises flags.Error about a word that stands where only gin files may."""
+    from seed_matrace.gin_files import near_gin_files
+
+    near = near_gin_files(word)
+    advice = f"near: {', '.join(near)}" if near else f"see seed-matrace {command} --help"
+    raise flags.Error(f"unexpected argument {word!r}; a gin file, whose name ends in .gin, may stand there; {advice}")
 
 
 def define_sc2_flags(values: flags.FlagValues) -> None:

@@ -79,7 +79,7 @@ def completions(line: str, commands: Mapping[str, Command], flags_of: Callable[[
         elif before[-1] == f"--{asked}" and asked in values and not values[asked].boolean:
             found = _values(values[asked], last)
         else:
-            found = _arguments(commands[before[1]])
+            found = [*_arguments(commands[before[1]]), *(_gin_files() if "gin_file" in values else ())]
     return sorted(word for word in found if word.startswith(last))
 
 
@@ -118,12 +118,10 @@ def _bindings(value: str) -> Iterable[str]:
 
 
 def _arguments(command: Command) -> Iterator[str]:
-    """What ``Command.arguments`` spells in small letters, and gin files."""
+    """What ``Command.arguments`` spells in small letters."""
     for alternative in command.arguments.split("|"):
         word = alternative.split()[0] if alternative.split() else ""
-        if word.startswith("GIN_FILE"):
-            yield from _gin_files()
-        elif word.islower():
+        if word.islower():
             yield word
 
 

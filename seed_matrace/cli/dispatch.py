@@ -13,6 +13,7 @@ from typing import TextIO
 from absl import flags
 
 from seed_matrace.cli.bench import BENCH
+from seed_matrace.cli.command import refuse_word, with_gin_flags
 from seed_matrace.cli.completion import completion_command
 from seed_matrace.cli.doctor import DOCTOR
 from seed_matrace.cli.evaluation import EVAL, EXPORT, PLOT, WATCH
@@ -75,11 +76,8 @@ def _main(args: list[str]) -> int:
         if "-h" in rest or "--help" in rest:
             print(help_of(name), flush=True)
             return 0
-        command, values = COMMANDS[name], flags_of(name)
-        positional = values([f"seed-matrace {name}", *rest])[1:]
-        if positional and not command.arguments:
-            raise flags.Error(f"unexpected argument {positional[0]!r}; see seed-matrace {name} --help")
-        code = command.run(values, positional) or 0
+        values, words = parsed(name, rest)
+        code = COMMANDS[name].run(values, words) or 0
         sys.stdout.flush()
         return code
     except flags.Error as error:
@@ -130,6 +128,21 @@ def flags_of(name: str) -> flags.FlagValues:
     return values
 
 
+def parsed(name: str, args: Sequence[str]) -> tuple[flags.FlagValues, list[str]]:
+    """The flags of a command as ``args`` set them, gin files without a flag among them, and the other words.
+
+    Raises:
+      flags.Error: a flag or a word that it does not take.
+    """
+    values = flags_of(name)
+    words = values([f"seed-matrace {name}", *with_gin_flags(args, values)])[1:]
+    if words and not COMMANDS[name].arguments:
+        if "gin_file" in values:
+            refuse_word(words[0], name)
+        raise flags.Error(f"unexpected argument {words[0]!r}; see seed-matrace {name} --help")
+    return values, words
+
+
 def _explained(error: Exception) -> str:
     if isinstance(error, ImportError) and (error.name or "").startswith("seed_matrace._cext"):
         return f"{error}; the compiled extensions are missing or old: run ./run_local.sh or pip install ."
@@ -155,7 +168,8 @@ def overview() -> str:
 def help_of(name: str) -> str:
     """What ``seed-matrace NAME --help`` prints."""
     command, values = COMMANDS[name], flags_of(name)
-    lines = [f"usage: seed-matrace {name} {command.arguments}[FLAGS]".strip(), "", command.summary, ""]
+    gin_files = "[GIN_FILE...] " if "gin_file" in values else ""
+    lines = [f"usage: seed-matrace {name} {command.arguments}{gin_files}[FLAGS]", "", command.summary, ""]
     for flag_name in values:
         flag = values[flag_name]
         default = "" if flag.default in (None, [], False, "") else f" (default: {flag.default})"

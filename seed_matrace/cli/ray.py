@@ -17,7 +17,7 @@ def _define_flags(values: flags.FlagValues) -> None:
     )
 
 
-def _ray(values: flags.FlagValues, gin_files: list[str]) -> None:
+def _ray(values: flags.FlagValues, _: list[str]) -> None:
     try:
         from seed_matrace.training.ray_cluster import train_on_ray
     except ImportError as error:
@@ -28,7 +28,7 @@ def _ray(values: flags.FlagValues, gin_files: list[str]) -> None:
 
     use_sc2_python(values)
     options = TrainOptions(
-        gin_files=[*gin_files, *values.gin_file],
+        gin_files=values.gin_file,
         gin_params=values.gin_param,
         run_dir=values.run_dir,
         seed=values.seed,
@@ -44,9 +44,8 @@ def _ray(values: flags.FlagValues, gin_files: list[str]) -> None:
 
 RAY = Command(
     "Trains on a Ray cluster, which finds machines for the learner and its actors and restarts them.",
-    "seed-matrace ray --address=auto maps/8m.gin --num_actors=200 --run_dir=/shared/runs/8m",
+    "seed-matrace ray maps/8m.gin --address=auto --num_actors=200 --run_dir=/shared/runs/8m",
     _define_flags,
     _ray,
-    arguments="GIN_FILE... ",
     keeps_going=True,
 )

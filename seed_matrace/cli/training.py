@@ -40,7 +40,7 @@ def _train(values: flags.FlagValues, _: list[str]) -> None:
 
 TRAIN = Command(
     "Trains a team on this machine: one learner and its actors.",
-    "seed-matrace train --gin_file=maps/8m.gin --num_actors=2 --run_dir=runs/8m",
+    "seed-matrace train maps/8m.gin --num_actors=2 --run_dir=runs/8m",
     _define_train_flags,
     _train,
     keeps_going=True,
@@ -77,7 +77,7 @@ def _learner(values: flags.FlagValues, _: list[str]) -> None:
 
 LEARNER = Command(
     "Runs a learner that actors started elsewhere connect to.",
-    "seed-matrace learner --gin_file=maps/8m.gin --num_actors=2 --server_address=localhost:5555",
+    "seed-matrace learner maps/8m.gin --num_actors=2 --server_address=localhost:5555",
     _define_standalone_learner_flags,
     _learner,
     keeps_going=True,
@@ -136,7 +136,7 @@ def _stop_with_stdin(stop: threading.Event) -> None:
 
 ACTOR = Command(
     "Steps environments for a learner; needs no TensorFlow.",
-    "seed-matrace actor --gin_file=maps/8m.gin --server_address=localhost:5555 --task_id=0",
+    "seed-matrace actor maps/8m.gin --server_address=localhost:5555 --task_id=0",
     _define_actor_flags,
     _actor,
     keeps_going=True,

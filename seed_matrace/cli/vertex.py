@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from seed_matrace.cli.command import Command, define_gin_flags
+from seed_matrace.cli.command import Command, define_gin_flags, refuse_word
 from seed_matrace.training.process import stop_on_signals
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ def _vertex(values: flags.FlagValues, arguments: list[str]) -> int:
         if len(arguments) != 2:
             raise flags.Error(f"name one job: {arguments[0]} projects/.../locations/.../customJobs/NUMBER")
         return _existing(values, options, *arguments)
-    return _new(values, options, arguments)
+    if arguments:
+        refuse_word(arguments[0], "vertex")
+    return _new(values, options)
 
 
 def _existing(values: flags.FlagValues, options: VertexOptions, action: str, job: str) -> int:
@@ -79,10 +81,10 @@ def _existing(values: flags.FlagValues, options: VertexOptions, action: str, job
     return 0
 
 
-def _new(values: flags.FlagValues, options: VertexOptions, gin_files: list[str]) -> int:
+def _new(values: flags.FlagValues, options: VertexOptions) -> int:
     from seed_matrace.vertex.job_spec import dry_run, plan_run
 
-    run = plan_run([*gin_files, *values.gin_file], values.gin_param, num_actors=values.num_actors, seed=values.seed)
+    run = plan_run(values.gin_file, values.gin_param, num_actors=values.num_actors, seed=values.seed)
     if values.estimate:
         return _estimate(values, options, run)
     options.check_complete()
@@ -146,7 +148,7 @@ VERTEX = Command(
     "seed-matrace vertex maps/2s3z.gin --vertex_file=my_project.gin --num_actors=64 --accelerator=NVIDIA_L4 --wait",
     _define_flags,
     _vertex,
-    arguments="GIN_FILE... | cancel JOB | watch JOB ",
+    arguments="cancel JOB | watch JOB | ",
 )
 
 
@@ -186,7 +188,7 @@ def _vertex_host(values: flags.FlagValues, parameters: list[str]) -> int:
 
 VERTEX_HOST = Command(
     "What a container of a Vertex AI job runs: this host's part, as CLUSTER_SPEC has it.",
-    "seed-matrace vertex-host --gin_file=maps/2s3z.gin --num_actors=64",
+    "seed-matrace vertex-host maps/2s3z.gin --num_actors=64",
     _define_host_flags,
     _vertex_host,
     arguments="[-- TRIAL PARAMETERS] ",

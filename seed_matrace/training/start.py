@@ -94,7 +94,7 @@ def plan_start(options: TrainOptions, default_actors: int = 1) -> Start:
     num_actors, of_actors = _num_actors(options, config, path, info)
     notes += of_actors
     if not resuming and not options.gin_files and (config.env.map_name != "3m" or options.run_dir):
-        notes.append(f"settings of {DEFAULT_GIN_FILES[0]}, as no --gin_file is named")
+        notes.append(f"settings of {DEFAULT_GIN_FILES[0]}, as no gin file is named")
     topology = plan_topology(config, num_actors, default=default_actors)
     seed, init_from = _seed(options, path, info), _init_from(options, path, info)
     return Start(path, resuming, config, texts, seed, init_from, topology, notes)
@@ -103,7 +103,7 @@ def plan_start(options: TrainOptions, default_actors: int = 1) -> Start:
 def _check_can_begin(path: Path, options: TrainOptions) -> None:
     """Raises ValueError if ``path``, which holds no run, is likely not what was meant."""
     begins = bool(options.gin_files) or any(map(decides_learning, bound_options(options.gin_params)))
-    to_begin = f"to begin a run there, say what is to be trained, such as --gin_file={DEFAULT_GIN_FILES[0]}"
+    to_begin = f"to begin a run there, say what is to be trained, such as {DEFAULT_GIN_FILES[0]}"
     if path.exists() and not path.is_dir():
         raise ValueError(f"--run_dir={path} is a file; a folder is expected{near_runs(path)}")
     if (path / "sweep.json").exists() or runs_within(path):

@@ -1,10 +1,12 @@
 """Loading gin files: order, types, ranges, and messages that help."""
 
 import dataclasses
+import re
 
 import pytest
 
-from seed_matrace.config import ConfigError, LossConfig, load_config
+from seed_matrace.config import MACHINE, OPTIONS, SECTIONS, ConfigError, LossConfig, load_config, options
+from seed_matrace.gin_files import gin_dir
 
 
 def test_later_files_and_params_win(tmp_path):
@@ -21,6 +23,36 @@ def test_operative_config_gives_the_same_configuration_again(tmp_path):
     again = tmp_path / "operative_config.gin"
     again.write_text(operative)
     assert load_config([again])[0] == config
+
+
+def test_options_of_the_machine_stand_together_at_the_end_of_what_a_run_writes():
+    _, given, operative = load_config([], ["learner.strategy='one_device'", "learner.batch_size=8", "run.num_envs=8"])
+    for text in (given, operative):
+        science, _, machine = text.partition("# Machine: decides nothing of what is learnt")
+        names = [re.findall(r"^([\w.]+) = ", part, re.MULTILINE) for part in (science, machine)]
+        assert "learner.batch_size" in names[0] and "learner.strategy" in names[1]
+        assert not MACHINE & set(names[0]) and set(names[1]) <= MACHINE
+        assert [part.count("# ===") for part in (science, machine)][1] == 1
+    assert len(re.findall(r"^[\w.]+ = ", operative, re.MULTILINE)) == len(OPTIONS)
+
+
+def test_operative_config_of_older_versions_with_every_option_in_its_section_still_loads(tmp_path):
+    config = load_config([], ["learner.intra_op_threads=3", "topology.num_actors=5", "loss.discount=0.9"])[0]
+    lines = []
+    for section in sorted(SECTIONS):
+        own = [
+            f"{name} = {value!r}" for name, value in sorted(options(config).items()) if name.split(".")[0] == section
+        ]
+        lines += [f"# Parameters for {section}:", "# " + "=" * 78, *own, ""]
+    (tmp_path / "operative_config.gin").write_text("\n".join(lines))
+    assert load_config([tmp_path / "operative_config.gin"])[0] == config
+
+
+def test_shipped_gin_files_say_nothing_of_the_machine():
+    files = [path.relative_to(gin_dir()) for path in sorted(gin_dir().rglob("*.gin"))]
+    assert len(files) > 30
+    for file in files:
+        assert not [name for name in MACHINE if f"\n{name} = " in f"\n{load_config([file])[1]}"], file
 
 
 def test_loading_leaves_no_trace_in_the_defaults():

@@ -5,8 +5,9 @@ import itertools
 
 import pytest
 
-from seed_matrace.config import OPTIONS, ConfigError, decides_learning, load_config
+from seed_matrace.config import MACHINE, OPTIONS, ConfigError, decides_learning, load_config
 from seed_matrace.config_effects import effective, warnings_of
+from seed_matrace.fields import option
 from seed_matrace.gin_files import gin_dir
 from seed_matrace.smac_options import SmacOptions
 
@@ -159,6 +160,14 @@ def test_options_of_machine_budget_and_stopping_may_change_and_nothing_else():
         *("env.replay_dir", "env.replay_prefix", "env.window_size_x", "env.window_size_y", "env.debug"),
     }
     assert {name for name in OPTIONS if name.split(".")[0] in whole} <= may_change
+
+
+def test_options_of_the_machine_are_marked_and_so_may_change():
+    whole = {name for name in OPTIONS if name.split(".")[0] in ("inference", "actor", "starcraft2", "topology")}
+    of_training = {f"learner.{name}" for name in ("strategy", "replicas", "intra_op_threads", "inter_op_threads")}
+    assert whole - {"starcraft2.replay_every"} | of_training == MACHINE  # replays are kept, whatever plays
+    assert not any(map(decides_learning, MACHINE))
+    assert option(1, "", machine=True).metadata["may_change"] and not option(1, "").metadata["may_change"]
 
 
 def test_smac_options_are_checked_the_same_by_themselves():

@@ -11,7 +11,7 @@ import pytest
 from pages import ALL, ROOT
 
 from seed_matrace.cli.bench import BENCH_PARTS
-from seed_matrace.cli.dispatch import COMMANDS, flags_of
+from seed_matrace.cli.dispatch import COMMANDS, parsed
 from seed_matrace.config import load_config
 
 # What our own commands do not parse, and who looks after it.
@@ -72,13 +72,10 @@ def _check_ours(words: list[str]) -> None:
     """Parses a command of ours; loads the configuration that it names."""
     name, arguments = words[1], words[2:]
     assert name in COMMANDS
-    values = flags_of(name)
-    positional = values([f"seed-matrace {name}", *arguments])[1:]
-    assert not positional or COMMANDS[name].arguments, f"{name} takes no {positional}"
+    values, positional = parsed(name, arguments)
     if name == "bench":
         assert positional[0] in BENCH_PARTS
-    gin_files = [*values.gin_file] if "gin_file" in values else []
-    gin_files += [word for word in positional if word.endswith(".gin")]
+    gin_files = values.gin_file if "gin_file" in values else []
     shipped = [path for path in gin_files if path != "mine.gin"]  # the tutorial's own
     params = list(values.gin_param) if "gin_param" in values else []
     for axis in values.gin_axis if "gin_axis" in values else []:
@@ -91,8 +88,6 @@ def _check_ours(words: list[str]) -> None:
 
 def _check_run_local(words: list[str]) -> None:
     arguments = words[1:]
-    if arguments and arguments[0].endswith(".gin"):
-        arguments[0] = f"--gin_file={arguments[0]}"
     if len(arguments) > 1 and arguments[1].isdigit():
         arguments[1] = f"--num_actors={arguments[1]}"
     _check_ours(["seed-matrace", "train", *arguments])

@@ -15,7 +15,7 @@ from browser import CHROMIUM, NO_BROWSER, chromium
 from pages import ROOT
 
 from seed_matrace import cli
-from seed_matrace.config import SECTIONS
+from seed_matrace.config import MACHINE, OPTIONS, SECTIONS
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,14 @@ def test_every_option_is_on_the_page_with_what_it_says(site):
             row = words.partition(f"{section}.{item.name} {item.default!r} ")[2].partition(item.metadata["doc"])
             assert row[1]
             assert row[0].strip().endswith("may change") == item.metadata["may_change"]
+
+
+def test_options_of_the_machine_have_a_table_of_their_own(site):
+    page = (site / "configuration.html").read_text()
+    science, _, machine = page.partition('id="all-options"')[2].partition('id="machine"')
+    assert machine
+    for name in OPTIONS:
+        assert (f"{name}</code>" in machine, f"{name}</code>" in science) == (name in MACHINE, name not in MACHINE)
 
 
 def test_every_command_and_the_public_functions_are_there(site):

@@ -37,12 +37,13 @@ def _run(script: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProces
     ("given", "passed"),
     [
         ([], []),
-        (["maps/2s3z.gin"], ["--gin_file=maps/2s3z.gin"]),
-        (["maps/2s3z.gin", "4", "--seed=3"], ["--gin_file=maps/2s3z.gin", "--num_actors=4", "--seed=3"]),
+        (["maps/2s3z.gin"], ["maps/2s3z.gin"]),
+        (["maps/2s3z.gin", "4", "--seed=3"], ["maps/2s3z.gin", "--num_actors=4", "--seed=3"]),
         (["4"], ["--num_actors=4"]),
         (["0", "--seed", "7"], ["--num_actors=0", "--seed", "7"]),
         (["--seed=3", "--run_dir=a b"], ["--seed=3", "--run_dir=a b"]),
-        (["8m.gin", "--gin_file=paper.gin"], ["--gin_file=8m.gin", "--gin_file=paper.gin"]),
+        (["8m.gin", "--gin_file=paper.gin"], ["8m.gin", "--gin_file=paper.gin"]),
+        (["8m.gin", "my own.gin", "2"], ["8m.gin", "my own.gin", "--num_actors=2"]),
     ],
 )
 def test_run_local_translates_its_arguments(checkout, tmp_path, given, passed):
@@ -62,7 +63,7 @@ def test_run_local_refuses_what_is_no_number_of_actors(checkout):
 def test_run_local_help_needs_no_set_up(checkout):
     result = _run(checkout / "run_local.sh", "--help", cwd=checkout)
     assert result.returncode == 0
-    assert "usage: ./run_local.sh [GIN_FILE] [NUM_ACTORS] [FLAGS...]" in result.stdout
+    assert "usage: ./run_local.sh [GIN_FILE...] [NUM_ACTORS] [FLAGS...]" in result.stdout
     assert result.stderr == ""
 
 
@@ -75,7 +76,7 @@ def test_run_local_ends_with_the_set_up_when_that_fails(checkout):
 def test_run_local_works_through_a_link(checkout, tmp_path):
     link = tmp_path / "train"
     link.symlink_to(checkout / "run_local.sh")
-    assert _run(link, "8m.gin", cwd=tmp_path).stdout.splitlines()[-1] == "--gin_file=8m.gin"
+    assert _run(link, "8m.gin", cwd=tmp_path).stdout.splitlines()[-1] == "8m.gin"
 
 
 def test_run_tests_passes_its_arguments_to_pytest(checkout, tmp_path):

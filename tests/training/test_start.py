@@ -79,7 +79,7 @@ def change(path):
 )
 def test_a_run_directory_that_is_not_there_begins_no_run_of_what_nobody_named(tmp_path, flags):
     begin(tmp_path / "8m_first", gin_files=["maps/8m.gin"])
-    with pytest.raises(ValueError, match=r"8m_frist does not exist; near: .*8m_first; .*--gin_file=maps/3m\.gin"):
+    with pytest.raises(ValueError, match=r"8m_frist does not exist; near: .*8m_first; .*such as maps/3m\.gin"):
         plan_start(TrainOptions(run_dir=str(tmp_path / "8m_frist"), **flags))
     (tmp_path / "8m_frist").mkdir()
     with pytest.raises(ValueError, match=r"8m_frist holds no run; near: .*8m_first"):
@@ -166,9 +166,9 @@ def test_a_name_that_is_no_text_is_refused_before_anything_starts(tmp_path, name
 
 def test_settings_of_a_file_that_nobody_named_are_said(tmp_path):
     start = plan_start(TrainOptions(run_dir=str(tmp_path / "new"), gin_params=["include 'recurrent.gin'"]))
-    assert list(start.notes) == ["settings of maps/3m.gin, as no --gin_file is named"]
+    assert list(start.notes) == ["settings of maps/3m.gin, as no gin file is named"]
     start = plan_start(TrainOptions(gin_params=["env.map_name = '8m'"]))
-    assert list(start.notes) == ["settings of maps/3m.gin, as no --gin_file is named"]
+    assert list(start.notes) == ["settings of maps/3m.gin, as no gin file is named"]
     assert start.path.parts[1].startswith("8m-")
     assert not plan_start(TrainOptions()).notes
 
