@@ -52,9 +52,8 @@ def option(
         after the end; nothing that decides what is learnt.
     """
     known = {"doc": doc, "low": low, "above": above, "high": high, "choices": choices}
-    return dataclasses.field(
-        default=default, metadata={**known, "machine": machine, "may_change": machine or may_change}
-    )
+    marks = {"machine": machine, "may_change": machine or may_change}
+    return dataclasses.field(default=default, metadata=known | marks)
 
 
 def check_fields(instance: Any, title: Callable[[str], str] = str) -> None:
