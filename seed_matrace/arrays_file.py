@@ -48,10 +48,15 @@ def read_arrays(
 
 def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], *, compressed: bool = True) -> None:
     """Writes what ``read_arrays`` reads, as ``files.write_file`` writes."""
+    write_file(path, pack_arrays(arrays, compressed=compressed))
+
+
+def pack_arrays(arrays: Mapping[str, np.ndarray], *, compressed: bool = True) -> bytes:
+    """What ``write_arrays`` writes."""
     content = io.BytesIO()
     save: Any = np.savez_compressed if compressed else np.savez
     save(content, **arrays)
-    write_file(path, content.getvalue())
+    return content.getvalue()
 
 
 @contextmanager

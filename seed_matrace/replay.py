@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seed_matrace.arrays_file import open_arrays, write_arrays
+from seed_matrace.arrays_file import open_arrays, pack_arrays
+from seed_matrace.files import write_file
 from seed_matrace.foreign_files import shown
 
 FORMAT = "seed_matrace replay 1"
@@ -113,12 +114,17 @@ def write_replay(path: str | os.PathLike[str], replay: Replay) -> Path:
       ValueError: arrays that do not fit one another.
       OSError: it cannot be written.
     """
+    write_file(path, pack_replay(replay))
+    return Path(path)
+
+
+def pack_replay(replay: Replay) -> bytes:
+    """What ``write_replay`` writes; ValueError likewise."""
     check_replay(replay)
     arrays = {name: np.asarray(array, DTYPES[name]) for name, array in replay.arrays().items()}
     arrays["units"] = np.diff(arrays["units"], axis=0, prepend=np.zeros_like(arrays["units"][:1]))  # small numbers
     arrays["about"] = np.frombuffer(json.dumps({"format": FORMAT, **replay.about}).encode(), np.uint8)
-    write_arrays(path, arrays)
-    return Path(path)
+    return pack_arrays(arrays)
 
 
 def read_replay(path: str | os.PathLike[str]) -> Replay:

@@ -15,7 +15,7 @@ from seed_matrace.envs.frame_stack import FrameStackVectorEnv
 from seed_matrace.envs.registry import backend_name, make_vector_env
 from seed_matrace.evaluation.episodes import Act
 from seed_matrace.replay import PROBABILITY, PlayedBattle, Replay, in_steps
-from seed_matrace.skirmish.recording import Seen
+from seed_matrace.skirmish.recording import Seen, unknown_policy
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 from seed_matrace.vector_env import VectorEnv
 
@@ -103,10 +103,9 @@ def record_battle(
         else:
             raise RuntimeError(f"battle {battle} of seed {seed} had not ended after {len(actions)} steps")
     obs, avail_actions, state = map(np.stack, zip(*seen, strict=True))
-    steps, agents = obs.shape[:2]
-    probabilities, values = np.zeros((steps, agents, 0), np.float32), np.zeros((steps, 0), np.float32)
+    shown_of_it = unknown_policy(avail_actions)
     if judge is not None:
-        probabilities, values = judge(obs, avail_actions, state, _last_action(actions[:steps]))
+        shown_of_it = Seen(avail_actions, *judge(obs, avail_actions, state, _last_action(actions[: len(obs)])))
     about = {
         "backend": backend_name(env),
         "seed": seed,
@@ -114,7 +113,7 @@ def record_battle(
         "battle_won": bool(out.episode.battle_won[0]),
         **about,
     }
-    return recording.replay(about, Seen(avail_actions, probabilities, values))
+    return recording.replay(about, shown_of_it)
 
 
 def judged_battle(played: PlayedBattle, judge: Judge, frame_stack: int, **about: Any) -> Replay:

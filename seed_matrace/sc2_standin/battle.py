@@ -7,10 +7,10 @@ from enum import IntEnum
 
 import numpy as np
 
-from seed_matrace.replay import Order
+from seed_matrace.replay import Order, pack_replay
 from seed_matrace.skirmish.battles import build_battles
-from seed_matrace.skirmish.episode_record import EpisodeRecord
 from seed_matrace.skirmish.maps import SkirmishMap
+from seed_matrace.skirmish.recording import Recording, unknown_policy
 from seed_matrace.skirmish.slots import slot_types
 from seed_matrace.skirmish.smac_units import TAG_SHIFT, unit_tag, unit_type_id
 from seed_matrace.skirmish.units import UnitType
@@ -18,7 +18,7 @@ from seed_matrace.skirmish.vector_env import BACKEND
 from seed_matrace.specs import empty_env_output
 from seed_matrace.types import HEALTH_ROW
 
-MAX_RECORDED_STEPS = 10_000  # of one battle
+MAX_RECORDED_LOOPS = 10_000  # of one battle
 
 
 class Ability(IntEnum):
@@ -54,7 +54,9 @@ class Battle:
         self._battles = build_battles(battle_map, battle_map.layout, 1, seed, 0, reward_divisor=1.0, autoreset=False)
         self._health: np.ndarray = self._battles.memory()[0][0, HEALTH_ROW, : self.n_units]
         self._unseen = empty_env_output(battle_map.layout.spec(battle_map.episode_limit), 1)
-        self._record = EpisodeRecord(battle_map, {"backend": BACKEND, "seed": seed})
+        self._about = {"backend": BACKEND, "seed": seed}
+        self._no_actions = np.zeros(battle_map.n_agents, np.int32)
+        self._recorded: tuple[Recording, bool] | None = None  # the newest battle of which there is anything, and if won
         self._uses = np.zeros(self.n_units, np.int64)
         self._fallen: list[int] = []
         self.waves = 0
@@ -67,7 +69,7 @@ class Battle:
         self.kinds: tuple[UnitType, ...] = slot_types(self.map, self._battles)
         self._uses += 1
         self.waves += 1
-        self._record.start(self.units(), self.kinds)
+        self._recording, self._loops = Recording(self.map, 1, self.kinds, self.units()), 0
 
     def restart(self) -> None:
         """The same, and the game's clock begins anew; the units have lived for a loop."""
@@ -81,9 +83,21 @@ class Battle:
         if not before.any():
             self.start_wave()
             return
-        self._battles.advance(0, loops)
+        recorded = min(loops, MAX_RECORDED_LOOPS - self._loops)
+        for _ in range(recorded):
+            self._record_loop()
+        self._battles.advance(0, loops - recorded)
         self._fall(before & ~self.alive)
-        self._record.add(self.units(), limit=MAX_RECORDED_STEPS)
+        if self._loops:
+            self._recorded = self._recording, not self.alive[self.map.n_agents :].any()
+
+    def _record_loop(self) -> None:
+        log = self._recording.log
+        self._battles.record(log)  # from its beginning
+        self._battles.advance(0, 1)
+        log.units[0], log.intents[...] = self.units(), self._battles.intents(0)[0]
+        self._recording.add(1, self._battles.recorded()[1], self._no_actions, 0.0)
+        self._loops += 1
 
     @property
     def alive(self) -> np.ndarray:
@@ -148,9 +162,16 @@ class Battle:
         if slot >= self.map.n_agents:
             self._battles.order(0, slot, Order.ATTACK_MOVE, -1, x, y)
 
-    def replay(self) -> bytes:
-        """Every unit after every step of this battle, as JSON."""
-        return self._record.to_json().encode()
+    def replay(self) -> bytes | None:
+        """A replay file of this battle, or of the one before if no time has passed in it, game loop by game loop.
+
+        It knows of no actions: orders are given to single units at any time. None if no time has passed at all.
+        """
+        if self._recorded is None:
+            return None
+        recording, won = self._recorded
+        seen = unknown_policy(np.ones((len(recording.played), self.map.n_agents, 1), np.uint8))
+        return pack_replay(recording.replay({**self._about, "battle_won": bool(won)}, seen))
 
     def _same_side(self, slot: int, other: int) -> bool:
         return (slot < self.map.n_agents) == (other < self.map.n_agents)

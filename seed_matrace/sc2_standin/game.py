@@ -160,7 +160,10 @@ class Game:
         return sc2api_pb2.ResponseStep(simulation_loop=self._playing.game_loop)
 
     def _save_replay(self, _: Any) -> Any:
-        return sc2api_pb2.ResponseSaveReplay(data=self._playing.replay())
+        replay = self._playing.replay()
+        if replay is None:
+            raise RefusedError("save_replay before the first step: there is nothing to see yet")
+        return sc2api_pb2.ResponseSaveReplay(data=replay)
 
     def _action(self, request: Any) -> Any:
         return sc2api_pb2.ResponseAction(result=[self._command(action) for action in request.actions])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from seed_matrace._cext._skirmish import Skirmish
 from seed_matrace.skirmish.layout import FeatureLayout
 from seed_matrace.skirmish.maps import SkirmishMap
@@ -9,6 +11,7 @@ from seed_matrace.skirmish.random_teams import empty_teams
 from seed_matrace.skirmish.rules import battle_rules
 from seed_matrace.skirmish.slots import types_vary
 from seed_matrace.smac_options import SmacOptions
+from seed_matrace.types import EnvOutput
 
 
 def build_battles(
@@ -38,6 +41,13 @@ def build_battles(
         seed=seed,
         first_env=first_env,
     )
+
+
+def step_battles(battles: Skirmish, actions: np.ndarray, out: EnvOutput) -> None:
+    """One env step of checked actions, int32 [E, N]; ``out`` gets what it leads to."""
+    ends = out.terminated.view(np.uint8), out.truncated.view(np.uint8)
+    episode = out.episode._replace(battle_won=out.episode.battle_won.view(np.uint8))
+    battles.step(actions, *out[:4], *ends, *episode, out.final_obs, out.final_state)
 
 
 def reward_divisor(battle_map: SkirmishMap, options: SmacOptions) -> float:

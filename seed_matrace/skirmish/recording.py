@@ -114,6 +114,12 @@ class Seen:
     values: np.ndarray  # float [T, V]; V = 0: not known
 
 
+def unknown_policy(avail_actions: np.ndarray) -> Seen:
+    """What is known of a policy that nobody knows: uint8 [T, N, A], what it could choose."""
+    steps, agents, _ = avail_actions.shape
+    return Seen(avail_actions, np.zeros((steps, agents, 0), np.float32), np.zeros((steps, 0), np.float32))
+
+
 def describe(unit: UnitType) -> dict[str, Any]:
     """What a picture needs to know of a unit type; lengths in cells, times in game loops."""
     weapon = unit.weapon

@@ -10,6 +10,7 @@ import numpy as np
 
 from seed_matrace._cext._skirmish import Skirmish
 from seed_matrace.fields import plain, whole_number
+from seed_matrace.skirmish.battles import step_battles
 from seed_matrace.skirmish.smac_shown import SmacShown
 from seed_matrace.types import HEALTH_ROW
 
@@ -185,11 +186,7 @@ class SmacBattle(SmacShown):
         return order if mark is not None and mark.health > 0 else 0
 
     def _play(self, orders: Sequence[int]) -> None:
-        out = self._shown
-        ends = out.terminated.view(np.uint8), out.truncated.view(np.uint8)
-        won = out.episode.battle_won.view(np.uint8)
-        statistics = out.episode.episode_return, out.episode.length, won, *out.episode[3:]
-        self._battles.step(np.array([orders], np.int32), *out[:4], *ends, *statistics, out.final_obs, out.final_state)
+        step_battles(self._battles, np.array([orders], np.int32), self._shown)
         rewards, played = self._battles.last_step()
         self._damage, self._played = float(rewards[0]), played[0].tolist()
         self._tracked_before = self._tracked

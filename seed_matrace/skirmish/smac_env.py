@@ -12,18 +12,21 @@ from typing import Any
 
 import numpy as np
 
+from seed_matrace._cext._skirmish import Skirmish
 from seed_matrace.fields import whole_number
+from seed_matrace.replay import write_replay
 from seed_matrace.skirmish.battles import build_battles
-from seed_matrace.skirmish.episode_record import EpisodeRecord
 from seed_matrace.skirmish.maps import load_map
 from seed_matrace.skirmish.picture import draw_battle
 from seed_matrace.skirmish.slots import slot_types
 from seed_matrace.skirmish.smac_attributes import overrule_values
 from seed_matrace.skirmish.smac_battle import SmacBattle
 from seed_matrace.skirmish.smac_left_out import LEFT_OUT, refuse_left_out
+from seed_matrace.skirmish.smac_replay import EpisodeSoFar, unused_path
 from seed_matrace.skirmish.smac_units import OWN_TYPE_ID, Roster
 from seed_matrace.skirmish.vector_env import BACKEND
 from seed_matrace.smac_options import SkirmishOptions, names_options
+from seed_matrace.specs import empty_env_output
 
 _TARGETS = 4  # of Skirmish.memory(): whom the scripted team attacks
 
@@ -118,19 +121,20 @@ class StarCraft2Env(SmacBattle):
             self._seed = whole_number("seed", seed, 0)
             self._playing = self._closed = False
             self._waves = 0
-            self._battles = build_battles(
-                self.battle_map,
-                self._battle_layout,
-                1,
-                self._seed,
-                0,
-                reward_divisor=1.0,
-                autoreset=False,
-                shuffle_enemies=self.options.shuffle_enemies,
-            )
-            about = {"backend": BACKEND, "seed": self._seed, "options": self.options.changed()}
-            self._record = EpisodeRecord(self.battle_map, about)
+            self._battles = self._new_battles()
         return self._seed
+
+    def _new_battles(self) -> Skirmish:
+        return build_battles(
+            self.battle_map,
+            self._battle_layout,
+            1,
+            self._seed,
+            0,
+            reward_divisor=1.0,
+            autoreset=False,
+            shuffle_enemies=self.options.shuffle_enemies,
+        )
 
     def reset(self) -> tuple[list[np.ndarray], np.ndarray]:
         """Starts an episode.
@@ -146,7 +150,7 @@ class StarCraft2Env(SmacBattle):
         self._battles.reset(*self._shown[:3])
         self._look_at(self._battles.units()[0])
         self._kinds = slot_types(self.battle_map, self._battles)
-        self._record.start(self._units, self._kinds)
+        self._episode = EpisodeSoFar(self._battles, self._kinds)
         self._waves += 1
         self._playing = self._started = True
         self.init_units()
@@ -221,7 +225,7 @@ class StarCraft2Env(SmacBattle):
         if self.reward_scale:
             reward /= self.max_reward / self.reward_scale_rate
         self.reward = float(reward)
-        self._record.add(self._units, self._played, self.reward)
+        self._episode.add(orders, self.reward)
         return self.reward, ended, info
 
     @property
@@ -247,13 +251,20 @@ class StarCraft2Env(SmacBattle):
         }
 
     def save_replay(self) -> Path:
-        """Writes the episode so far as JSON: every unit after every step. StarCraft II cannot play it.
+        """Writes the episode so far as a replay, which ``seed-matrace watch`` shows. StarCraft II cannot play it.
 
         Returns:
-          Its path: <replay_dir>/<replay_prefix or map_name>_<UTC time>.json.
+          Its path: <replay_dir>/<replay_prefix or map_name>_<UTC time>.npz.
+
+        Raises:
+          RuntimeError: before the first step of the episode.
         """
         self._check_started()
-        path = self._record.write(Path(self.replay_dir), self.replay_prefix or self.map_name)
+        about = {"backend": BACKEND, "seed": self._seed, "options": self.options.changed()}
+        about["battle_won"] = bool(self.win_counted)
+        out = empty_env_output(self.layout.spec(self.episode_limit), 1)
+        replay = self._episode.replay(self.battle_map, self._new_battles(), out, self.options.loops_per_step, about)
+        path = write_replay(unused_path(Path(self.replay_dir), self.replay_prefix or self.map_name), replay)
         logging.getLogger(__name__).info("Replay saved at: %s", path)
         return path
 
@@ -272,7 +283,7 @@ class StarCraft2Env(SmacBattle):
         if mode != "rgb_array":
             raise NotImplementedError(
                 f"render(mode={mode!r}): the embedded simulator has no window; render(mode='rgb_array') is a picture, "
-                "save_replay() writes every unit of an episode"
+                "save_replay() writes an episode for seed-matrace watch"
             )
         self._check_started()
         return draw_battle(self.battle_map, self._kinds, self._units)

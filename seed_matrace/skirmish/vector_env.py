@@ -12,7 +12,7 @@ import numpy as np
 from seed_matrace._cext._skirmish import Skirmish
 from seed_matrace.fields import whole_number
 from seed_matrace.replay import EFFECTS
-from seed_matrace.skirmish.battles import build_battles, reward_divisor
+from seed_matrace.skirmish.battles import build_battles, reward_divisor, step_battles
 from seed_matrace.skirmish.layout import DEFAULT_OPTIONS
 from seed_matrace.skirmish.maps import load_map
 from seed_matrace.skirmish.recording import Recording
@@ -129,22 +129,7 @@ class SkirmishVectorEnv:
         battles = self._begun("step")
         actions = self._checked(battles, actions)
         out = self._output(out)
-        battles.step(
-            actions,
-            out.obs,
-            out.avail_actions,
-            out.state,
-            out.reward,
-            out.terminated.view(np.uint8),
-            out.truncated.view(np.uint8),
-            out.episode.episode_return,
-            out.episode.length,
-            out.episode.battle_won.view(np.uint8),
-            out.episode.dead_allies,
-            out.episode.dead_enemies,
-            out.final_obs,
-            out.final_state,
-        )
+        step_battles(battles, actions, out)
         if self._recording is not None:
             self._recording.add(*battles.recorded(), battles.last_step()[1][0], float(out.reward[0]))
         return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from pysc2.lib.protocol import ProtocolError
 from pysc2.lib.remote_controller import RequestError
 from s2clientprotocol import common_pb2, debug_pb2, sc2api_pb2
 
+from seed_matrace.replay import STEPS, Replay, in_steps, read_replay
 from seed_matrace.sc2_standin.battle import Ability
 from seed_matrace.skirmish.maps import map_names
 from seed_matrace.skirmish.smac_env import StarCraft2Env
@@ -212,11 +214,31 @@ def test_games_begin_anew_in_every_way_there_is(controller: RemoteController) ->
     assert begin(controller, "8m").observation.game_loop == 1
 
 
-def test_replay_holds_the_battle(controller: RemoteController) -> None:
+def test_replay_holds_the_battle_loop_by_loop(controller: RemoteController, tmp_path: Path) -> None:
+    def saved() -> Replay:
+        path = tmp_path / "battle.SC2Replay"
+        path.write_bytes(controller.save_replay())
+        return read_replay(path)
+
     begin(controller, "3m", seed=9)
-    controller.step(8)
-    replay = controller.save_replay()
-    assert b'"map":"3m"' in replay and b'"seed":9' in replay
+    with pytest.raises(ProtocolError, match="nothing to see yet"):
+        controller.save_replay()
+    looks = []
+    while not looks or (1 in looks[-1] and 2 in looks[-1]):
+        controller.step(8)
+        living = controller.observe().observation.raw_data.units
+        looks.append([unit.owner for unit in living])
+    replay = saved()
+    assert (replay.about["map"], replay.about["seed"], replay.about["battle_won"]) == ("3m", 9, 1 in looks[-1])
+    alive = replay.units[:, 2] > 0
+    np.testing.assert_array_equal(alive[8::8].sum(axis=1), [len(owners) for owners in looks])
+    np.testing.assert_array_equal(replay.units[-1][:, alive[-1]], in_steps(table(living), STEPS[:, None]))
+    assert len(replay.rewards) == 8 * len(looks) and len(replay.events)
+    kill(controller, controller.observe().observation.raw_data.units)
+    controller.step(2)  # the next wave is there, and no time has passed in it
+    assert len(saved().rewards) == len(replay.rewards)
+    controller.step(3)
+    assert len(saved().rewards) == 3
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from seed_matrace import StarCraft2Env, make_env, make_vector_env
 from seed_matrace.envs.gymnasium import SkirmishGymnasiumVectorEnv
 from seed_matrace.envs.pettingzoo import parallel_env
+from seed_matrace.replay import read_replay
 from seed_matrace.sc2_standin.battle import Battle
 from seed_matrace.skirmish.maps import load_map, map_names
 from seed_matrace.skirmish.units import load_unit_type
@@ -150,9 +150,10 @@ def test_written_battles_name_the_units_of_the_battle(tmp_path: Path) -> None:
     orders_seen = set()
     for _ in range(4):
         env.reset()
-        document = json.loads(env.save_replay().read_text())
-        names = [unit["type"] for unit in document["units"]]
-        assert [load_unit_type(name).health for name in names] == document["frames"][0]["health"]
+        env.step([1] * env.n_agents)
+        replay = read_replay(env.save_replay())
+        names = replay.about["units"]
+        np.testing.assert_array_equal([load_unit_type(name).health for name in names], replay.table()[0, HEALTH])
         orders_seen.add(tuple(names))
     assert len(orders_seen) > 1
 

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from seed_matrace import make_env, make_vector_env
+from seed_matrace.cli import main
+from seed_matrace.replay import STEPS, in_steps, read_replay
 from seed_matrace.skirmish.maps import map_names
 from seed_matrace.skirmish.smac_env import StarCraft2Env
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
@@ -172,16 +174,60 @@ def test_visibility_is_mutual_and_ends_at_nine() -> None:
     np.testing.assert_array_equal(seen, [[0, 1, 1, 0, 0, 0], [1, 0, 1, 0, 0, 0], [1, 1, 0, 0, 0, 0]])
 
 
-def test_replay_holds_every_unit_of_every_step(tmp_path: Path) -> None:
-    env = make_env("3m", seed=0, replay_dir=str(tmp_path / "here"), replay_prefix="try")
-    steps, total, _ = play_episode(env, np.random.default_rng(0))
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("3m", {}),
+        ("MMM", {"step_mul": 5, "obs_last_action": True}),
+        ("2s3z", {"heuristic_ai": True, "reward_sparse": True}),
+        ("2c_vs_64zg", {"shuffle_enemies": False}),
+    ],
+)
+def test_replay_holds_every_unit_of_every_step(name: str, options: dict[str, Any], tmp_path: Path) -> None:
+    """Of the second episode, whose enemies may have other numbers; what comes after it stays what it would be."""
+    env, twin = (
+        make_env(name, seed=0, replay_dir=str(tmp_path / "here"), replay_prefix="try", **options) for _ in "12"
+    )
+    for played in (env, twin):
+        play_episode(played, np.random.default_rng(1))
+    rng, twins_rng = np.random.default_rng(2), np.random.default_rng(2)
+    env.reset()
+    units, avail_actions, actions, rewards, ended = [env._units], [], [], [], False
+    while not ended:
+        avail_actions.append(env.get_avail_actions())
+        actions.append(some_actions(env, rng))
+        reward, ended, info = env.step(actions[-1])
+        units.append(env._units)
+        rewards.append(reward)
+        if len(rewards) == 3:
+            assert len(read_replay(env.save_replay()).rewards) == 3
     first, second = env.save_replay(), env.save_replay()
-    assert first.name.startswith("try_") and first != second
-    replay = json.loads(first.read_text())
-    assert (replay["map"], replay["seed"], len(replay["units"])) == ("3m", 0, 6)
-    assert len(replay["frames"]) == steps + 1 and len(replay["actions"]) == len(replay["rewards"]) == steps
-    assert sum(replay["rewards"]) == pytest.approx(total)
-    assert len(replay["frames"][0]["x"]) == 6
+    assert first.name.startswith("try_") and first.suffix == ".npz" and first != second
+    replay = read_replay(first)
+    about = replay.about
+    assert (about["map"], about["seed"], about["battle_won"]) == (name, 0, info["battle_won"])
+    assert about["units"] == [kind.name for kind in env._kinds]
+    np.testing.assert_array_equal(replay.units[:: about["frames_per_step"]], in_steps(np.stack(units), STEPS[:, None]))
+    np.testing.assert_array_equal(replay.avail_actions, avail_actions)
+    np.testing.assert_array_equal(replay.actions, actions)  # a scripted team has put its own there
+    np.testing.assert_allclose(replay.rewards, rewards, rtol=1e-6)
+    assert len(replay.events) and replay.probabilities.shape[2] == 0
+    play_episode(twin, twins_rng)
+    assert play_episode(env, rng) == play_episode(twin, twins_rng)
+
+
+def test_saved_replay_can_be_watched(tmp_path: Path) -> None:
+    env = make_env("3m", seed=0, replay_dir=str(tmp_path))
+    play_episode(env, np.random.default_rng(0))
+    assert main(["watch", str(env.save_replay()), f"--output={tmp_path / 'battle.html'}"]) == 0
+    assert (tmp_path / "battle.html").stat().st_size > 10_000
+
+
+def test_replay_of_nothing_is_refused() -> None:
+    env = make_env("3m", seed=0)
+    env.reset()
+    with pytest.raises(RuntimeError, match=r"save_replay\(\) before the first step"):
+        env.save_replay()
 
 
 def test_seeds() -> None:
