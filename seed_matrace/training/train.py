@@ -32,7 +32,7 @@ from seed_matrace.training.same_run import check_same_run
 from seed_matrace.training.start import Start, TrainOptions, plan_start
 from seed_matrace.transport.address import Address
 from seed_matrace.transport.security import NO_SECURITY, Security
-from seed_matrace.transport.shared_memory import check_socket
+from seed_matrace.transport.unix_socket import check_socket
 from seed_matrace.types import Host
 
 if TYPE_CHECKING:

@@ -13,10 +13,8 @@ import mmap
 import os
 import select
 import socket
-import struct
 import time
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,10 +27,10 @@ from seed_matrace.transport.schema import Schema
 from seed_matrace.transport.server import SPARE_CONNECTIONS, Admission, Event, Joined, Left, Ready, by_connection
 from seed_matrace.transport.slots import Slot, map_slots, slot_type
 from seed_matrace.transport.strangers import make_room
+from seed_matrace.transport.unix_socket import listen, peer_uid, socket_name
 
 _HANDSHAKE_S = 10.0
 _NO_DESCRIPTOR_S = 0.01
-_MAX_SOCKET_PATH = 107  # bytes, sun_path of Linux without its terminating zero
 
 
 @dataclass
@@ -58,7 +56,7 @@ class SharedMemoryServer:
         self._strangers: deque[_Connection] = deque()  # have shaken hands or not; oldest first
         self._log = LogLimit(logging.warning)
         make_room(2 * admission.places.num_actors + SPARE_CONNECTIONS)  # a socket and its memory
-        self._listener = _listen(path)
+        self._listener = listen(path)
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._epoll = select.epoll()
         for fd in (self._listener.fileno(), self._wake_fd):
@@ -122,8 +120,8 @@ class SharedMemoryServer:
             if error.errno in (errno.EMFILE, errno.ENFILE) and not self._drop_oldest_stranger():
                 time.sleep(_NO_DESCRIPTOR_S)  # it stays in the queue, and epoll would tell of it without end
             return
-        if _peer_uid(client) != os.getuid():
-            self._log("user", f"refused a connection of user {_peer_uid(client)}: only the learner's own may connect")
+        if peer_uid(client) != os.getuid():
+            self._log("user", f"refused a connection of user {peer_uid(client)}: only the learner's own may connect")
             client.close()
             return
         client.setblocking(False)
@@ -229,7 +227,7 @@ class SharedMemoryClient:
     def __init__(self, path: Path, task_id: int, schema: Schema) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            with _short(path) as name:
+            with socket_name(path) as name:
                 self._socket.connect(name)
             self._socket.send(messages.encode_hello(messages.Hello(task_id, schema)))
             data, fds, _, _ = socket.recv_fds(self._socket, messages.MAX_HANDSHAKE_BYTES, 1)
@@ -280,71 +278,3 @@ def _sealed_memory(size: int) -> int:
         raise
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
     return fd
-
-
-@contextlib.contextmanager
-def _short(path: Path) -> Iterator[str]:
-    """A name of the socket ``path`` that fits into a socket's address, however deep its folder lies.
-
-    Raises:
-      ValueError: its own name alone is too long.
-      OSError: there is no such folder.
-    """
-    if len(os.fsencode(path)) <= _MAX_SOCKET_PATH:
-        yield str(path)
-        return
-    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        name = f"/proc/self/fd/{folder}/{path.name}"
-        if len(os.fsencode(name)) > _MAX_SOCKET_PATH:
-            raise ValueError(f"the socket's name {path.name!r} is longer than the system allows; choose a shorter one")
-        yield name
-    finally:
-        os.close(folder)
-
-
-def check_socket(path: Path) -> None:
-    """Raises OSError where a learner cannot listen at ``path``, as some network folders hold no sockets.
-
-    Raises:
-      ValueError: a learner listens there already, or something else is there.
-    """
-    _listen(path).close()
-    path.unlink()
-
-
-def _listen(path: Path) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    try:
-        with _short(path) as name:
-            _remove_stale(path, name)
-            old_mask = os.umask(0o177)
-            try:
-                listener.bind(name)
-            finally:
-                os.umask(old_mask)
-        listener.listen(1024)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
-
-
-def _remove_stale(path: Path, name: str) -> None:
-    """Removes the socket of a learner that is gone; refuses if one still listens."""
-    if not path.exists():
-        return
-    if not path.is_socket():
-        raise ValueError(f"{str(path)!r} exists and is no socket; choose another --server_address")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
-        try:
-            probe.connect(name)
-        except ConnectionRefusedError:
-            path.unlink()
-            return
-    raise ValueError(f"a learner already listens at {str(path)!r}; stop it or choose another --server_address")
-
-
-def _peer_uid(client: socket.socket) -> int:
-    credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return int(struct.unpack("3i", credentials)[1])

@@ -9,7 +9,7 @@ from seed_matrace.config import load_config
 from seed_matrace.training import train as train_module
 from seed_matrace.training.progress import Progress
 from seed_matrace.training.train import _conclusion, _private_socket, interrupted
-from seed_matrace.transport.shared_memory import check_socket
+from seed_matrace.transport.unix_socket import check_socket
 
 
 @pytest.mark.parametrize("name", ["it's a run; $HOME", "-run", 'a "b" c'])

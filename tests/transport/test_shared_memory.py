@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from seed_matrace.transport import shared_memory
 from seed_matrace.transport.messages import Hello, encode_hello
 from seed_matrace.transport.server import Joined, Left, Ready
-from seed_matrace.transport.shared_memory import check_socket
+from seed_matrace.transport.unix_socket import check_socket
 
 
 @pytest.fixture
