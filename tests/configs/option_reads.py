@@ -27,7 +27,7 @@ class Read(NamedTuple):
 
 
 class Sources:
-    """The classes and functions of modules, given as text; what functions of one name return differently is not known."""
+    """Classes and functions of modules, given as text; what functions of one name return differently is not known."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._trees = [_parsed(text) for text in texts]
