@@ -1,6 +1,6 @@
 """The command ``seed-matrace``: subcommands and their flags. Flags are defined here and nowhere else.
 
-Flags say where and how much machine; what is learnt is said in gin files.
+What is learnt is said in gin files, and so are options of the machine; flags say where a run lies and who takes part.
 """
 
 from seed_matrace.cli.dispatch import COMMANDS, main
