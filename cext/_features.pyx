@@ -66,7 +66,7 @@ cdef class UnitFeatures:
         uint8_t[:, ::1] avail,  # OUT
         float[::1] state,  # OUT
     ):
-        """Writes obs [N, O], avail [N, A] and state [S]; ``seed_matrace.starcraft2.features`` has made sure of the sizes.
+        """Writes obs [N, O], avail [N, A] and state [S]; ``seed_matrace.starcraft2.features`` has checked the sizes.
 
         Units lie under 0, 1, ... and have SMAC's names: pos.x, pos.y, health, shield, weapon_cooldown and energy.
         ``last_action`` is one-hot [N, A], zeros after a reset.

@@ -38,7 +38,7 @@ cdef class Skirmish:
       spawn: float32 [U, 2].
       rules: seed_matrace.skirmish.rules.BattleRules, the C struct Rules.
       draws: None, or seed_matrace.skirmish.random_teams.DrawTables: teams and places are drawn for every episode.
-      teams: seed_matrace.skirmish.random_teams.DrawnTeams, a row for each battle; without units where each slot always has
+      teams: seed_matrace.skirmish.random_teams.DrawnTeams, a row a battle; without units where each slot always has
         the same.
       shuffle_enemies: whether enemies are numbered anew for every battle, or in the order of creation.
       reward_divisor: what rewards are divided by.
