@@ -64,7 +64,7 @@ def ways(map_name: str) -> dict[str, Callable[[], Any]]:
     )  # fmt: skip
 
     def inference(step: Any) -> Callable[[], None]:
-        serving = Inference(VersionedPolicy(step, lambda: 0, learner.share), unrolls, spec, PLAN, seed=0)
+        serving = Inference(VersionedPolicy(step, lambda: 0, learner.alias), unrolls, spec, PLAN, seed=0)
 
         def serve() -> None:
             serving.infer([0, 1], slots)

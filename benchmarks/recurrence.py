@@ -17,7 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
-from seed_matrace.algo.recurrence import unroll
+from seed_matrace.algo.recurrence import gru_states
 
 UNITS = 64
 SIZES = ((50, 32, 3), (50, 32, 27), (100, 32, 3))  # T, B, agents
@@ -46,7 +46,7 @@ def scan(x, state, keep, kernel, bias):
     return tf.scan(lambda before, step: cell(step[0], before, step[1], kernel, bias), (x, keep), state)
 
 
-METHODS = {"own gradient (used)": unroll, "written out": written_out, "`tf.scan`": scan}
+METHODS = {"own gradient (used)": gru_states, "written out": written_out, "`tf.scan`": scan}
 
 
 def measure(method, steps: int, rows: int, repeats: int) -> str:

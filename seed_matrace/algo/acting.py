@@ -48,13 +48,13 @@ class CompiledPolicy:
           own_thread: keeps to the thread that calls, see ``on_calling_thread``.
         """
         self._device = device
-        critic_dim = critic.state_dim if critic else 0
-        self._sampling = _Seen(with_last_action, policy.state_dim + critic_dim, bool(critic and critic.sees_state))
-        self._playing = _Seen(with_last_action, policy.state_dim, state=False)
+        critic_dim = critic.recurrent_dim if critic else 0
+        self._sampling = _Seen(with_last_action, policy.recurrent_dim + critic_dim, bool(critic and critic.sees_state))
+        self._playing = _Seen(with_last_action, policy.recurrent_dim, state=False)
 
         def sample(obs: Tensor, avail_actions: Tensor, seed: Tensor, *seen: Tensor | None) -> PolicyOutput:
             last_action, recurrent, state = seen
-            of_policy, of_critic = _pasts(recurrent, policy.state_dim, critic_dim)
+            of_policy, of_critic = _pasts(recurrent, policy.recurrent_dim, critic_dim)
             logits, carried = policy.forward(obs, last_action, of_policy)
             if critic is not None:
                 _, carried_by_critic = critic.forward(obs, state, last_action, of_critic)
@@ -65,7 +65,7 @@ class CompiledPolicy:
 
         def greedy(obs: Tensor, avail_actions: Tensor, *seen: Tensor | None) -> PolicyOutput:
             last_action, recurrent, _ = seen
-            of_policy, _ = _pasts(recurrent, policy.state_dim, 0)
+            of_policy, _ = _pasts(recurrent, policy.recurrent_dim, 0)
             logits, carried = policy.forward(obs, last_action, of_policy)
             distribution = MaskedCategorical(logits, avail_actions)
             action = distribution.greedy()
@@ -91,14 +91,14 @@ class CompiledPolicy:
         memory: Memory | None = None,
         state: np.ndarray | None = None,
     ) -> PolicyOutput:
-        """Draws actions from the policy.
+        """Samples actions from the policy.
 
         Arrays may also be tensors of the same shapes, ``seed`` then of int64.
 
         Args:
           obs: float32 [B, N, O].
           avail_actions: uint8 [B, N, A], 1 = may be chosen; never all 0.
-          seed: int32 or int64 [2]; equal seeds and batches draw equal actions.
+          seed: int32 or int64 [2]; equal seeds and batches give equal actions.
           memory: of the steps before; not looked at unless networks do.
           state: float32 [B, S]; not looked at unless a recurrent critic does.
 
@@ -155,19 +155,19 @@ def _pasts(recurrent: Tensor | None, *dims: int) -> list[Past | None]:
 
 
 def as_tensor(array: np.ndarray | Tensor) -> Tensor:
-    """Hands an array to TensorFlow, without a copy if it is ``shareable``; a tensor is returned as it is.
+    """Hands an array to TensorFlow, as an alias of its memory where it ``can_alias``; a tensor is returned as it is.
 
-    A tensor without a copy shows later writes to the array: leave the array alone until the results of what was done
+    An alias shows later writes to the array: leave the array alone until the results of what was done
     with the tensor have been read.
     """
     if isinstance(array, tf.Tensor):
         return array
-    if isinstance(array, np.ndarray) and shareable(array):
+    if isinstance(array, np.ndarray) and can_alias(array):
         return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
     return tf.constant(array)
 
 
-def shareable(array: np.ndarray) -> bool:
-    """Whether TensorFlow can read and write the array where it is."""
+def can_alias(array: np.ndarray) -> bool:
+    """Whether TensorFlow can read and write the array where it is, without a copy."""
     flags = array.flags
     return flags.writeable and flags.c_contiguous and array.size > 0 and array.ctypes.data % ALIGNMENT == 0

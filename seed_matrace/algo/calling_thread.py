@@ -32,7 +32,7 @@ def on_calling_thread(function: Any) -> Callable[..., Any]:
     pack = getattr(structure, "_make", None)
     if pack is None or any(map(tf.nest.is_nested, structure)):  # else there is a quicker way than TensorFlow's
         pack = partial(tf.nest.pack_sequence_as, structure)
-    places = [place for place, leaf in enumerate(leaves) if leaf is not None]
+    indices = [index for index, leaf in enumerate(leaves) if leaf is not None]
 
     def call(*inputs: Any) -> Any:
         given = [tensor for tensor in inputs if tensor is not None]
@@ -40,8 +40,8 @@ def on_calling_thread(function: Any) -> Callable[..., Any]:
         outputs = tf.raw_ops.StatefulPartitionedCall(
             args=[*given, *captured], Tout=dtypes, f=function, executor_type=_EXECUTOR
         )
-        for place, output in zip(places, outputs, strict=True):
-            results[place] = output
+        for index, output in zip(indices, outputs, strict=True):
+            results[index] = output
         return pack(results)
 
     return call

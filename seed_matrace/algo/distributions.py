@@ -50,11 +50,13 @@ class MaskedCategorical:
         return self._log_total - tf.reduce_sum(self._weights * self._scores, axis=-1) / self._total
 
     def sample(self, seed: Tensor) -> Tensor:
-        """Draws one action per distribution: the first to come, when each waits an exponential time of its own rate.
+        """Samples one action per distribution by the Gumbel-max trick.
+
+        Written as the exponential race that it equals: argmax(log w + Gumbel noise) = argmin(exponential time / w).
 
         Args:
-          seed: non-negative integers [2]; equal ones draw equal actions on every device. The first is the key of the
-            Philox generator (Salmon et al. 2011), the second numbers a stream of 2^66 draws of its own.
+          seed: non-negative integers [2]; equal ones give equal actions on every device. The first is the key of the
+            Philox generator (Salmon et al. 2011), the second numbers a stream of 2^66 numbers of its own.
 
         Returns:
           int32 [...].
@@ -65,9 +67,9 @@ class MaskedCategorical:
         uniform = tf.raw_ops.StatelessRandomUniformV2(
             shape=tf.shape(self._weights), key=seed[:1], counter=counter, alg=_PHILOX
         )
-        # Of 0, the logarithm would not be finite, and no rate could win.
-        minus_waiting = tf.math.log(uniform + np.finfo(np.float32).tiny)
-        return tf.argmin(self._weights / minus_waiting, axis=-1, output_type=tf.int32)
+        # The logarithm of 0 would not be finite, and no action could win with it.
+        minus_time = tf.math.log(uniform + np.finfo(np.float32).tiny)
+        return tf.argmin(self._weights / minus_time, axis=-1, output_type=tf.int32)
 
     def greedy(self) -> Tensor:
         """The likeliest action, the first of equals, int32 [...]."""

@@ -1,6 +1,6 @@
 """ReLU multilayer perceptrons, recurrent if wished.
 
-Weights are drawn with NumPy from a generator the caller seeds, so that a seed means the same weights on every device.
+Weights are sampled with NumPy from a generator the caller seeds, so that a seed means the same weights on every device.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Mlp(tf.Module):
 
         Args:
           sizes: widths from input to output, at least two.
-          rng: draws the kernels.
+          rng: samples the kernels.
           copies: makes this many networks of different weights that are evaluated together.
           layer_norm: normalises the units of each hidden layer before its ReLU (Ba, Kiros and Hinton 2016).
           dtype: hidden layers multiply in it; weights, sums, outputs, a GRU and the last layer are float32.

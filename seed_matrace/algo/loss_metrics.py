@@ -23,7 +23,7 @@ class Targets(NamedTuple):
     vs: Tensor  # value targets
     pg_advantages: Tensor  # weights of grad log pi
     log_rhos: Tensor  # log(pi/mu), whether or not the loss corrects for it
-    not_ended: Tensor  # 0 where the action at t ended the episode, else 1
+    continues: Tensor  # 0 where the action at t ended the episode, else 1
 
 
 def loss_metrics(values: Tensor, targets: Targets, agents_entropy: Tensor, config: LossConfig) -> dict[str, Tensor]:
@@ -66,15 +66,15 @@ def _ratio_metrics(targets: Targets, config: LossConfig) -> dict[str, Tensor]:
     """
     rhos = tf.exp(targets.log_rhos)
 
-    def share_above(threshold: float) -> Tensor:
+    def fraction_above(threshold: float) -> Tensor:
         return tf.reduce_mean(tf.cast(rhos > threshold, tf.float32))
 
     cs = config.lambda_ * tf.minimum(rhos, config.clip_c_threshold)
     return {
         "IS/rho_mean": tf.reduce_mean(rhos),
         "IS/rho_max": tf.reduce_max(rhos),
-        "IS/clipped_fraction": share_above(config.clip_rho_threshold),
-        "IS/c_clipped_fraction": share_above(config.clip_c_threshold),
+        "IS/clipped_fraction": fraction_above(config.clip_rho_threshold),
+        "IS/c_clipped_fraction": fraction_above(config.clip_c_threshold),
         "IS/c_mean": tf.reduce_mean(cs),
-        "IS/trace_length": tf.reduce_mean(discounted_sums(tf.ones_like(cs), cs * targets.not_ended)),
+        "IS/trace_length": tf.reduce_mean(discounted_sums(tf.ones_like(cs), cs * targets.continues)),
     }

@@ -126,7 +126,7 @@ def _targets(
     if log_rhos.shape.rank == 3 and config.importance_weights == "joint":
         log_rhos = _spread(tf.reduce_sum(log_rhos, axis=-1), log_rhos)
     ended = tf.logical_or(unroll.terminated[1:], unroll.truncated[1:])
-    not_ended = _spread(1.0 - tf.cast(ended, tf.float32), log_rhos)
+    continues = _spread(1.0 - tf.cast(ended, tf.float32), log_rhos)
     rewards = unroll.reward[1:]
     if config.max_abs_reward > 0:
         rewards = tf.clip_by_value(rewards, -config.max_abs_reward, config.max_abs_reward)
@@ -135,7 +135,7 @@ def _targets(
         rewards += config.discount * _baseline(final_values, config)
     vs, pg_advantages = vtrace(
         log_rhos=tf.zeros_like(log_rhos) if config.importance_weights == "none" else log_rhos,
-        discounts=config.discount * not_ended,
+        discounts=config.discount * continues,
         rewards=rewards,
         values=baseline[:-1],
         bootstrap_value=baseline[-1],
@@ -144,7 +144,7 @@ def _targets(
         clip_pg_rho_threshold=config.clip_pg_rho_threshold,
         lambda_=config.lambda_,
     )
-    return Targets(vs, pg_advantages, log_rhos, not_ended)
+    return Targets(vs, pg_advantages, log_rhos, continues)
 
 
 def _baseline(values: Tensor, config: LossConfig) -> Tensor:

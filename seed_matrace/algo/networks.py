@@ -85,7 +85,7 @@ class Policy(tf.Module):
         Args:
           spec: sizes of the environment.
           layers: widths of the hidden layers.
-          rng: draws the initial weights.
+          rng: samples the initial weights.
           inputs: what the network sees of an observation; all of it, as it is, unless given.
           share: the same weights for every agent, or each agent its own.
           layer_norm: as of ``Mlp``.
@@ -99,7 +99,7 @@ class Policy(tf.Module):
         copies = None if share else spec.n_agents
         gru = Gru(gru_units, rng, agents=spec.n_agents, copies=not share) if gru_units else None
         self._mlp = Mlp(sizes, rng, copies=copies, layer_norm=layer_norm, dtype=dtype, gru=gru)
-        self.state_dim = gru.state_dim if gru else 0
+        self.recurrent_dim = gru.recurrent_dim if gru else 0
 
     def __call__(self, obs: Tensor, last_action: Tensor | None = None, past: Past | None = None) -> Tensor:
         """Logits float32 [..., N, A]; arguments as of ``forward``."""
@@ -120,7 +120,7 @@ class Policy(tf.Module):
           past: of a recurrent policy.
 
         Returns:
-          float32 [..., N, A], and float32 [B, state_dim] or None.
+          float32 [..., N, A], and float32 [B, recurrent_dim] or None.
         """
         x = self._inputs(obs, last_action)
         if self._share:
@@ -158,7 +158,7 @@ class Critic(tf.Module):
             "joint_obs_and_actions", for each agent its own observation, then those of the agents after it, in a circle,
             each with that agent's previous action, and the same weights for every agent.
           layers: widths of the hidden layers.
-          rng: draws the initial weights.
+          rng: samples the initial weights.
           inputs: what networks see of an observation; all of it, as it is, unless given.
           layer_norm: as of ``Mlp``.
           dtype: as of ``Mlp``.
@@ -185,7 +185,7 @@ class Critic(tf.Module):
         self._central = critic_input in ("joint_obs", "state")
         gru = Gru(gru_units, rng, agents=1 if self._central else spec.n_agents) if gru_units else None
         self._mlp = Mlp([self._input_dim, *layers, 1], rng, layer_norm=layer_norm, dtype=dtype, gru=gru)
-        self.state_dim = gru.state_dim if gru else 0
+        self.recurrent_dim = gru.recurrent_dim if gru else 0
         self._state_moments = RunningMoments((spec.state_dim,), "state") if normalise_state else None
         self._value_moments = RunningMoments((), "value") if normalise_values else None
 
@@ -207,7 +207,7 @@ class Critic(tf.Module):
           past: of a recurrent critic.
 
         Returns:
-          float32 [...], for "own_obs" and "joint_obs_and_actions" [..., N]; and float32 [B, state_dim] or None.
+          float32 [...], for "own_obs" and "joint_obs_and_actions" [..., N]; and float32 [B, recurrent_dim] or None.
         """
         if self._critic_input == "joint_obs_and_actions":
             values, recurrent = self._mlp.finish(self._circle_products(obs, last_action), past)
@@ -237,16 +237,16 @@ class Critic(tf.Module):
     def _circle_products(self, obs: Tensor, last_action: Tensor) -> Tensor:
         """Every agent's view times the first kernel, [M * N, width], without writing out the N views.
 
-        Agent i sees agent j at place (j - i) mod N. All views are the same N blocks in another order, and so are the
+        Agent i sees agent j at position (j - i) mod N. All views are the same N blocks in another order, and so are the
         kernels' rows: their product is that of the blocks, once, with a block-circulant kernel.
         """
         agents, dim = self._spec.n_agents, self._spec.obs_dim + self._spec.n_actions
         blocks = tf.concat([self._inputs.normalise(obs), tf.one_hot(last_action, self._spec.n_actions)], axis=-1)
         others = np.ones((agents, dim, 1), np.float32)
         others[0, self._spec.obs_dim :] = 0  # not the agent's own action
-        places = (np.arange(agents)[:, np.newaxis] - np.arange(agents)) % agents  # [j, i]
+        positions = (np.arange(agents)[:, np.newaxis] - np.arange(agents)) % agents  # [j, i]
         kernel = tf.reshape(self._mlp.kernels[0], [agents, dim, -1]) * others
-        circulant = tf.transpose(tf.gather(kernel, places), [0, 2, 1, 3])  # [j, dim, i, width]
+        circulant = tf.transpose(tf.gather(kernel, positions), [0, 2, 1, 3])  # [j, dim, i, width]
         width = kernel.shape[-1]
         products = self._mlp.product(
             tf.reshape(blocks, [-1, agents * dim]), tf.reshape(circulant, [agents * dim, agents * width])
@@ -302,10 +302,12 @@ class Networks(tf.Module):
 
     def __call__(self, unroll: Unroll) -> tuple[Tensor, Tensor]:
         """Logits at the steps 0 .. T-1 and values at all T+1 steps of a batch of unrolls."""
-        starts = tf.logical_or(unroll.terminated, unroll.truncated)
-        of_policy, of_critic = tf.split(unroll.recurrent[0], [self.policy.state_dim, self.critic.state_dim], axis=-1)
-        logits = self.policy(unroll.obs[:-1], unroll.last_action[:-1], Past(of_policy, starts[:-1]))
-        return logits, self.critic(unroll.obs, unroll.state, unroll.last_action, Past(of_critic, starts))
+        episode_starts = tf.logical_or(unroll.terminated, unroll.truncated)
+        of_policy, of_critic = tf.split(
+            unroll.recurrent[0], [self.policy.recurrent_dim, self.critic.recurrent_dim], axis=-1
+        )
+        logits = self.policy(unroll.obs[:-1], unroll.last_action[:-1], Past(of_policy, episode_starts[:-1]))
+        return logits, self.critic(unroll.obs, unroll.state, unroll.last_action, Past(of_critic, episode_starts))
 
     def observe(self, obs: Tensor, state: Tensor, value_targets: Tensor) -> None:
         """Takes a training batch into all running moments; call it after the optimizer's step."""

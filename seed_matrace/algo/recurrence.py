@@ -13,11 +13,11 @@ Tensor = Any
 class Past(NamedTuple):
     """What a recurrent network knows of the steps before those it is given, and where to forget it.
 
-    B environments, T steps; R is the network's ``state_dim``.
+    B environments, T steps; R is the network's ``recurrent_dim``.
     """
 
     state: Tensor  # float32 [B, R], entering the first step; no gradient flows into it
-    starts: Tensor  # bool [T, B], steps that begin an episode: the state is 0 before them
+    episode_starts: Tensor  # bool [T, B], steps that begin an episode: the state is 0 before them
 
     @classmethod
     def of_one_step(cls, state: Tensor) -> Past:
@@ -39,7 +39,7 @@ class Gru(tf.Module):
 
         Args:
           units: width of the state.
-          rng: draws the kernels.
+          rng: samples the kernels.
           agents: states per environment.
           copies: different weights for each of ``agents``, instead of the same.
         """
@@ -50,7 +50,7 @@ class Gru(tf.Module):
         kernel = np.concatenate(np.moveaxis(orthogonal, -3, 0), axis=-1).astype(np.float32)
         self.kernel = tf.Variable(kernel, name="recurrent_kernel")
         self.bias = tf.Variable(tf.zeros((*row, units)), name="recurrent_bias")
-        self.state_dim = agents * units
+        self.recurrent_dim = agents * units
 
     def __call__(self, x: Tensor, past: Past | None) -> tuple[Tensor, Tensor]:
         """Goes through the steps.
@@ -60,15 +60,15 @@ class Gru(tf.Module):
           past: the state entering step 0; T must be known when the graph is built.
 
         Returns:
-          The state after every step, as ``x`` but ``units`` wide, and after the last one, float32 [B, state_dim].
+          The state after every step, as ``x`` but ``units`` wide, and after the last one, float32 [B, recurrent_dim].
 
         Raises:
           ValueError: no past.
         """
         if past is None:
             raise ValueError("a recurrent network needs the state that enters the first step: pass its past")
-        steps, units, agents = past.starts.shape[0], self.units, self._agents
-        state, keep = tf.stop_gradient(past.state), 1.0 - tf.cast(past.starts, tf.float32)
+        steps, units, agents = past.episode_starts.shape[0], self.units, self._agents
+        state, keep = tf.stop_gradient(past.state), 1.0 - tf.cast(past.episode_starts, tf.float32)
         if self._copies:
             x = tf.transpose(tf.reshape(x, [agents, steps, -1, 3 * units]), [1, 0, 2, 3])
             state = tf.transpose(tf.reshape(state, [-1, agents, units]), [1, 0, 2])
@@ -76,16 +76,16 @@ class Gru(tf.Module):
         else:
             x, state = tf.reshape(x, [steps, -1, 3 * units]), tf.reshape(state, [-1, units])
             keep = tf.repeat(keep, agents, axis=1)[..., tf.newaxis]
-        outputs = unroll(x, state, keep, tf.identity(self.kernel), tf.identity(self.bias))
+        outputs = gru_states(x, state, keep, tf.identity(self.kernel), tf.identity(self.bias))
         last = outputs[-1]
         if self._copies:
             outputs, last = tf.transpose(outputs, [1, 0, 2, 3]), tf.transpose(last, [1, 0, 2])
-            return tf.reshape(outputs, [agents, -1, units]), tf.reshape(last, [-1, self.state_dim])
-        return tf.reshape(outputs, [-1, units]), tf.reshape(last, [-1, self.state_dim])
+            return tf.reshape(outputs, [agents, -1, units]), tf.reshape(last, [-1, self.recurrent_dim])
+        return tf.reshape(outputs, [-1, units]), tf.reshape(last, [-1, self.recurrent_dim])
 
 
 @tf.custom_gradient
-def unroll(x: Tensor, state: Tensor, keep: Tensor, kernel: Tensor, bias: Tensor) -> tuple[Tensor, Any]:
+def gru_states(x: Tensor, state: Tensor, keep: Tensor, kernel: Tensor, bias: Tensor) -> tuple[Tensor, Any]:
     """The states of a GRU after each of T steps.
 
     The gradient is written out, for it needs only two products of a step's width in its own loop over the steps; all

@@ -174,7 +174,7 @@ def _inference(config: Config, plan: GroupPlan, devices: Devices | None) -> Part
 
     spec = training_spec(config)
     learner = Learner(config, spec, seed=0, devices=devices)
-    policy = VersionedPolicy(learner.policy_step, lambda: 0, learner.share)
+    policy = VersionedPolicy(learner.policy_step, lambda: 0, learner.alias)
     sizes = unroll_sizes(config, plan)
     unrolls = Unrolls(spec, sizes)
     inference = Inference(policy, unrolls, spec, plan, seed=0)

@@ -47,8 +47,8 @@ def export_saved_model(policy: TrainedPolicy, path: str | os.PathLike[str]) -> N
     }
     if policy.config.network.last_action:
         signature["last_action"] = tf.TensorSpec([None, spec.n_agents], tf.int32)
-    if network.state_dim:
-        signature["recurrent"] = tf.TensorSpec([None, network.state_dim], tf.float32)
+    if network.recurrent_dim:
+        signature["recurrent"] = tf.TensorSpec([None, network.recurrent_dim], tf.float32)
 
     def act(
         obs: Tensor, avail_actions: Tensor, last_action: Tensor | None = None, recurrent: Tensor | None = None

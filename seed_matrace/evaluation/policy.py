@@ -42,7 +42,7 @@ class TrainedPolicy(Team):
     """
 
     def __init__(self, learner: Learner, config: Config, spec: EnvSpec, env_steps: int, backend: str = "") -> None:
-        super().__init__(GreedyTeam(learner.greedy_step, learner.policy.state_dim), spec, config.env.frame_stack)
+        super().__init__(GreedyTeam(learner.greedy_step, learner.policy.recurrent_dim), spec, config.env.frame_stack)
         self.config = config
         self.backend = backend or backend_name(config.env)
         self.env_steps = env_steps

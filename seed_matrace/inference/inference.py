@@ -20,11 +20,11 @@ from seed_matrace.types import EnvOutput, Memory, PolicyOutput, flatten
 
 # (obs [B, N, O], avail_actions [B, N, A], seed int64 [2], memory of B environments, state [B, S]) -> PolicyOutput
 PolicyStep = Callable[[Any, Any, Any, Memory, Any], PolicyOutput]
-Share = Callable[[np.ndarray], Any]
+Alias = Callable[[np.ndarray], Any]
 
 
 def take_as_it_is(array: np.ndarray) -> np.ndarray:
-    """The ``Share`` of policies that work on arrays."""
+    """The ``Alias`` of policies that work on arrays."""
     return array
 
 
@@ -33,7 +33,7 @@ class VersionedPolicy(NamedTuple):
 
     step: PolicyStep
     version: Callable[[], int]  # learner steps done so far
-    share: Share = take_as_it_is  # makes of an array what ``step`` takes, once for all that is written to it later
+    alias: Alias = take_as_it_is  # of an array, for ``step``: made once, shows all that is written to the array later
 
 
 @dataclass
@@ -157,14 +157,14 @@ class Inference:
 
     def _share(self, rows: int) -> tuple[Any, Any, Any, Memory, Any]:
         """What the policy is called with for a batch of so many rows."""
-        env, share = self._staging, self._policy.share
-        memory = Memory(*(share(array[:rows]) for array in self._memory))
+        env, alias = self._staging, self._policy.alias
+        memory = Memory(*(alias(array[:rows]) for array in self._memory))
         return (
-            share(env.obs[:rows]),
-            share(env.avail_actions[:rows]),
-            share(self._seed),
+            alias(env.obs[:rows]),
+            alias(env.avail_actions[:rows]),
+            alias(self._seed),
             memory,
-            share(env.state[:rows]),
+            alias(env.state[:rows]),
         )
 
     def _recall(self, groups: Sequence[int]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from seed_matrace.algo.acting import CompiledPolicy, as_tensor, shareable
+from seed_matrace.algo.acting import CompiledPolicy, as_tensor, can_alias
 from seed_matrace.algo.calling_thread import on_calling_thread
 from seed_matrace.algo.distributions import MaskedCategorical
 from seed_matrace.algo.losses import EntropyCost, LossOutput, compute_final_values, matrace_loss
@@ -80,19 +80,19 @@ class Learner:
         memory: Memory | None = None,
         state: np.ndarray | None = None,
     ) -> PolicyOutput:
-        """Draws actions from the policy that acts, the newest unless ``learner.policy_lag`` holds it back.
+        """Samples actions from the policy that acts, the newest unless ``learner.policy_lag`` holds it back.
 
         Arguments and result as of ``CompiledPolicy.sample``.
         """
         return self._acting.sample(obs, avail_actions, seed, memory, state)
 
-    def share(self, array: np.ndarray) -> Any:
-        """What ``policy_step`` takes in place of an array that is written anew before each call, and takes sooner.
+    def alias(self, array: np.ndarray) -> Any:
+        """An alias, for ``policy_step``, of an array that is written anew before each call; it takes that sooner.
 
         A tensor without a copy where policy steps read memory where it is, elsewhere the array itself: what a device
         keeps of a tensor would not show later writes.
         """
-        return as_tensor(array) if self._own_thread and shareable(array) else array
+        return as_tensor(array) if self._own_thread and can_alias(array) else array
 
     def greedy_step(self, obs: np.ndarray, avail_actions: np.ndarray, memory: Memory | None = None) -> PolicyOutput:
         """The newest policy's likeliest actions; see ``CompiledPolicy.greedy``."""
@@ -116,9 +116,9 @@ class Learner:
         obs, avail_actions, state, last_action = (
             tf.constant(array[:, None]) for array in (obs, avail_actions, state, last_action)
         )
-        starts = tf.range(steps)[:, None] == 0
+        episode_starts = tf.range(steps)[:, None] == 0
         of_policy, of_critic = (
-            Past(tf.zeros([1, network.state_dim]), starts) for network in (self.policy, self.critic)
+            Past(tf.zeros([1, network.recurrent_dim]), episode_starts) for network in (self.policy, self.critic)
         )
         logits = self.policy(obs, last_action, of_policy)
         values = self.critic(obs, state, last_action, of_critic)
@@ -210,7 +210,7 @@ class Learner:
             gradients = [*clipped, *gradients[networks:]]
         rate = tf.identity(self.optimizer.learning_rate)  # before the step counts itself
         if self._devices.replicas > 1:
-            # Keras sums over replicas, but clipping needs the sum before; each hands in a share of what it has.
+            # Keras sums over replicas, but clipping needs the sum before; each hands in its part of the mean.
             gradients = [gradient / self._devices.replicas for gradient in gradients]
         self.optimizer.apply(gradients, self._variables)
         self.entropy_cost.limit()

@@ -30,7 +30,7 @@ class Hosts:
         self._devices = devices
         self._sum = tf.function(self._sum_over_hosts, autograph=False)
 
-    def share_of(self, config: Config) -> Config:
+    def part_of(self, config: Config) -> Config:
         """What one host acts and trains on of ``config``, whose batch and environments are those of all hosts.
 
         Raises:

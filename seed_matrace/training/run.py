@@ -90,14 +90,14 @@ class TrainingRun:
     def acting(self) -> Acting:
         """What a batch source needs to act for this run."""
         return Acting(
-            self._hosts.share_of(self.config),
+            self._hosts.part_of(self.config),
             self.learner.policy_step,
             policy_version=lambda: max(self.progress.learner_steps - self.config.learner.policy_lag, 0),
             seed=self._seed,
             session=self.progress.session,
             resume=self._source_arrays,
             host=self._hosts.this,
-            share=self.learner.share,
+            alias=self.learner.alias,
         )
 
     def start_from(self, run_dir: Path) -> str:
@@ -216,7 +216,7 @@ class TrainingRun:
         first_battle = self.progress.evaluations * episodes  # no battle is played in two evaluations
         stats = play_battles(
             self.config,
-            until(stop, GreedyTeam(self.learner.greedy_step, self.learner.policy.state_dim)),
+            until(stop, GreedyTeam(self.learner.greedy_step, self.learner.policy.recurrent_dim)),
             episodes,
             seed=BattlesOf.EVALUATION.seed(self._seed),
             first_battle=first_battle,

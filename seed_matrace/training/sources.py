@@ -16,9 +16,9 @@ from seed_matrace.inference.actors import ActorFigures
 from seed_matrace.inference.groups import GroupPlan, GroupTable
 from seed_matrace.inference.inference import (
     ActingCounts,
+    Alias,
     Inference,
     PolicyStep,
-    Share,
     VersionedPolicy,
     take_as_it_is,
 )
@@ -129,7 +129,7 @@ class Acting:
     session: int  # how often the run was resumed
     resume: Mapping[str, np.ndarray]  # what a checkpoint kept of its source
     host: Host = ONE_HOST  # every host acts with random numbers of its own
-    share: Share = take_as_it_is  # as of ``VersionedPolicy``
+    alias: Alias = take_as_it_is  # as of ``VersionedPolicy``
 
     @property
     def battle_seed(self) -> int:
@@ -140,7 +140,7 @@ class Acting:
         spec, sizes = training_spec(self.config), unroll_sizes(self.config, plan)
         unrolls = Unrolls(spec, sizes)
         batcher = Batcher(unrolls, spec, self.config.learner.batch_size, sizes)
-        policy = VersionedPolicy(self.policy_step, self.policy_version, self.share)
+        policy = VersionedPolicy(self.policy_step, self.policy_version, self.alias)
         largest, name = largest_reward(self.config), self.config.env.title
         seed = self.seed + self.session + self.host.index * _SEEDS_OF_A_HOST
         inference = Inference(policy, unrolls, spec, plan, seed=seed, largest_reward=largest, environment=name)

@@ -73,7 +73,7 @@ def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], 
     local_actors = 0 if options.listen_at else num_actors
     devices = set_up_tensorflow(config, deterministic=num_actors == 0, local_actors=local_actors)
     hosts = Hosts(devices)
-    plan = _group_plan(hosts.share_of(config), num_actors, local_actors, hosts.this)
+    plan = _group_plan(hosts.part_of(config), num_actors, local_actors, hosts.this)
     if start.init_from and not resuming:
         check_start(config, Path(start.init_from))
     if not hosts.chief:

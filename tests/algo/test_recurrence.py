@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seed_matrace.algo.recurrence import Gru, Past, unroll
+from seed_matrace.algo.recurrence import Gru, Past, gru_states
 
 STEPS, ENVS, AGENTS, UNITS = 6, 4, 3, 5
 STARTS = np.zeros((STEPS, ENVS), bool)
@@ -110,7 +110,7 @@ def test_gradient_is_that_of_the_steps_written_out(copies):
         return tf.stack(outputs)
 
     gradients = []
-    for function in (unroll, written_out):
+    for function in (gru_states, written_out):
         with tf.GradientTape() as tape:
             tape.watch(inputs := (x, state, kernel, bias))
             loss = tf.reduce_sum(weights * function(x, state, keep, kernel, bias))

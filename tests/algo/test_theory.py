@@ -132,12 +132,12 @@ def _sampled_targets(game: Game, start: int, steps: int, columns: int) -> np.nda
     rng = np.random.default_rng(game.seed)
     states, actions = [np.full(columns, start)], []
     for _ in range(steps):
-        actions.append(_draw(rng, game.mu[states[-1]]))
-        states.append(_draw(rng, game.transition[states[-1], actions[-1]]))
+        actions.append(_sample(rng, game.mu[states[-1]]))
+        states.append(_sample(rng, game.transition[states[-1], actions[-1]]))
     return _targets(game, np.stack(states), np.stack(actions))
 
 
-def _draw(rng: np.random.Generator, probabilities: np.ndarray) -> np.ndarray:
+def _sample(rng: np.random.Generator, probabilities: np.ndarray) -> np.ndarray:
     """One index for each row of probabilities [B, K]."""
     cumulated = probabilities.cumsum(-1)
     return (rng.random((len(probabilities), 1)) * cumulated[:, -1:] >= cumulated).sum(-1)

@@ -28,7 +28,7 @@ def test_policy_remembers_what_it_is_shown(remembering):
     """It plays in plain environments as the learner does in its own, in more than one chunk."""
     learner, policy = remembering
     config = policy.config
-    team = GreedyTeam(learner.greedy_step, learner.policy.state_dim)
+    team = GreedyTeam(learner.greedy_step, learner.policy.recurrent_dim)
     expected = evaluate(lambda num_envs, first_env: make_vector_env(config.env, num_envs, 5, first_env), team, 7)
     for array, other in zip(play(policy, 7, seed=5), expected, strict=True):
         np.testing.assert_array_equal(array, other)

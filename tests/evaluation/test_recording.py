@@ -145,7 +145,7 @@ def test_memory_of_the_team_is_that_of_the_replay():
         log_probs.append(output.log_prob[0].numpy())
         return output
 
-    kept = KeptActions(GreedyTeam(step, learner.policy.state_dim), 1)
+    kept = KeptActions(GreedyTeam(step, learner.policy.recurrent_dim), 1)
     play_episodes(make_vector_env(config.env, 1, seed=6), kept)
     replay = record_battle(config.env, kept.of_battle(0), learner.judge, seed=6, battle=0)
     taken = np.take_along_axis(replay.probabilities, replay.actions[:, :, None].astype(int), axis=2)[:, :, 0]

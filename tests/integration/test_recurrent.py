@@ -59,18 +59,18 @@ def test_state_entering_an_unroll_is_what_training_computes_for_the_one_before(p
     networks = learner.policy, learner.critic
     for before, after in itertools.pairwise(batches):
         unroll = Unroll(*(tf.constant(array) for array in before))
-        starts = tf.logical_or(unroll.terminated, unroll.truncated)
+        episode_starts = tf.logical_or(unroll.terminated, unroll.truncated)
         inputs = (
             (unroll.obs[:-1], unroll.last_action[:-1]),
             (unroll.obs[:-1], unroll.state[:-1], unroll.last_action[:-1]),
         )
-        widths = [network.state_dim for network in networks]
+        widths = [network.recurrent_dim for network in networks]
         states = tf.split(unroll.recurrent[0], widths, axis=-1)
         left = [
-            network.forward(*seen, past=Past(state, starts[:-1]))[1]
+            network.forward(*seen, past=Past(state, episode_starts[:-1]))[1]
             for network, seen, state in zip(networks, inputs, states, strict=True)
-            if network.state_dim
+            if network.recurrent_dim
         ]
-        expected = np.where(starts[-1][:, tf.newaxis], 0, np.concatenate(left, axis=-1))
+        expected = np.where(episode_starts[-1][:, tf.newaxis], 0, np.concatenate(left, axis=-1))
         np.testing.assert_allclose(after.recurrent[0], expected, rtol=1e-4, atol=1e-5)
         assert expected.any()

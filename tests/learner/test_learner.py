@@ -83,7 +83,7 @@ def test_shared_arrays_show_what_is_written_to_them_later(options):
         return learner.policy_step(obs, avail_actions, seed, Memory(last_action, recurrent), state)
 
     written = [ArraySpec(array.shape, array.dtype).empty() for array in arrays(0)]
-    shared = [learner.share(array) for array in written]
+    shared = [learner.alias(array) for array in written]
     assert all(isinstance(tensor, tf.Tensor) for tensor in shared[:3])
     for t in range(STEPS):
         for target, source in zip(written, arrays(t), strict=True):

@@ -165,12 +165,12 @@ def _check_copies(learner):
 
 
 def _check_acting(learner):
-    """Log-probabilities of actions drawn; they must be those of the policy that is trained."""
+    """Log-probabilities of sampled actions; they must be those of the policy that is trained."""
     batch = _batch(_config("own"), 0)
     memory = Memory(batch.last_action[0], batch.recurrent[0])
     action, log_prob, _ = learner.policy_step(batch.obs[0], batch.avail_actions[0], np.array([1, 2]), memory)
     assert log_prob.device.endswith("CPU:3")
-    past = Past.of_one_step(memory.recurrent[:, : learner.policy.state_dim])
+    past = Past.of_one_step(memory.recurrent[:, : learner.policy.recurrent_dim])
     expected = tf.nn.log_softmax(learner.policy(batch.obs[0], past=past))
     np.testing.assert_allclose(log_prob, tf.gather(expected, action, batch_dims=2), rtol=1e-4, atol=1e-5)
     return log_prob.numpy()
