@@ -1,5 +1,7 @@
 """Whom a unit attacks: who attacks it first, then the nearest."""
 
+from libc.math cimport INFINITY
+
 from battle cimport (
     ATTACK, ATTACK_MOVE, IDLE, MOVE, Battle, Scratch, can_hit, cancel_aim, distance2, first_foe, last_foe, threatens,
     within
@@ -7,7 +9,6 @@ from battle cimport (
 
 cdef enum:
     SCAN_PERIOD = 8  # loops
-    EVERYWHERE = 1000  # cells: the scan range of units that hunt, seed_matrace.skirmish.random_teams
 
 
 cdef inline int rank(const Battle* battle, int u, int v) noexcept nogil:
@@ -73,7 +74,7 @@ cdef inline void look_round(Battle* battle, Scratch* scratch, int u) noexcept no
     battle.scan_wait[u] = SCAN_PERIOD if due else battle.scan_wait[u] - 1
     if battle.order[u] != ATTACK_MOVE:
         return
-    if not due and (target >= 0 or (alarm < 0 and battle.stats[u].scan < EVERYWHERE)):
+    if not due and (target >= 0 or (alarm < 0 and battle.stats[u].scan < INFINITY)):  # who hunts always looks
         return
     if target >= 0 and battle.health[target] <= 0:  # somebody got it in this loop
         return

@@ -14,7 +14,7 @@ import numpy as np
 from seed_matrace.skirmish.layout import FeatureLayout
 from seed_matrace.skirmish.paths import Paths, check_size, find_paths
 from seed_matrace.skirmish.placement import on_grid, pack
-from seed_matrace.skirmish.random_teams import EVERYWHERE, Draws, DrawTables, Start, draw_tables, reflect, surround
+from seed_matrace.skirmish.random_teams import Draws, DrawTables, Start, draw_tables, reflect, surround
 from seed_matrace.skirmish.scenario import read_scenario
 from seed_matrace.skirmish.terrains import load_terrain, terrain_of_rows
 from seed_matrace.skirmish.units import UNIT_STATS_DTYPE, UnitType, load_unit_type
@@ -110,7 +110,7 @@ class SkirmishMap:
         """UNIT_STATS_DTYPE [U]."""
         stats = np.array([unit.stats_row() for unit in self.units], UNIT_STATS_DTYPE)
         if self.enemy_order.kind == "hunt":
-            stats["scan"][self.n_agents :] = EVERYWHERE
+            stats["scan"][self.n_agents :] = np.inf  # sees everything, and looks in every loop
         return stats
 
     @cached_property

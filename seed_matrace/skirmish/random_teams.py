@@ -9,7 +9,6 @@ import numpy as np
 from seed_matrace.skirmish.units import UNIT_STATS_DTYPE, UnitType, load_unit_type
 
 MAX_BOXES = 4  # of a side; the C enum of cext/draws.pxd
-EVERYWHERE = 1000.0  # cells: the scan range of units that hunt
 
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1
 
@@ -89,7 +88,7 @@ def draw_tables(draws: Draws, walkable: np.ndarray, *, numbered: bool, hunting: 
     enemies = [load_unit_type(unit.name, enemy=True) for unit in units]
     stats = np.array([[unit.stats_row() for unit in side] for side in (units, enemies)], UNIT_STATS_DTYPE)
     if hunting:
-        stats["scan"][1] = EVERYWHERE
+        stats["scan"][1] = np.inf
     boxes = np.zeros((len(draws.starts), 2, MAX_BOXES, 6), np.float32)
     for start, of_start in zip(draws.starts, boxes, strict=True):
         for side, of_side in zip((start.allies, start.enemies), of_start, strict=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from seed_matrace.skirmish.random_teams import EVERYWHERE
 from twins.units import ATTACK, ATTACK_MOVE, IDLE, MOVE, F, Unit, attacks, urgency
 
 SCAN_PERIOD = 8
@@ -36,7 +35,7 @@ def look_round(unit: Unit, foes: list[Unit]) -> None:
     due = unit.scan_wait <= 0
     if due:
         unit.scan_wait = SCAN_PERIOD
-    due = due or (target is None and (alarm is not None or unit.scan_range >= EVERYWHERE))
+    due = due or (target is None and (alarm is not None or np.isinf(unit.scan_range)))
     if unit.order != ATTACK_MOVE or not due:
         return
     if target is not None and target.health <= 0:
