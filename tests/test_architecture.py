@@ -1,6 +1,7 @@
 """The walls of the house: who may import whom, and what an actor must never load."""
 
 import ast
+import graphlib
 import re
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def _part(path: Path) -> str:
 
 
 def _imports(path: Path) -> set[str]:
-    """Modules that a file imports, inside functions and for types too."""
+    """Modules that a file imports: inside functions, for types and, of our own, by name too."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -48,24 +49,36 @@ def _imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{path}: relative import"
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            found |= {name.value for name in node.args if isinstance(name, ast.Constant) and _is_ours(name.value)}
     return found
 
 
 def _rooms(path: Path) -> set[str]:
-    """Rooms that a file imports from; "" where it asks the package itself for something that is no room."""
-    inside = {module.split(".")[1:2] and module.split(".")[1] for module in _imports(path) if _is_ours(module)}
-    return {room if room in ROOMS else "" for room in inside if room}
+    """Rooms that a file imports from, or "the package itself": that, or something of it that is no room."""
+    inside = {(*module.split("."), "")[1] for module in _imports(path) if _is_ours(module)}
+    return {room if room in ROOMS else "the package itself" for room in inside}
 
 
 def _is_ours(module: str) -> bool:
     return module.split(".")[0] == "seed_matrace"
 
 
-SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+SOURCES = sorted({*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.pyi")} - {PACKAGE / "__init__.py"})
+
+
+def _file_of(module: str) -> Path | None:
+    """The file of a module, or of the one that holds a name."""
+    parts = module.split(".")[1:]
+    for path in (PACKAGE.joinpath(*parts), PACKAGE.joinpath(*parts[:-1])):
+        for file in (path.with_suffix(".py"), path.with_suffix(".pyi"), path / "__init__.py"):
+            if parts and file in SOURCES:
+                return file
+    return None
 
 
 def test_every_room_has_its_place():
-    inside = {_part(path) for path in [*SOURCES, *PACKAGE.rglob("*.pyi")]}
+    inside = {_part(path) for path in SOURCES}
     assert len(set(ROOMS)) == len(ROOMS) and inside == set(ROOMS)
 
 
@@ -74,6 +87,11 @@ def test_imports_point_down(path):
     below = ROOMS[ROOMS.index(_part(path)) :]
     up = _rooms(path) - set(below)
     assert not up, f"{path} imports from {', '.join(sorted(up))}, which {_part(path)} stands below"
+
+
+def test_no_files_import_each_other():
+    graph = {path: {_file_of(module) for module in _imports(path) if _is_ours(module)} - {path} for path in SOURCES}
+    graphlib.TopologicalSorter(graph).prepare()
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))

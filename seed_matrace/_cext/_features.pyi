@@ -3,10 +3,8 @@ from typing import Any
 
 import numpy as np
 
-from seed_matrace.skirmish.layout import FeatureLayout
-
 def write_smac_features(
-    layout: FeatureLayout,
+    layout: Any,
     units: np.ndarray,
     last_action: np.ndarray,
     step: np.ndarray,
@@ -16,7 +14,7 @@ def write_smac_features(
 ) -> None: ...
 
 class UnitFeatures:
-    def __init__(self, layout: FeatureLayout) -> None: ...
+    def __init__(self, layout: Any) -> None: ...
     def write(
         self,
         allies: Mapping[int, Any],

@@ -1,9 +1,6 @@
-import numpy as np
+from typing import Any
 
-from seed_matrace.skirmish.layout import FeatureLayout
-from seed_matrace.skirmish.random_teams import DrawnTeams, DrawTables
-from seed_matrace.skirmish.recording import StepLog
-from seed_matrace.skirmish.rules import BattleRules
+import numpy as np
 
 class Skirmish:
     num_envs: int
@@ -11,12 +8,12 @@ class Skirmish:
         self,
         num_envs: int,
         *,
-        layout: FeatureLayout,
+        layout: Any,
         stats: np.ndarray,
         spawn: np.ndarray,
-        rules: BattleRules,
-        draws: DrawTables | None,
-        teams: DrawnTeams,
+        rules: Any,
+        draws: Any,
+        teams: Any,
         shuffle_enemies: bool,
         reward_divisor: float,
         autoreset: bool,
@@ -50,7 +47,7 @@ class Skirmish:
     def intents(self, env: int) -> tuple[np.ndarray, np.ndarray]: ...
     def memory(self) -> list[np.ndarray]: ...
     def last_step(self) -> tuple[np.ndarray, np.ndarray]: ...
-    def record(self, log: StepLog) -> None: ...
+    def record(self, log: Any) -> None: ...
     def recorded(self) -> tuple[int, int]: ...
     def drawn_types(self) -> np.ndarray: ...
     def units(self) -> np.ndarray: ...

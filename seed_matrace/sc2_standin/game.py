@@ -11,12 +11,12 @@ from s2clientprotocol import error_pb2, sc2api_pb2
 
 from seed_matrace.replay import Order
 from seed_matrace.sc2_standin.battle import Ability, Battle
-from seed_matrace.sc2_standin.installation import MAP_FOLDER
 from seed_matrace.sc2_standin.messages import Observer, game_info, static_data
 from seed_matrace.skirmish.maps import load_map, map_names
 from seed_matrace.skirmish.smac_units import COMPUTER, PLAYER
 from seed_matrace.skirmish.vector_env import BACKEND
 from seed_matrace.smac_options import STARCRAFT2_BUILDS, STARCRAFT2_VERSION
+from seed_matrace.starcraft2.installation import MAP_FOLDER
 
 MAX_LOOPS = 100_000  # of one step
 FARTHEST = 1024.0  # cells from the origin that an order may point

@@ -16,10 +16,9 @@ from seed_matrace.interpreter import start_apart
 from seed_matrace.sc2_standin.faults import Fault, parse_faults
 from seed_matrace.skirmish.maps import map_names
 from seed_matrace.smac_options import STARCRAFT2_BUILDS, STARCRAFT2_VERSION
-from seed_matrace.starcraft2.installation import CHECK, STANDIN_MARK, is_standin
+from seed_matrace.starcraft2.installation import CHECK, MAP_FOLDER, STANDIN_MARK, is_standin
 
 _ROOT = Path(__file__).parents[2]  # where this program is found, if it is not installed
-MAP_FOLDER = "SMAC_Maps"
 SCRIPT = """#!/bin/sh
 {mark}
 unset PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION  # the caller's old protobuf may be slow

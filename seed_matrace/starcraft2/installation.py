@@ -24,6 +24,7 @@ from seed_matrace.smac_options import STARCRAFT2_BUILDS, STARCRAFT2_VERSION
 from seed_matrace.starcraft2.messages import register_messages
 
 INSTALL_SMAC = "pip install --no-deps git+https://github.com/oxwhirl/smac.git"
+MAP_FOLDER = "SMAC_Maps"
 MAPS_URL = "https://github.com/oxwhirl/smac/releases/download/v0.1-beta1/SMAC_Maps.zip"
 GAME_URL = "https://github.com/Blizzard/s2client-proto#downloads"
 STANDIN_MARK = "# seed_matrace's stand-in for StarCraft II"
@@ -169,7 +170,7 @@ def _look_at_libraries(version: str) -> Finding:
 
 
 def _look_at_maps(maps: Sequence[str]) -> Finding:
-    folder = base_dir() / "Maps" / "SMAC_Maps"
+    folder = base_dir() / "Maps" / MAP_FOLDER
     missing = [name for name in maps if not (folder / f"{name}.SC2Map").is_file()]
     if not missing:
         return Finding("maps", True, f"{len(maps)} in {folder}")
