@@ -55,10 +55,10 @@ def echo(gin: list[str], address: str, task_ids: range, step_s: float, counts: A
 
 
 def _echo_one(config: Any, address: str, task_id: int, step_s: float, counts: Any) -> None:
-    place, client = parse_address(address), None
+    parsed, client = parse_address(address), None
     while client is None:
         with contextlib.suppress(OSError):
-            client = connect(place, task_id, make_schema(config), NO_SECURITY)
+            client = connect(parsed, task_id, make_schema(config), NO_SECURITY)
         time.sleep(0.2)
     for slot in client.slots:
         fill_randomly(slot.env)
@@ -78,8 +78,8 @@ def actors(gin: list[Any], address: str, num_actors: int, step_s: float) -> Iter
     """Their counts of round trips, and their processes."""
     context = multiprocessing.get_context("spawn")
     counts = context.Array("q", num_actors, lock=False)
-    shares = [range(first, num_actors, PROCESSES) for first in range(min(PROCESSES, num_actors))]
-    processes = [context.Process(target=echo, args=(gin, address, share, step_s, counts)) for share in shares]
+    parts = [range(first, num_actors, PROCESSES) for first in range(min(PROCESSES, num_actors))]
+    processes = [context.Process(target=echo, args=(gin, address, part, step_s, counts)) for part in parts]
     for process in processes:
         process.start()
     try:
@@ -104,7 +104,7 @@ def carrier_alone(map_name: str, carrier: str, num_actors: int) -> dict[str, Any
     gin = [[f"maps/{map_name}.gin"], []]
     config = load_config(*gin)[0]
     plan = GroupPlan(num_actors * GROUPS, GROUP_SIZE, num_actors)
-    admission = Admission(make_schema(config), plan.places, GroupTable(plan, seed=0).assign)
+    admission = Admission(make_schema(config), plan.capacity, GroupTable(plan, seed=0).assign)
     with tempfile.TemporaryDirectory() as folder:
         address = address_for(carrier, folder)
         server = listen([parse_address(address)], admission, NO_SECURITY)
@@ -209,10 +209,10 @@ def draw(results: dict[str, Any]) -> Any:
     figure = new_figure(4.2 * len(MAPS), 3.6)
     panels = figure.subplots(1, len(MAPS), squeeze=False)[0]
     for axes, map_name in zip(panels, MAPS, strict=True):
-        for place, carrier in enumerate(CARRIERS):
+        for index, carrier in enumerate(CARRIERS):
             busy = _busy(results, map_name, carrier)
             for number, step_s in enumerate(STEP_S):
-                colour, marker = f"C{2 * number + place}", "os"[place]
+                colour, marker = f"C{2 * number + index}", "os"[index]
                 points = [p for p in results["paced"] if _is(p, map_name, carrier) and p["env_step_s"] == step_s]
                 label = f"{carrier}, {1000 * step_s:g} ms"
                 axes.plot(

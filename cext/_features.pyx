@@ -86,13 +86,13 @@ cdef class UnitFeatures:
 
     cdef int read(self, int unit, source, bint shields) except -1:
         """Copies what features show of one unit; of a dead one nothing but that it is."""
-        cdef object place
+        cdef object position
         self.numbers[2][unit] = source.health
         if self.numbers[2][unit] <= 0:
             return 0
-        place = source.pos
-        self.numbers[0][unit] = place.x
-        self.numbers[1][unit] = place.y
+        position = source.pos
+        self.numbers[0][unit] = position.x
+        self.numbers[1][unit] = position.y
         if shields:
             self.numbers[3][unit] = source.shield
         if unit < self.fields.n_agents:

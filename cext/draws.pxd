@@ -1,4 +1,4 @@
-"""Teams and places drawn anew for every episode, from the battle's own random stream."""
+"""Teams and positions drawn anew for every episode, from the battle's own random stream."""
 
 from libc.stdint cimport int32_t, uint8_t
 
@@ -8,19 +8,19 @@ from random_stream cimport draw_below, draw_unit
 
 cdef enum:
     MAX_BOXES = 4
-    TRIES = 64  # draws of a place before the box's safe one is taken
+    TRIES = 64  # draws of a position before the box's safe one is taken
     TEAMS = 1000  # draws of a team of exceptions alone before its first member is made another
 
 cdef struct DrawTables:  # seed_matrace.skirmish.random_teams.DrawTables; sides: 0 allies, 1 enemies
     int n_types
-    const float* type_share  # [n_types], cumulative
+    const float* type_cdf  # [n_types], cumulative distribution
     const UnitStats* stats  # [2, n_types]
     const double* norms  # [3, n_types]: greatest health, and what shield and gauge are divided by
     const int32_t* type_number  # [2, n_types]
     const uint8_t* healer  # [n_types]
     const uint8_t* exception  # [n_types], 1 = a team of nothing else is drawn again
     int n_starts
-    const float* start_share  # [n_starts], cumulative
+    const float* start_cdf  # [n_starts], cumulative distribution
     const int32_t* mirrored  # [n_starts]: enemies stand opposite to allies
     const int32_t* n_boxes  # [n_starts, 2]
     const float* boxes  # [n_starts, 2, MAX_BOXES, 6]: x0, y0, x1, y1 and a walkable point
@@ -33,8 +33,8 @@ cdef struct DrawnTeam:  # a row of seed_matrace.skirmish.random_teams.DrawnTeams
     uint8_t* healer
 
 
-cdef inline int draw_share(const Battle* battle, const float* cumulative, int count) noexcept nogil:
-    """Number of the share that a uniform draw falls into."""
+cdef inline int draw_category(const Battle* battle, const float* cumulative, int count) noexcept nogil:
+    """Inverse of a cumulative distribution at a uniform draw."""
     cdef float u = draw_unit(battle.random_key, battle.random_counter)
     cdef int k
     for k in range(count - 1):
@@ -52,7 +52,7 @@ cdef inline void draw_some(
     for _team in range(TEAMS):
         alone = first < last
         for u in range(first, last):
-            types[u] = draw_share(battle, tables.type_share, tables.n_types)
+            types[u] = draw_category(battle, tables.type_cdf, tables.n_types)
             alone = alone and tables.exception[types[u]]
         if not alone:
             return
@@ -87,7 +87,7 @@ cdef inline void dress(const Battle* battle, const DrawTables* tables, int u, in
         team.norms[k * battle.n_units + u] = tables.norms[k * tables.n_types + type]
 
 
-cdef inline bint free_place(const Battle* battle, const DrawnTeam* team, int u, float x, float y) noexcept nogil:
+cdef inline bint free_position(const Battle* battle, const DrawnTeam* team, int u, float x, float y) noexcept nogil:
     """Whether u can stand at (x, y) beside the slots before it."""
     cdef int v
     cdef float dx, dy, gap
@@ -102,7 +102,7 @@ cdef inline bint free_place(const Battle* battle, const DrawnTeam* team, int u, 
     return True
 
 
-cdef inline void draw_place(
+cdef inline void draw_position(
     const Battle* battle, const DrawTables* tables, int start, int u, DrawnTeam* team
 ) noexcept nogil:
     """A uniform point of one of the side's boxes, free and walkable."""
@@ -114,7 +114,7 @@ cdef inline void draw_place(
     for _try in range(TRIES):
         x = on_grid(box[0] + (box[2] - box[0]) * draw_unit(battle.random_key, battle.random_counter))
         y = on_grid(box[1] + (box[3] - box[1]) * draw_unit(battle.random_key, battle.random_counter))
-        if free_place(battle, team, u, x, y):
+        if free_position(battle, team, u, x, y):
             break
     else:
         x = box[4]
@@ -129,19 +129,19 @@ cdef inline float on_grid(float v) noexcept nogil:
 
 
 cdef inline void draw_team(const Battle* battle, const DrawTables* tables, DrawnTeam* team) noexcept nogil:
-    """Draws everybody's type and place for the next episode."""
+    """Draws everybody's type and position for the next episode."""
     cdef int types[MAX_UNITS]
     cdef int u, start
     cdef float x, y
     draw_types(battle, tables, types)
-    start = draw_share(battle, tables.start_share, tables.n_starts)
+    start = draw_category(battle, tables.start_cdf, tables.n_starts)
     for u in range(battle.n_units):
         dress(battle, tables, u, types[u], team)
         if u >= battle.n_agents and u < 2 * battle.n_agents and tables.mirrored[start]:
             x = <float>battle.rules.map_x - team.spawn[2 * (u - battle.n_agents)]
             y = team.spawn[2 * (u - battle.n_agents) + 1]
-            if free_place(battle, team, u, x, y):
+            if free_position(battle, team, u, x, y):
                 team.spawn[2 * u] = x
                 team.spawn[2 * u + 1] = y
                 continue
-        draw_place(battle, tables, start, u, team)
+        draw_position(battle, tables, start, u, team)

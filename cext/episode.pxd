@@ -69,7 +69,7 @@ cdef inline void start_battle(Battle* battle, const float* spawn, const int* cre
         y += battle.y[u]
     x = rules.attack_x + along * rules.attack_span_x - x / <float>enemies
     y = rules.attack_y + along * rules.attack_span_y - y / <float>enemies
-    for u in range(battle.n_agents, battle.n_units):  # each keeps its place in the group
+    for u in range(battle.n_agents, battle.n_units):  # each keeps its position in the group
         battle.order[u] = ATTACK_MOVE
         battle.goal_x[u] = battle.x[u] if rules.attack_own_place else battle.x[u] + x
         battle.goal_y[u] = battle.y[u] if rules.attack_own_place else battle.y[u] + y
@@ -90,7 +90,7 @@ cdef inline bint take_order(Battle* battle, int u, int order, int target, float 
 
     Args:
       target: unit to attack or heal; -1 for the other orders.
-      x, y: where to go; for orders without a place whatever.
+      x, y: where to go; for orders without a target point whatever.
     """
     if order == ATTACK and battle.order[u] == ATTACK and battle.target[u] == target:
         return True

@@ -81,7 +81,7 @@ cdef inline void write_avail(
 
 
 cdef inline float* write_type(const FeatureLayout* layout, int u, float* row) noexcept nogil:
-    """Writes the one-hot type of a unit and returns the place behind it, as all ``float*`` functions here do."""
+    """Writes the one-hot type of a unit and returns the pointer behind it, as all ``float*`` functions here do."""
     cdef int bit, type = layout.type_number[u]
     for bit in range(layout.type_bits):
         row[bit] = 0.0

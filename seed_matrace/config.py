@@ -17,7 +17,7 @@ from seed_matrace.env_options import EnvOptions
 from seed_matrace.envs.backends import BACKENDS, backend_of, check_options
 from seed_matrace.fields import FieldError, check_fields
 from seed_matrace.fields import option as _option
-from seed_matrace.gin_bindings import Bindings, arguments_of, options_of, with_file_beside, with_places, written
+from seed_matrace.gin_bindings import Bindings, arguments_of, options_of, with_file_beside, with_source, written
 from seed_matrace.gin_files import ConfigError
 from seed_matrace.starcraft2.options import StarCraft2Options
 from seed_matrace.types import UnrollFields
@@ -128,7 +128,7 @@ class OptimizerConfig(_Checked):
     epsilon: float = _option(1e-7, "Adam's epsilon", above=0.0)
     warmup_steps: int = _option(0, "learner steps over which the step size rises to learning_rate", low=0)
     decay_env_steps: int = _option(0, "env steps over which it falls to decay_to x learning_rate; 0 is off", low=0)
-    decay_to: float = _option(0.0, "share of learning_rate that is left in the end", low=0.0, high=1.0)
+    decay_to: float = _option(0.0, "fraction of learning_rate that is left in the end", low=0.0, high=1.0)
     clip_norm: float = _option(0.0, "clips the global gradient norm; 0 is off", low=0.0)
 
 
@@ -192,7 +192,7 @@ class StarCraft2Config(_Checked, StarCraft2Options):
 
 @dataclass(frozen=True)
 class EvaluationConfig(_Checked):
-    every_fraction: float = _option(0.02, "evaluate each time this share of the budget is used", low=1e-4, high=1.0)
+    every_fraction: float = _option(0.02, "evaluate each time this fraction of the budget is used", low=1e-4, high=1.0)
     every_env_steps: int = _option(0, "evaluate every so many env steps instead; 0 goes by every_fraction", low=0)
     episodes: int = _option(32, "episodes of one evaluation", low=1, high=1_000_000)
     replays: bool = _option(
@@ -217,10 +217,10 @@ class RunConfig(_Checked):
     total_env_steps: int = _option(10_000_000, "budget: env steps to train on", low=1, may_change=True)
     num_envs: int = _option(128, "environments together; decides the policy lag", low=1)
     report_fraction: float = _option(
-        0.005, "write metrics each time this share of the budget is used", low=1e-5, high=1.0
+        0.005, "write metrics each time this fraction of the budget is used", low=1e-5, high=1.0
     )
     checkpoint_fraction: float = _option(
-        0.02, "checkpoint each time this share of the budget is used", low=1e-4, high=1.0
+        0.02, "checkpoint each time this fraction of the budget is used", low=1e-4, high=1.0
     )
     keep_checkpoints: int = _option(2, "newest checkpoints to keep, besides the best", low=1, may_change=True)
     stop_win_rate: float = _option(
@@ -327,7 +327,7 @@ def load_config(
     try:
         config = Config(**{name: kind(**arguments_of(name, bound)) for name, kind in SECTIONS.items()})
     except ConfigError as error:
-        raise with_places(error, bound) from None
+        raise with_source(error, bound) from None
     operative = options(config)
     given = {name: operative[name] for name in bound}
     return config, written(given, MACHINE), written(operative, MACHINE)

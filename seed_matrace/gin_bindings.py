@@ -264,11 +264,11 @@ def with_file_beside(bound: Bound) -> Bound:
     return dataclasses.replace(bound, value=str((bound.beside / bound.value).absolute()))
 
 
-def with_places(error: ValueError, bound: Mapping[str, Bound]) -> ConfigError:
+def with_source(error: ValueError, bound: Mapping[str, Bound]) -> ConfigError:
     """What is wrong with an option, and where it was bound, if that is known."""
     name = re.match(r"[\w.]*", str(error))
-    place = bound.get(name[0]) if name else None
-    return ConfigError(f"{place.where}: {error}" if place else str(error))
+    binding = bound.get(name[0]) if name else None
+    return ConfigError(f"{binding.where}: {error}" if binding else str(error))
 
 
 def options_of(sections: Mapping[str, type]) -> dict[str, dataclasses.Field[Any]]:

@@ -29,14 +29,14 @@ def find_gin_file(path: str | Path, beside: Path | None = None) -> Path:
     Raises:
       ConfigError: there is none; the message names the near ones.
     """
-    places = [Path(path), gin_dir() / path] if beside is None else [beside / path, Path(path), gin_dir() / path]
-    for candidate in places:
+    candidates = [Path(path), gin_dir() / path] if beside is None else [beside / path, Path(path), gin_dir() / path]
+    for candidate in candidates:
         if is_file(candidate):
             return candidate
-    if _is_folder(places[0]):
+    if _is_folder(candidates[0]):
         raise ConfigError(f"{str(path)!r} is a folder; a gin file is expected, such as one in it")
     where = "here" if beside is None else f"in {beside}, here"
-    near = near_gin_files(path, places[0].parent)
+    near = near_gin_files(path, candidates[0].parent)
     advice = f"near: {', '.join(near)}" if near else f"such as maps/3m.gin and paper.gin, all in {gin_dir()}"
     raise ConfigError(f"no gin file {str(path)!r} {where} or among the program's own; {advice}")
 

@@ -46,11 +46,11 @@ def test_what_is_written_is_read(replay, tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["a.npz"]
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
-def test_a_torn_file_is_one_sentence(replay, tmp_path, share):
+@pytest.mark.parametrize("fraction", [0.0, 0.3, 0.99])
+def test_a_torn_file_is_one_sentence(replay, tmp_path, fraction):
     path = write_replay(tmp_path / "a.npz", replay)
     data = path.read_bytes()
-    path.write_bytes(data[: int(share * len(data))])
+    path.write_bytes(data[: int(fraction * len(data))])
     with pytest.raises(ValueError, match=r"a\.npz is not a replay of this program, or damaged: .") as caught:
         read_replay(path)
     assert "\n" not in str(caught.value)

@@ -21,7 +21,7 @@ from seed_matrace.viewer.runs import Curve, Run, band, read_run
 
 Key = TypeVar("Key")
 
-LAST = 0.2  # share of a run that its score is taken from
+LAST = 0.2  # fraction of a run that its score is taken from
 SOLVED = 0.8  # win rate of the sampling policy that counts as having learnt a map
 GREEDY, SAMPLED = "eval/win_rate", "train/win_rate"  # battles of evaluation; battles of training
 

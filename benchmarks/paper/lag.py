@@ -31,8 +31,8 @@ def draw(groups: dict[Setting, list[Run]]) -> Any:
     panels = figure.subplots(1, len(lags), sharey=True, squeeze=False)[0]
     for axes, lag in zip(panels, lags, strict=True):
         of_lag = [(weights, runs) for (_, of, weights), runs in groups.items() if of == lag]
-        for place, (weights, runs) in enumerate(of_lag):
-            draw_curves(axes, sampled_curves(runs), f"{weights}, {count(runs)}", variant_style(place))
+        for index, (weights, runs) in enumerate(of_lag):
+            draw_curves(axes, sampled_curves(runs), f"{weights}, {count(runs)}", variant_style(index))
         axes.set(title=f"acting {lag} learner steps behind", xlabel="environment steps", ylim=(-0.02, 1.02))
         axes.legend(frameon=False, fontsize=8)
         style_axes(axes, x_ticks=4)

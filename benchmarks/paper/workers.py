@@ -30,8 +30,8 @@ def against_seconds(run: Run) -> Curve:
 def draw(groups: dict[str, list[Run]]) -> Any:
     figure = new_figure(8, 3.4)
     by_steps, by_seconds = figure.subplots(1, 2, sharey=True)
-    for place, (actors, runs) in enumerate(groups.items()):
-        label, style = f"{actors} actor{'s' * (actors != '1')}, {count(runs)}", variant_style(place)
+    for index, (actors, runs) in enumerate(groups.items()):
+        label, style = f"{actors} actor{'s' * (actors != '1')}, {count(runs)}", variant_style(index)
         draw_curves(by_steps, sampled_curves(runs), label, style)
         draw_curves(by_seconds, [against_seconds(run) for run in runs], label, style)
     for axes, unit in ((by_steps, "environment steps"), (by_seconds, "seconds")):

@@ -12,5 +12,5 @@ def sum_episodes(
     rows: int,
 ) -> tuple[int, int, float, int]: ...
 def stack_frames(
-    ring: np.ndarray, newest_place: int, newest: np.ndarray, seen: np.ndarray, stacks: np.ndarray
+    ring: np.ndarray, newest_index: int, newest: np.ndarray, seen: np.ndarray, stacks: np.ndarray
 ) -> None: ...

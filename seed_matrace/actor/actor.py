@@ -47,7 +47,7 @@ def run_actor(
       RefusedError: the learner does not take this actor.
       ValueError: malformed address, or one that ``security`` does not do for.
     """
-    place, schema = parse_address(address), make_schema(config)
+    parsed, schema = parse_address(address), make_schema(config)
     act = play_games if plays_elsewhere(config.env) else _act
     stopping = _Stopping(stop or threading.Event())
     been_connected = False
@@ -55,7 +55,7 @@ def run_actor(
     retry_s = _FIRST_RETRY_S
     while not stopping.asked():
         try:
-            client = connect(place, task_id, schema, security)
+            client = connect(parsed, task_id, schema, security)
         except (OSError, OccupiedError) as error:
             if isinstance(error, OccupiedError) and not been_connected:
                 raise

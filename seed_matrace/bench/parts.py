@@ -113,7 +113,7 @@ def bench_end_to_end(
     """
     from seed_matrace.bench.runs import whole_topology
 
-    cores, share = os.cpu_count() or 1, seconds / (2 * _ROUNDS)
+    cores, part_s = os.cpu_count() or 1, seconds / (2 * _ROUNDS)
     plan = local_groups(config, num_actors)
     wholes = []
     with contextlib.ExitStack() as stack:
@@ -126,8 +126,8 @@ def bench_end_to_end(
         }
         for number in range(_ROUNDS):
             for part in parts.values():
-                part.measure(share / len(parts))
-            wholes.append(whole_topology(config, share, num_actors, operative_text, devices))
+                part.measure(part_s / len(parts))
+            wholes.append(whole_topology(config, part_s, num_actors, operative_text, devices))
             print(f"round {number + 1} of {_ROUNDS}: {wholes[-1]['env_steps_per_s']:>12,.0f} env steps/s", flush=True)
     costs = {name: part.seconds_per_env_step for name, part in parts.items()}
     for name, cost in costs.items():

@@ -41,20 +41,20 @@ def transport_figures(config: Config, seconds: float) -> dict[str, float]:
 
     Beside them what the machine gives: round trips of 8 bytes over a raw Unix socket, and copying of such slots.
     """
-    share = seconds / (3 + len(_HOSTS))
+    part_s = seconds / (3 + len(_HOSTS))
     with tempfile.TemporaryDirectory(prefix="seed_matrace-bench-") as folder:
         local: Address = Path(folder) / "actors.sock"
-        round_trips = {"shared_memory": _carrier(config, local, _LOCAL_ACTORS, share)}
+        round_trips = {"shared_memory": _carrier(config, local, _LOCAL_ACTORS, part_s)}
     for hosts in _HOSTS:
-        round_trips[f"grpc_{hosts}_hosts"] = _carrier(config, HostPort("127.0.0.1", _free_port()), hosts, share)
+        round_trips[f"grpc_{hosts}_hosts"] = _carrier(config, HostPort("127.0.0.1", _free_port()), hosts, part_s)
     slot_bytes = slot_type(training_spec(config), _GROUP_SIZE).itemsize
     return {
         "group_size": _GROUP_SIZE,
         "slot_bytes": slot_bytes,
         **{f"{name}_round_trips_per_s": figure for name, figure in round_trips.items()},
         **{f"{name}_bytes_per_s": figure * slot_bytes for name, figure in round_trips.items() if "grpc" in name},
-        "unix_socket_round_trips_per_s": _unix_socket(share),
-        "memcpy_bytes_per_s": _memcpy(slot_bytes, share),
+        "unix_socket_round_trips_per_s": _unix_socket(part_s),
+        "memcpy_bytes_per_s": _memcpy(slot_bytes, part_s),
     }
 
 
@@ -85,10 +85,10 @@ def round_trips_in_one_thread(config: Config, group_size: int) -> Iterator[Calla
 def _carrier(config: Config, address: Address, num_actors: int, seconds: float) -> float:
     per_actor = config.actor.groups_per_actor or GROUPS_PER_ACTOR
     plan = GroupPlan(num_actors * per_actor, _GROUP_SIZE, num_actors)
-    shares = [range(first, num_actors, _PROCESSES) for first in range(min(_PROCESSES, num_actors))]
+    parts = [range(first, num_actors, _PROCESSES) for first in range(min(_PROCESSES, num_actors))]
     with (
         contextlib.closing(listen([address], _admission(config, plan), NO_SECURITY)) as server,
-        _processes(_act_as, [(config, address, task_ids) for task_ids in shares]),
+        _processes(_act_as, [(config, address, task_ids) for task_ids in parts]),
     ):
         seen: set[int] = set()
         while len(seen) < plan.num_groups:
@@ -98,7 +98,7 @@ def _carrier(config: Config, address: Address, num_actors: int, seconds: float) 
 
 
 def _admission(config: Config, plan: GroupPlan) -> Admission:
-    return Admission(make_schema(config), plan.places, GroupTable(plan, seed=0).assign)
+    return Admission(make_schema(config), plan.capacity, GroupTable(plan, seed=0).assign)
 
 
 def _serve(server: Server) -> list[int]:

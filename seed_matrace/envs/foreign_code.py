@@ -62,5 +62,5 @@ def _described(error: BaseException) -> str:
     except Exception:
         words = ""
     frames = traceback.extract_tb(error.__traceback__)[1:]  # the first is ours
-    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}{': ' if words else ''}{words}{place}"
+    raised_at = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}{': ' if words else ''}{words}{raised_at}"

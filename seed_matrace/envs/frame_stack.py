@@ -40,11 +40,11 @@ class FrameStack:
             raise ValueError(f"frame_stack is {depth}; at least 1 expected")
         self.num_envs = num_envs
         self._ring = np.zeros((depth, num_envs, spec.n_agents, spec.obs_dim), np.float32)
-        self._newest = np.zeros(1, np.int64)  # its place in the ring
+        self._newest = np.zeros(1, np.int64)  # its index in the ring
         self._seen = np.zeros(num_envs, np.int32)  # observations of the episode at hand, at most depth
 
     @property
-    def next_place(self) -> int:
+    def next_index(self) -> int:
         """Number of ``next_frame`` among ``frames``."""
         return (int(self._newest[0]) + 1) % len(self._ring)
 
@@ -56,7 +56,7 @@ class FrameStack:
     @property
     def next_frame(self) -> np.ndarray:
         """Where the next observation belongs, float32 [E, N, O]."""
-        return self._ring[self.next_place]
+        return self._ring[self.next_index]
 
     def stack_final(self, final: np.ndarray, ended: np.ndarray, out: np.ndarray) -> None:
         """Writes what ended episodes showed last; to be called before the next episodes' first observation is pushed.
@@ -67,7 +67,7 @@ class FrameStack:
           out: float32 [E, N, k * O], written; 0 where no episode ended.
         """
         seen = np.where(ended, np.minimum(self._seen + 1, len(self._ring)), 0).astype(np.int32)
-        stack_frames(self._ring, self.next_place, final, seen, out)
+        stack_frames(self._ring, self.next_index, final, seen, out)
 
     def push(self, episode_start: np.ndarray, out: np.ndarray) -> None:
         """Takes the observation in ``next_frame`` and writes the stacks.
@@ -76,11 +76,11 @@ class FrameStack:
           episode_start: bool [E], true where that observation is an episode's first.
           out: float32 [E, N, k * O], written.
         """
-        self._newest[0] = place = self.next_place
+        self._newest[0] = index = self.next_index
         np.add(self._seen, 1, out=self._seen)
         np.minimum(self._seen, len(self._ring), out=self._seen)
         np.copyto(self._seen, 1, where=episode_start)
-        stack_frames(self._ring, place, self._ring[place], self._seen, out)
+        stack_frames(self._ring, index, self._ring[index], self._seen, out)
 
     def memory(self) -> list[np.ndarray]:
         """Everything that changes, as arrays that share its memory."""
@@ -158,9 +158,9 @@ class FrameStackVectorEnv:
         self._out, self._inner = None, []
 
     def _unstacked(self, out: EnvOutput) -> EnvOutput:
-        """``out`` with memory for single observations in the place of the stacks; made once for each ``out``."""
+        """``out`` with memory for single observations in place of the stacks; made once for each ``out``."""
         if self._out is not out:
             check_env_output(out, self.spec, self.num_envs)
             inner = out._replace(final_obs=self._final_obs)
             self._out, self._inner = out, [inner._replace(obs=frame) for frame in self._stack.frames]
-        return self._inner[self._stack.next_place]
+        return self._inner[self._stack.next_index]

@@ -106,8 +106,8 @@ def as_float32(field: str, array: np.ndarray) -> np.ndarray:
             return flat
     wrong = np.flatnonzero(~np.isfinite(flat))
     if wrong.size:
-        place = f"{field}, number {wrong[0]} of {flat.size}," if flat.size > 1 else field
-        raise ForeignError(f"{place} is {array.flat[wrong[0]]:.6g}; finite numbers that float32 can hold expected")
+        named = f"{field}, number {wrong[0]} of {flat.size}," if flat.size > 1 else field
+        raise ForeignError(f"{named} is {array.flat[wrong[0]]:.6g}; finite numbers that float32 can hold expected")
     return flat
 
 

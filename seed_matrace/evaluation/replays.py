@@ -54,8 +54,8 @@ def find_replays(run_dir: Path) -> list[Path]:
     return [path for path, _ in _numbered(run_dir / FOLDER)]
 
 
-def replays_over_training(run_dir: Path, shares: Sequence[float] = (0.0, 0.1, 0.5, 1.0)) -> list[Path]:
-    """Those nearest to the given shares of the env steps that the run was trained on.
+def replays_over_training(run_dir: Path, fractions: Sequence[float] = (0.0, 0.1, 0.5, 1.0)) -> list[Path]:
+    """Those nearest to the given fractions of the env steps that the run was trained on.
 
     Raises:
       ValueError: there is none.
@@ -64,7 +64,7 @@ def replays_over_training(run_dir: Path, shares: Sequence[float] = (0.0, 0.1, 0.
     if not steps:
         raise ValueError(f"{run_dir} has no replays")
     last = max(steps.values())
-    return [min(steps, key=lambda path: abs(steps[path] - share * last)) for share in shares]
+    return [min(steps, key=lambda path: abs(steps[path] - fraction * last)) for fraction in fractions]
 
 
 def _env_steps(path: Path) -> int:

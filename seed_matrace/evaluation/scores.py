@@ -26,7 +26,7 @@ class Score:
       task: SMAC map.
       backend: what played the battles, with its version, e.g. "skirmish-1".
       seed: the run's seed.
-      win_rate: share of battles won.
+      win_rate: fraction of battles won.
       episodes: how many battles that is.
       steps: how long it was trained, in ``step_unit``.
       step_unit: "env_steps", or what another tool counted.

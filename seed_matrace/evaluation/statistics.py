@@ -69,7 +69,7 @@ def probability_of_improvement(ours: Sample, theirs: Sample) -> np.ndarray:
 
 
 def performance_profile(sample: Sample, thresholds: np.ndarray) -> np.ndarray:
-    """Share of runs that score above each threshold: [..., thresholds]."""
+    """Fraction of runs that score above each threshold: [..., thresholds]."""
     return (_pool(sample)[..., None, :] > np.asarray(thresholds)[:, None]).mean(axis=-1)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seed_matrace.transport.messages import Welcome
-from seed_matrace.transport.server import Places
+from seed_matrace.transport.server import Capacity
 from seed_matrace.types import ONE_HOST, Host
 
 LIVES_PER_SESSION = 1 << 16
@@ -22,9 +22,9 @@ class GroupPlan:
     host: Host = ONE_HOST
 
     @property
-    def places(self) -> Places:
+    def capacity(self) -> Capacity:
         """For the actors of this host."""
-        return Places(self.num_actors, -(-self.num_groups // self.num_actors), self.group_size)
+        return Capacity(self.num_actors, -(-self.num_groups // self.num_actors), self.group_size)
 
     def groups_of(self, task_id: int) -> tuple[int, ...]:
         """Every num_actors-th group.

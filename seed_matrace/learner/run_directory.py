@@ -136,12 +136,12 @@ def kept_env(run_dir: Path, config: Config) -> Config:
 
 
 def scenario_binding(file: str) -> str:
-    """What names a scenario file by its place beside a configuration, wherever both are moved to."""
+    """What names a scenario file by its path beside a configuration, wherever both are moved to."""
     return f"env.map_name = {f'{SCENARIO_DIR}/{file}'!r}"
 
 
 def portable_scenario(env: EnvConfig) -> tuple[str, bytes] | None:
-    """The scenario file that is played: its place beside a run's configuration, and its contents."""
+    """The scenario file that is played: its path beside a run's configuration, and its contents."""
     path = env.scenario
     return None if path is None else (f"{SCENARIO_DIR}/{path.name}", path.read_bytes())
 

@@ -28,7 +28,7 @@ class UnitGroup:
     unit: UnitType
     count: int
     at: tuple[float, float]
-    places: tuple[tuple[float, float], ...] = ()  # of every unit, if not packed around ``at``
+    positions: tuple[tuple[float, float], ...] = ()  # of every unit, if not packed around ``at``
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class SkirmishMap:
     @cached_property
     def spawn(self) -> np.ndarray:
         """float32 [U, 2]: where the unit of every slot stands at the start of an episode."""
-        return np.array([place for _, place in self._slots], np.float32)
+        return np.array([position for _, position in self._slots], np.float32)
 
     @property
     def possible_units(self) -> tuple[UnitType, ...]:
@@ -97,8 +97,8 @@ class SkirmishMap:
     def _slots(self) -> list[tuple[UnitType, tuple[float, float]]]:
         # SMAC numbers its agents by (unit type id, x, y); ids of the allied types follow their order.
         own = self.type_order[0]
-        allies = sorted(_place(self.allies, self.walkable), key=lambda slot: (own.index(slot[0].name), *slot[1]))
-        return allies + _place(self.enemies, self.walkable)
+        allies = sorted(_positioned(self.allies, self.walkable), key=lambda slot: (own.index(slot[0].name), *slot[1]))
+        return allies + _positioned(self.enemies, self.walkable)
 
     @cached_property
     def paths(self) -> Paths | None:
@@ -115,7 +115,7 @@ class SkirmishMap:
 
     @cached_property
     def draw_tables(self) -> DrawTables | None:
-        """What the compiled battle draws teams and places from, if it does."""
+        """What the compiled battle takes random teams and their positions from, if it does."""
         if self.draws is None:
             return None
         hunting = self.enemy_order.kind == "hunt"
@@ -146,13 +146,13 @@ class SkirmishMap:
         return self.type_order[slot >= self.n_agents].index(self.units[slot].name) if self.unit_type_bits else 0
 
 
-def _place(groups: tuple[UnitGroup, ...], walkable: np.ndarray) -> list[tuple[UnitType, tuple[float, float]]]:
+def _positioned(groups: tuple[UnitGroup, ...], walkable: np.ndarray) -> list[tuple[UnitType, tuple[float, float]]]:
     slots: list[tuple[UnitType, tuple[float, float]]] = []
     for group in groups:
         layer = group.unit.above_ground
         taken = [(x, y, unit.radius) for unit, (x, y) in slots if unit.above_ground == layer]
-        places = group.places or pack(group.at, group.unit.radius, group.count, walkable.astype(bool), taken)
-        slots += [(group.unit, place) for place in places]
+        positions = group.positions or pack(group.at, group.unit.radius, group.count, walkable.astype(bool), taken)
+        slots += [(group.unit, position) for position in positions]
     return slots
 
 
@@ -204,7 +204,7 @@ def _check_ground(scenario: SkirmishMap) -> None:
         raise ValueError(f"terrain: {error}") from None
     if scenario.draws is None:
         for side in ("allies", "enemies"):
-            _check_places(side, getattr(scenario, side), scenario.walkable)
+            _check_positions(side, getattr(scenario, side), scenario.walkable)
         return
     try:
         scenario.draw_tables  # noqa: B018 - boxes without walkable ground
@@ -212,15 +212,17 @@ def _check_ground(scenario: SkirmishMap) -> None:
         raise ValueError(f"draw.start: {error}") from None
 
 
-def _check_places(side: str, groups: tuple[UnitGroup, ...], walkable: np.ndarray) -> None:
+def _check_positions(side: str, groups: tuple[UnitGroup, ...], walkable: np.ndarray) -> None:
     for index, group in enumerate(groups):
-        named = [(f"places[{number}]", place) for number, place in enumerate(group.places)] or [("at", group.at)]
+        named = [(f"places[{number}]", position) for number, position in enumerate(group.positions)] or [
+            ("at", group.at)
+        ]
         for field, (x, y) in named:
             if not (x < walkable.shape[0] and y < walkable.shape[1] and walkable[int(x), int(y)]):
                 raise ValueError(f"{side}[{index}].{field} is [{x:g}, {y:g}]; a place on walkable ground expected")
     for index in range(len(groups)):
         try:
-            _place(groups[: index + 1], walkable)
+            _positioned(groups[: index + 1], walkable)
         except ValueError as error:
             raise ValueError(f"{side}[{index}].at: {error}") from None
 
@@ -258,7 +260,7 @@ def _groups(entries: list[dict[str, Any]], *, enemy: bool = False) -> tuple[Unit
             load_unit_type(entry["unit"], enemy=enemy),
             entry["count"],
             (entry["at"][0], entry["at"][1]),
-            tuple(on_grid(place) for place in entry.get("places", ())),
+            tuple(on_grid(position) for position in entry.get("places", ())),
         )
         for entry in entries
     )

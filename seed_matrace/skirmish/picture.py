@@ -35,8 +35,8 @@ def draw_battle(battle_map: SkirmishMap, types: Sequence[UnitType], units: np.nd
         radius = max(unit.radius, _SMALLEST_RADIUS) * CELL
         inside = (columns - x) ** 2 + (rows - y) ** 2 <= radius**2
         picture[inside] = ALLY if index < battle_map.n_agents else ENEMY
-        share = (health[index] + shield[index]) / (unit.health + unit.shield)
-        filled = (columns >= x - radius) & (columns <= x - radius + 2 * radius * share)
+        fraction = (health[index] + shield[index]) / (unit.health + unit.shield)
+        filled = (columns >= x - radius) & (columns <= x - radius + 2 * radius * fraction)
         bar = (np.abs(rows - (y - radius - 3)) <= 1) & filled
         picture[bar] = HEALTH
     return picture
@@ -54,9 +54,9 @@ def write_battle(battle_map: SkirmishMap, types: Sequence[UnitType], units: np.n
     left, bottom, right, top = (int(edge) for edge in battle_map.playable_area)
     cells = np.where(battle_map.walkable[left:right, bottom:top] > 0, ".", "#")
     for index in np.flatnonzero(health > 0).tolist():
-        place = np.clip([xs[index] - left, ys[index] - bottom], 0, np.array(cells.shape) - 1).astype(int)
+        cell = np.clip([xs[index] - left, ys[index] - bottom], 0, np.array(cells.shape) - 1).astype(int)
         letter = types[index].name[0]
-        cells[tuple(place)] = letter.upper() if index < battle_map.n_agents else letter.lower()
+        cells[tuple(cell)] = letter.upper() if index < battle_map.n_agents else letter.lower()
     vitality = np.round(health + shield).astype(int)
     teams = (("agents ", vitality[: battle_map.n_agents]), ("enemies", vitality[battle_map.n_agents :]))
     lines = [f"{name} {' '.join(map(str, team))}" for name, team in teams]

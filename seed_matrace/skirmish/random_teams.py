@@ -1,4 +1,4 @@
-"""Teams and start places that are drawn anew for every episode, as SMACv2 does."""
+"""Teams and start positions that are sampled anew for every episode, as SMACv2 does."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class Draws:
 class DrawTables:
     """The C struct DrawTables of cext/draws.pxd; sides are 0 allies, 1 enemies."""
 
-    type_share: np.ndarray  # float32 [types], cumulative
+    type_cdf: np.ndarray  # float32 [types], cumulative distribution
     stats: np.ndarray  # UNIT_STATS_DTYPE [2, types]
     norms: np.ndarray  # float64 [3, types]: greatest health, and what SMAC divides shields and gauges by
     type_number: np.ndarray  # int32 [2, types]
     healer: np.ndarray  # uint8 [types]
     exception: np.ndarray  # uint8 [types], 1 = a team of nothing else is drawn again
-    start_share: np.ndarray  # float32 [starts], cumulative
+    start_cdf: np.ndarray  # float32 [starts], cumulative distribution
     mirrored: np.ndarray  # int32 [starts]
     n_boxes: np.ndarray  # int32 [starts, 2]
     boxes: np.ndarray  # float32 [starts, 2, MAX_BOXES, 6]: x0, y0, x1, y1 and a walkable point
@@ -95,7 +95,7 @@ def draw_tables(draws: Draws, walkable: np.ndarray, *, numbered: bool, hunting: 
             for box, row in zip(side, of_side, strict=False):
                 row[:] = (*box, *safe_point(box, walkable))
     return DrawTables(
-        type_share=_cumulative(draws.weights),
+        type_cdf=_cumulative(draws.weights),
         stats=stats,
         norms=np.array(
             [[u.health for u in units], [u.smac_max_shield for u in units], [u.smac_max_cooldown for u in units]],
@@ -107,7 +107,7 @@ def draw_tables(draws: Draws, walkable: np.ndarray, *, numbered: bool, hunting: 
             [unit in draws.exceptions or not weight for unit, weight in zip(units, draws.weights, strict=True)],
             np.uint8,
         ),
-        start_share=_cumulative(tuple(start.weight for start in draws.starts)),
+        start_cdf=_cumulative(tuple(start.weight for start in draws.starts)),
         mirrored=np.array([start.mirrored for start in draws.starts], np.int32),
         n_boxes=np.array([[len(start.allies), len(start.enemies)] for start in draws.starts], np.int32),
         boxes=boxes,

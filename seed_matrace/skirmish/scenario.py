@@ -143,15 +143,15 @@ def _group(entry: Any, field: str, size: tuple[int, int]) -> dict[str, Any]:
     check_fields(f"{field}.", entry, ("unit", "count", "at", "places"))
     check_unit(f"{field}.unit", entry.get("unit"))
     if "places" in entry:
-        places = entry["places"]
-        fits = isinstance(places, list) and 0 < len(places) <= MAX_TEAM
-        require(fits, f"{field}.places", places, f"a list of 1 to {MAX_TEAM} places [x, y]")
-        for index, place in enumerate(places):
-            check_point(f"{field}.places[{index}]", place, size)
+        positions = entry["places"]
+        fits = isinstance(positions, list) and 0 < len(positions) <= MAX_TEAM
+        require(fits, f"{field}.places", positions, f"a list of 1 to {MAX_TEAM} places [x, y]")
+        for index, position in enumerate(positions):
+            check_point(f"{field}.places[{index}]", position, size)
         require("at" not in entry, f"{field}.at", entry.get("at"), "either places or at, not both,")
-        entry = {"count": len(places), **entry, "at": places[0]}
-        same = is_whole(entry["count"], len(places), len(places))
-        require(same, f"{field}.count", entry["count"], f"{len(places)}, as many as places,")
+        entry = {"count": len(positions), **entry, "at": positions[0]}
+        same = is_whole(entry["count"], len(positions), len(positions))
+        require(same, f"{field}.count", entry["count"], f"{len(positions)}, as many as places,")
     require(is_whole(entry.get("count"), 1, MAX_TEAM), f"{field}.count", entry.get("count"), f"1 to {MAX_TEAM}")
     check_point(f"{field}.at", entry.get("at"), size)
     return entry

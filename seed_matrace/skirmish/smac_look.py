@@ -242,9 +242,9 @@ class SmacLook(SmacInfo):
 
     def _seen(self, unit: Unit, other: Unit, sight: float, first: int, *, ally: bool) -> list[float]:
         (x, y), (to_x, to_y) = unit.pos[:2], other.pos[:2]
-        place = [self.distance(x, y, to_x, to_y) / sight, (to_x - x) / sight, (to_y - y) / sight]
+        relative = [self.distance(x, y, to_x, to_y) / sight, (to_x - x) / sight, (to_y - y) / sight]
         vitals = self._vitals(other, ally=ally) if self.obs_all_health else []
-        return [first, *place, *vitals, *self._one_hot(other, ally=ally)]
+        return [first, *relative, *vitals, *self._one_hot(other, ally=ally)]
 
     def _vitals(self, unit: Unit, *, ally: bool) -> list[float]:
         shields = self.shield_bits_ally if ally else self.shield_bits_enemy
@@ -263,11 +263,11 @@ class SmacLook(SmacInfo):
             if unit.health > 0:
                 gauge = (unit.energy if self._heals(unit) else unit.weapon_cooldown) / self.unit_max_cooldown(unit)
                 health, *shield = self._vitals(unit, ally=True)
-                self._fill_state(allies[index], [health, gauge, *self._place(unit), *shield], unit, ally=True)
+                self._fill_state(allies[index], [health, gauge, *self._position(unit), *shield], unit, ally=True)
         for index, unit in self.enemies.items():
             if unit.health > 0:
                 health, *shield = self._vitals(unit, ally=False)
-                self._fill_state(enemies[index], [health, *self._place(unit), *shield], unit, ally=False)
+                self._fill_state(enemies[index], [health, *self._position(unit), *shield], unit, ally=False)
         state: dict[str, Any] = {"allies": allies, "enemies": enemies}
         if self.state_last_action:
             state["last_action"] = self.last_action
@@ -280,7 +280,7 @@ class SmacLook(SmacInfo):
         if self.unit_type_bits:  # at the end, however wide the row is
             row[-self.unit_type_bits :] = self._one_hot(unit, ally=ally)
 
-    def _place(self, unit: Unit) -> tuple[float, float]:
+    def _position(self, unit: Unit) -> tuple[float, float]:
         x, y = unit.pos.x - self.map_x / 2, unit.pos.y - self.map_y / 2
         return x / self.max_distance_x, y / self.max_distance_y
 

@@ -11,7 +11,7 @@ from seed_matrace.skirmish.maps import SkirmishMap
 from seed_matrace.skirmish.units import UnitType
 
 OWN_TYPE_ID = 1970  # of the first own unit type: those that a map brings along come behind the game's
-TAG_SHIFT = 18  # a tag is the number of a place for units, and below it how often the place was used
+TAG_SHIFT = 18  # a tag is the number of a unit's slot, and below it how often the slot was used
 PLAYER, COMPUTER = 1, 2  # owners
 _OWN, _ENEMY = 1, 4  # alliances
 

@@ -113,7 +113,7 @@ class BattleRecorder:
         )
 
     def _look(self) -> np.ndarray:
-        """Units as float32 [5, U]; of the dead only the place where they were seen last."""
+        """Units as float32 [5, U]; of the dead only the position where they were seen last."""
         rows = [
             (unit.pos.x, unit.pos.y, unit.health, unit.shield, unit.energy if kind.heals else unit.weapon_cooldown)
             for unit, kind in zip(_units_of(self._env), self._kinds, strict=True)
@@ -139,7 +139,7 @@ def _units_of(env: Any) -> list[Any]:
 
 
 def _kinds(env: Any) -> list[UnitType]:
-    """Own units are of the types that the map has in their places; enemies have the game's own numbers."""
+    """Own units are of the types that the map has in their slots; enemies have the game's own numbers."""
     expected = list(load_map(env.map_name).units)
     stock = {kind.stock_type_id: kind for kind in map(load_unit_type, unit_type_names())}
     pairs = zip(_units_of(env), expected, strict=True)

@@ -120,15 +120,17 @@ class _Scene:
         return any(self._reaches(unit, target, kind["splash_radius"]) for target in hurt)
 
     def _reaches(self, middle: int, target: int, reach: float) -> bool:
-        """Whether ``target`` is within ``reach`` of another unit's place, or within a cell's walk of that."""
+        """Whether ``target`` is within ``reach`` of another unit's position, or within a cell's walk of that."""
         apart = self._before[:2, middle] - self._before[:2, target]
         return reach > 0 and bool(np.hypot(*apart) <= reach + 1)
 
     def _nearest(self, target: int, opponents: np.ndarray, kinds: Sequence[Mapping[str, Any]]) -> set[int]:
         armed = [unit for unit in np.flatnonzero(opponents & self._was).tolist() if kinds[unit]["effect"] != "heal"]
-        places = self._before[:2]
+        positions = self._before[:2]
         return (
-            {min(armed, key=lambda unit: float(np.hypot(*(places[:, unit] - places[:, target]))))} if armed else set()
+            {min(armed, key=lambda unit: float(np.hypot(*(positions[:, unit] - positions[:, target]))))}
+            if armed
+            else set()
         )
 
     def _heals(self, kinds: Sequence[Mapping[str, Any]]) -> list[Row]:

@@ -41,7 +41,7 @@ class PlannedRun:
 
     run: SweepRun
     config: Config
-    text: str  # its bindings, with a scenario file at its place beside them
+    text: str  # its bindings, with a scenario file at its path beside them
 
 
 def plan_sweep(

@@ -98,7 +98,7 @@ def _page(sweep: _Sweep, folder: Path, title: str) -> Iterator[Block]:
     yield from _pictures(sweep, folder)
     if scores and len(ScoreTable(scores).common_tasks()):
         figure = profile_figure(ScoreTable(scores))
-        yield from _picture(figure, folder, "profile", "Share of the finished runs that score above each win rate.")
+        yield from _picture(figure, folder, "profile", "Fraction of the finished runs that score above each win rate.")
     yield from _differences(sweep)
     yield from _unfinished(sweep)
 

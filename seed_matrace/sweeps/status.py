@@ -45,7 +45,7 @@ class RunStatus:
 
     @property
     def progress(self) -> float:
-        """Share of the run that is done, 0 to 1."""
+        """Fraction of the run that is done, 0 to 1."""
         return 1.0 if self.state is State.FINISHED else min(self.env_steps / self._total, 1.0)
 
     def poll(self) -> None:

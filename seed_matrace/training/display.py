@@ -135,7 +135,7 @@ class Status:
 
     @property
     def progress(self) -> float:
-        """Share of the budget used, 0 to 1."""
+        """Fraction of the budget used, 0 to 1."""
         return min(1.0, self.env_steps / self._total)
 
     def line(self) -> str:

@@ -60,16 +60,16 @@ class Played:
     """A configuration, and the scenario file that it names, for nodes that may have neither."""
 
     config_text: str
-    scenario: tuple[str, bytes] | None  # its place beside the configuration, and its contents
+    scenario: tuple[str, bytes] | None  # its path beside the configuration, and its contents
 
     def write(self, folder: Path) -> Path:
         """Writes both; returns the gin file."""
         gin_file = folder / "config.gin"
         gin_file.write_text(self.config_text)
         if self.scenario:
-            place, content = self.scenario
-            (folder / place).parent.mkdir(exist_ok=True)
-            (folder / place).write_bytes(content)
+            path, content = self.scenario
+            (folder / path).parent.mkdir(exist_ok=True)
+            (folder / path).write_bytes(content)
         return gin_file
 
 
@@ -113,7 +113,7 @@ class ActorHost:
         self._stop = threading.Event()
 
     def run(self) -> None:
-        """Follows the learner from place to place."""
+        """Follows the learner from address to address."""
         learner = ray.get_actor(LEARNER_NAME)
         while not self._stop.is_set():
             contact = _contact_of(learner)
@@ -225,7 +225,7 @@ def _connected(cluster: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _placed(topology: Topology, stop: threading.Event) -> Iterator[Any]:
-    """A placement group, the learner's bundle first; None if ``stop`` was set before there was place."""
+    """A placement group, the learner's bundle first; None if ``stop`` was set before there was room."""
     wanted = bundles(topology, ray.cluster_resources().get("GPU", 0))
     group = placement_group(wanted, strategy="SPREAD")
     asked = time.monotonic()

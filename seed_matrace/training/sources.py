@@ -230,7 +230,7 @@ class ActorSource:
         self._handed_out = 0  # env steps
         self._run_over = False
         table = GroupTable(plan, seed=acting.battle_seed, session=acting.session)
-        admission = Admission(make_schema(acting.config), plan.places, table.assign)
+        admission = Admission(make_schema(acting.config), plan.capacity, table.assign)
         transport = listen(addresses, admission, security)
         self._server = InferenceServer(transport, self._inference, self._unrolls, acting.config.inference, note)
         self._batcher = BatcherThread(batcher)

@@ -249,7 +249,7 @@ def open_source(
 
 @contextlib.contextmanager
 def _private_socket(run_dir: Path) -> Iterator[Path]:
-    """A place for the socket: the run directory, or a folder for it alone where that cannot hold sockets."""
+    """A path for the socket: the run directory, or a folder for it alone where that cannot hold sockets."""
     path = (run_dir / "actors.sock").absolute()
     try:
         check_socket(path)

@@ -164,10 +164,10 @@ class GrpcServer:
     # In the thread of the streams:
 
     async def _listen(self, address: HostPort, security: Security) -> Any:
-        schema, places = self._admission.schema, self._admission.places
-        strangers = places.num_actors + _SPARE_STRANGERS
+        schema, capacity = self._admission.schema, self._admission.capacity
+        strangers = capacity.num_actors + _SPARE_STRANGERS
         make_room(2 * strangers + _OTHER_FILES)
-        longest = Frames(schema.spec, places.group_size, places.groups_per_actor).max_bytes
+        longest = Frames(schema.spec, capacity.group_size, capacity.groups_per_actor).max_bytes
         server = grpc.aio.server(
             options=[
                 *ALIVE_OPTIONS,

@@ -11,7 +11,7 @@ from seed_matrace.transport.messages import Hello, OccupiedError, RefusedError, 
 from seed_matrace.transport.schema import Schema, schema_mismatch
 from seed_matrace.transport.slots import Slot
 
-SPARE_CONNECTIONS = 8  # beyond the places there are, for those that are about to be refused
+SPARE_CONNECTIONS = 8  # beyond the actors' own, for those that are about to be refused
 
 
 class Joined(NamedTuple):
@@ -64,7 +64,7 @@ class Server(Protocol):
 
 
 @dataclass(frozen=True)
-class Places:
+class Capacity:
     """How many actors of how many groups there may be."""
 
     num_actors: int
@@ -81,10 +81,10 @@ class Admission:
     """
 
     def __init__(
-        self, schema: Schema, places: Places, assign: Callable[[int], tuple[tuple[int, ...], Welcome]]
+        self, schema: Schema, capacity: Capacity, assign: Callable[[int], tuple[tuple[int, ...], Welcome]]
     ) -> None:
         self.schema = schema
-        self.places = places
+        self.capacity = capacity
         self._assign = assign
         self._present: set[int] = set()
 

@@ -55,7 +55,7 @@ class SharedMemoryServer:
         self._owner: dict[int, _Connection] = {}
         self._strangers: deque[_Connection] = deque()  # have shaken hands or not; oldest first
         self._log = LogLimit(logging.warning)
-        make_room(2 * admission.places.num_actors + SPARE_CONNECTIONS)  # a socket and its memory
+        make_room(2 * admission.capacity.num_actors + SPARE_CONNECTIONS)  # a socket and its memory
         self._listener = listen(path)
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._epoll = select.epoll()
@@ -111,7 +111,7 @@ class SharedMemoryServer:
         self._path.unlink(missing_ok=True)
 
     def _accept(self) -> None:
-        if len(self._connections) >= self._admission.places.num_actors + SPARE_CONNECTIONS:
+        if len(self._connections) >= self._admission.capacity.num_actors + SPARE_CONNECTIONS:
             self._drop_oldest_stranger()
         try:
             client, _ = self._listener.accept()

@@ -23,10 +23,10 @@ def make_credentials(folder: Path, learner: HostPort) -> list[str]:
     Raises:
       RuntimeError: openssl is missing or fails.
     """
-    place = _place(folder, learner)
-    token, cert, key = (place / name for name in (_TOKEN, _CERT, _KEY))
+    own = _folder_of(folder, learner)
+    token, cert, key = (own / name for name in (_TOKEN, _CERT, _KEY))
     if not _is_there(token):
-        place.mkdir(parents=True, exist_ok=True)
+        own.mkdir(parents=True, exist_ok=True)
         make_certificate(learner.host, cert, key)
         token.write_text(secrets.token_hex(32) + "\n")  # the last: actors wait for it
     return [f"--tls_cert={cert}", f"--tls_key={key}", f"--token_file={token}"]
@@ -38,14 +38,14 @@ def wait_for_credentials(folder: Path, learner: HostPort, timeout_s: float, stop
     Raises:
       RuntimeError: there are none after ``timeout_s``.
     """
-    place = _place(folder, learner)
+    own = _folder_of(folder, learner)
     for _ in range(max(int(timeout_s / _POLL_S), 1)):
-        if _is_there(place / _TOKEN):
-            return [f"--tls_ca={place / _CERT}", f"--token_file={place / _TOKEN}"]
+        if _is_there(own / _TOKEN):
+            return [f"--tls_ca={own / _CERT}", f"--token_file={own / _TOKEN}"]
         if stop.wait(_POLL_S):
             return None
     raise RuntimeError(
-        f"the learner has left no token in {place} for {timeout_s:g} s: see its log, and that this container mounts "
+        f"the learner has left no token in {own} for {timeout_s:g} s: see its log, and that this container mounts "
         "the same bucket"
     )
 
@@ -55,6 +55,6 @@ def _is_there(token: Path) -> bool:
     return token.is_file() and token.stat().st_size > 0
 
 
-def _place(folder: Path, learner: HostPort) -> Path:
+def _folder_of(folder: Path, learner: HostPort) -> Path:
     """A folder for each name of a learner: a job that is run again has other hosts."""
     return folder / learner.host

@@ -61,10 +61,10 @@ def service_times(spec: EnvSpec) -> ServiceTimes:
     """Of a learner over gRPC: on a line, over the numbers of one env step, through the two maps that were measured."""
     near, far = (env_spec(EnvConfig(map_name=name)) for name in _MEASURED_MAPS)
     low, high = (MEASURED[name, CARRIER] for name in _MEASURED_MAPS)
-    share = (_numbers(spec) - _numbers(near)) / (_numbers(far) - _numbers(near))
+    fraction = (_numbers(spec) - _numbers(near)) / (_numbers(far) - _numbers(near))
 
     def between(at_near: float, at_far: float) -> float:
-        return max(at_near + share * (at_far - at_near), at_near / 2)
+        return max(at_near + fraction * (at_far - at_near), at_near / 2)
 
     return ServiceTimes(between(low.busiest_thread, high.busiest_thread), between(low.all_threads, high.all_threads))
 

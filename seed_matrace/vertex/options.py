@@ -1,4 +1,4 @@
-"""What a job of Vertex AI is given: project, place, machines, images; from a gin file, and from flags that override it.
+"""What a job of Vertex AI is given: project, region, machines, images; from a gin file, and from flags that override it.
 
 These options never reach a run: they say where it is done, not what is learnt.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from seed_matrace.fields import FieldError, check_fields, option
-from seed_matrace.gin_bindings import Bindings, arguments_of, options_of, with_places
+from seed_matrace.gin_bindings import Bindings, arguments_of, options_of, with_source
 from seed_matrace.gin_files import ConfigError
 from seed_matrace.vertex.machines import has_accelerator, machine_with
 
@@ -98,5 +98,5 @@ def load_options(file: str | None, flags: Mapping[str, Any]) -> VertexOptions:
     try:
         loaded = VertexOptions(**arguments_of("vertex", bound))
     except ConfigError as error:
-        raise with_places(error, bound) from None
+        raise with_source(error, bound) from None
     return dataclasses.replace(loaded, **{name: value for name, value in flags.items() if value is not None})

@@ -44,8 +44,8 @@ class JobName:
     @property
     def console(self) -> str:
         """Its page in Google Cloud's console."""
-        place = f"https://console.cloud.google.com/agent-platform/locations/{self.region}"
-        return f"{place}/training/{self.number}?project={self.project}"
+        page = f"https://console.cloud.google.com/agent-platform/locations/{self.region}"
+        return f"{page}/training/{self.number}?project={self.project}"
 
 
 def parse_job_name(text: str, project: str, region: str) -> JobName:
@@ -89,8 +89,8 @@ class JobService:
             if endpoint.startswith("http://"):
                 self._client = _stand_in(aiplatform_v1.JobServiceClient, endpoint, transport)
             else:
-                place = {"api_endpoint": endpoint or f"{region}-aiplatform.googleapis.com"}
-                self._client = aiplatform_v1.JobServiceClient(client_options=place, transport=transport)
+                options = {"api_endpoint": endpoint or f"{region}-aiplatform.googleapis.com"}
+                self._client = aiplatform_v1.JobServiceClient(client_options=options, transport=transport)
 
     def submit(self, project: str, region: str, job: Mapping[str, Any]) -> JobName:
         """Creates a custom job or, if it has a studySpec, a hyper-parameter tuning job."""

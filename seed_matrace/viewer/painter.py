@@ -99,17 +99,17 @@ class Painter:
             draw.text((FINE * 6, self._head / 2), title, fill=self._colours["text"], font=font, anchor="lm")
         return image
 
-    def pixel(self, place: Point) -> Point:
-        """Where a place of the map is, in pixels of which ``FINE`` make one of the picture."""
-        return (place[0] - self._left) * self._cell, self._head + (self._top - place[1]) * self._cell
+    def pixel(self, position: Point) -> Point:
+        """Where a position on the map is, in pixels of which ``FINE`` make one of the picture."""
+        return (position[0] - self._left) * self._cell, self._head + (self._top - position[1]) * self._cell
 
-    def _place(self, frame: float, unit: int) -> Point:
+    def _position(self, frame: float, unit: int) -> Point:
         last = len(self._table) - 1
         start, end = (self._table[min(at, last), :2, unit].tolist() for at in (int(frame), int(frame) + 1))
         return _between((start[0], start[1]), (end[0], end[1]), frame - int(frame))
 
     def _at(self, frame: float, unit: int) -> Point:
-        return self.pixel(self._place(frame, unit))
+        return self.pixel(self._position(frame, unit))
 
     def _radius(self, unit: int) -> float:
         return max(self._types[unit]["radius"] * self._cell, 4 * FINE)
@@ -121,10 +121,10 @@ class Painter:
         self._draw.line(points, fill=self._colour(colour, alpha), width=round(width * FINE))
 
     def _ring(
-        self, at: Point, radius: float, colour: str, width: float, share: float = 1.0, alpha: float = 1.0
+        self, at: Point, radius: float, colour: str, width: float, fraction: float = 1.0, alpha: float = 1.0
     ) -> None:
         box = (at[0] - radius, at[1] - radius, at[0] + radius, at[1] + radius)
-        self._draw.arc(box, -90, -90 + 360 * share, fill=self._colour(colour, alpha), width=round(width * FINE))
+        self._draw.arc(box, -90, -90 + 360 * fraction, fill=self._colour(colour, alpha), width=round(width * FINE))
 
     def _side(self, unit: int) -> str:
         return "ally" if unit < self._replay.about["n_agents"] else "enemy"
@@ -174,15 +174,15 @@ class Painter:
             self._draw_shot(self._types[unit], begun, unit, target, float(self._until[index]), frame)
 
     def _draw_shot(self, kind: dict[str, Any], begun: int, unit: int, target: int, until: float, frame: float) -> None:
-        start, age = self._place(begun, unit), (frame - begun) * self._loops
+        start, age = self._position(begun, unit), (frame - begun) * self._loops
         if kind["effect"] == "sweep":
-            self._draw_sweep(kind, start, self._place(begun, target), age)
+            self._draw_sweep(kind, start, self._position(begun, target), age)
         elif kind["effect"] == "missile":
-            share = (frame - begun) / (until - begun)
-            if share <= 1:
-                end = self._place(frame, target)
-                flown = [_between(start, end, max(0.0, share - 0.25)), _between(start, end, share)]
-                self._line([self.pixel(place) for place in flown], "shot", 3)
+            fraction = (frame - begun) / (until - begun)
+            if fraction <= 1:
+                end = self._position(frame, target)
+                flown = [_between(start, end, max(0.0, fraction - 0.25)), _between(start, end, fraction)]
+                self._line([self.pixel(position) for position in flown], "shot", 3)
         elif age < 3:
             self._line([self.pixel(start), self._at(frame, target)], "shot", 2, 1 - age / 3)
 
@@ -214,8 +214,8 @@ def _arrivals(events: np.ndarray, flight: float) -> np.ndarray:
     return until
 
 
-def _between(start: Point, end: Point, share: float) -> Point:
-    return start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])
+def _between(start: Point, end: Point, fraction: float) -> Point:
+    return start[0] + fraction * (end[0] - start[0]), start[1] + fraction * (end[1] - start[1])
 
 
 def _below(outline: list[Point], level: float) -> list[Point]:

@@ -1,4 +1,4 @@
-"""Performance profiles: which share of the runs scores above each win rate (Agarwal et al. 2021)."""
+"""Performance profiles: which fraction of the runs scores above each win rate (Agarwal et al. 2021)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def profile_figure(table: ScoreTable) -> Any:
             axes.fill_between(_THRESHOLDS, low, high, color=style["color"], alpha=0.2, linewidth=0)
     style_axes(axes)
     axes.xaxis.set_major_formatter("{x:.1f}")
-    axes.set(xlim=(0, 1), ylim=(-0.02, 1.02), xlabel="win rate τ", ylabel="share of runs with a win rate above τ")
+    axes.set(xlim=(0, 1), ylim=(-0.02, 1.02), xlabel="win rate τ", ylabel="fraction of runs with a win rate above τ")
     maps = f"{len(tasks)} maps" if len(tasks) > 1 else tasks[0]
     axes.set_title(f"performance profile, {maps}, {table.backend}", fontsize=11)
     axes.legend(frameon=False, fontsize=8.5)

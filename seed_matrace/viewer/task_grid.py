@@ -14,7 +14,7 @@ from seed_matrace.viewer.style import new_figure, style_axes, variant_style
 
 TAG = "eval/win_rate"
 _COLUMNS = 5
-_PUBLISHED_MARKERS = ("D", "o", "s", "^", "v", "x")  # by place in the table; greys do the rest
+_PUBLISHED_MARKERS = ("D", "o", "s", "^", "v", "x")  # by row of the table; greys do the rest
 _PUBLISHED_GREYS = ("#000000", "#585858", "#585858", "#909090", "#909090", "#585858")
 _STRIP_COLOUR = "#f0f0f0"
 
@@ -54,13 +54,13 @@ def _draw(
     variants: Mapping[str, Sequence[Run]], tasks: Sequence[str], beside: Published | None, backend: str, statistic: str
 ) -> Any:
     columns = min(_COLUMNS, len(tasks) + (len(tasks) < _COLUMNS))
-    rows = math.ceil((len(tasks) + 1) / columns)  # one place more, for the legend
+    rows = math.ceil((len(tasks) + 1) / columns)  # one cell more, for the legend
     figure = new_figure(max(2.7 * columns, 6), 2.25 * rows + 0.5)
     grid = figure.add_gridspec(rows, columns)
     handles: dict[str, Any] = {}
-    for place, task in enumerate(tasks):
+    for index, task in enumerate(tasks):
         with_strip = beside is not None and task in beside.tasks
-        cell = grid[place // columns, place % columns].subgridspec(1, 2, width_ratios=(4, 1), wspace=0.0)
+        cell = grid[index // columns, index % columns].subgridspec(1, 2, width_ratios=(4, 1), wspace=0.0)
         panel = figure.add_subplot(cell[0, 0] if with_strip else cell[0, :])
         on_task = {name: [run for run in runs if run.map_name == task] for name, runs in variants.items()}
         handles |= _draw_panel(panel, task, on_task, statistic)

@@ -21,15 +21,15 @@ def make(depth, envs=ENVS, agents=AGENTS, dim=DIM):
 def test_matches_the_naive_twin(depth):
     ring, newest, stacks = make(depth)
     expected = stacks.copy()
-    for newest_place in range(depth):
+    for newest_index in range(depth):
         for first in range(depth + 2):
             seen = ((first + np.arange(ENVS)) % (depth + 2)).astype(np.int32)
-            _batching.stack_frames(ring, newest_place, newest, seen, stacks)
-            reference_batching.stack_frames(ring, newest_place, newest, seen, expected)
+            _batching.stack_frames(ring, newest_index, newest, seen, stacks)
+            reference_batching.stack_frames(ring, newest_index, newest, seen, expected)
             np.testing.assert_array_equal(stacks, expected)
 
 
-def test_oldest_comes_first_and_the_newest_ones_own_place_is_not_read():
+def test_oldest_comes_first_and_the_newest_ones_own_slice_is_not_read():
     ring, newest, stacks = make(3, envs=1, agents=1, dim=1)
     ring[:, 0, 0, 0], newest[...] = [12, 10, 11], 13
     seen = np.array([3], np.int32)
@@ -46,9 +46,9 @@ def test_empty_observations():
     _batching.stack_frames(ring, 0, newest, np.ones(ENVS, np.int32), stacks)
 
 
-@pytest.mark.parametrize("kind", ["newest", "seen", "stacks", "place", "negative place", "dtype", "strides"])
+@pytest.mark.parametrize("kind", ["newest", "seen", "stacks", "index", "negative index", "dtype", "strides"])
 def test_what_does_not_fit_is_an_error(kind):
-    (ring, newest, stacks), seen, place = make(2), np.ones(ENVS, np.int32), 0
+    (ring, newest, stacks), seen, index = make(2), np.ones(ENVS, np.int32), 0
     if kind == "newest":
         newest = newest[:, :-1].copy()
     elif kind == "seen":
@@ -60,9 +60,9 @@ def test_what_does_not_fit_is_an_error(kind):
     elif kind == "strides":
         newest = newest[::-1]
     else:
-        place = 2 if kind == "place" else -1
-    with pytest.raises(ValueError, match=r"\[4, 3, 5\]|\[4, 3, 10\]|place|dtype|contiguous"):
-        _batching.stack_frames(ring, place, newest, seen, stacks)
+        index = 2 if kind == "index" else -1
+    with pytest.raises(ValueError, match=r"\[4, 3, 5\]|\[4, 3, 10\]|index|dtype|contiguous"):
+        _batching.stack_frames(ring, index, newest, seen, stacks)
 
 
 def fields(rows, rng, *leading):
@@ -139,7 +139,7 @@ def test_as_many_targets_as_sources_are_needed():
 
 def ended_episodes(envs, rng):
     """Flags and figures of a step of so many environments; figures stand also where no episode ended."""
-    flags = [rng.random(envs) < share for share in (0.4, 0.3, 0.5)]
+    flags = [rng.random(envs) < fraction for fraction in (0.4, 0.3, 0.5)]
     return [*flags, rng.normal(size=envs).astype(np.float32), rng.integers(1, 99, envs, np.int32)]
 
 

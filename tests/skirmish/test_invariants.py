@@ -86,7 +86,7 @@ def check_ways(stats: np.ndarray, before: np.ndarray, after: np.ndarray) -> None
 
 
 def squeezed(stats: np.ndarray, units: np.ndarray) -> float:
-    """Share of the living who are nearer to somebody than three quarters of the distance of contact."""
+    """Fraction of the living who are nearer to somebody than three quarters of the distance of contact."""
     x, y, health = units[:, :3].transpose(1, 0, 2)
     alive, layer = health > 0, np.broadcast_to(stats["layer"], health.shape)
     gaps = np.hypot(x[:, :, None] - x[:, None], y[:, :, None] - y[:, None])
@@ -96,9 +96,9 @@ def squeezed(stats: np.ndarray, units: np.ndarray) -> float:
     return float((near.sum(axis=2) > 1)[alive].mean())  # everybody is near to itself
 
 
-def check_crowds(env: SkirmishVectorEnv, shares: list[float]) -> None:
+def check_crowds(env: SkirmishVectorEnv, fractions: list[float]) -> None:
     """Small teams keep clear of each other; throngs are soft, most of all zerglings in front of two colossi."""
-    assert np.mean(shares) < (0.01 if len(env.map.units) <= 22 else 0.3)
+    assert np.mean(fractions) < (0.01 if len(env.map.units) <= 22 else 0.3)
 
 
 def check_reward(env: SkirmishVectorEnv, before: np.ndarray, out: EnvOutput, after: np.ndarray) -> None:
@@ -129,16 +129,16 @@ def test_random_play_keeps_the_invariants_and_never_wins(name: str) -> None:
     env = SkirmishVectorEnv(name, 32, seed=5)
     out = env.reset()
     before = env.units()
-    wins, shares = 0, []
+    wins, fractions = 0, []
     for _ in range(150):
         out = env.step(env.sample_actions(), out)
         after = env.units()
         check_step(env, before, out, after)
         check_returns(env, out)
-        shares.append(squeezed(env.unit_stats(), after))
+        fractions.append(squeezed(env.unit_stats(), after))
         wins += out.episode.battle_won.sum()
         before = after
-    check_crowds(env, shares)
+    check_crowds(env, fractions)
     assert wins == 0 or name in WON_BY_CHANCE
 
 
@@ -147,20 +147,20 @@ def test_fighting_play_keeps_the_invariants(name: str) -> None:
     env = SkirmishVectorEnv(name, 16, seed=6)
     out = env.reset()
     before = env.units()
-    ended, shares = 0, []
+    ended, fractions = 0, []
     for _ in range(200):
         out = env.step(scripted_actions(env, out, "nearest"))
         after = env.units()
         check_step(env, before, out, after)
         check_returns(env, out)
-        shares.append(squeezed(env.unit_stats(), after))
+        fractions.append(squeezed(env.unit_stats(), after))
         won, healers = out.episode.battle_won, env.map.layout.healer[env.spec.n_agents :].sum()
         left = healers * (10 + 150) / env_scale(env)
         assert (out.episode.episode_return[won] >= 20 - 1e-3 - left).all()
         assert (out.episode.dead_enemies[won] >= env.map.n_enemies - healers).all()
         ended += (out.terminated | out.truncated).sum()
         before = after
-    check_crowds(env, shares)
+    check_crowds(env, fractions)
     assert ended >= 16
 
 

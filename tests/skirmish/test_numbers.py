@@ -109,7 +109,7 @@ def test_numbers_are_the_same_whatever_plays_the_seed(name: str, shuffle: bool) 
 
 @pytest.mark.parametrize("name", MIXED)
 def test_what_is_shown_of_an_enemy_is_of_its_type(name: str) -> None:
-    """Type, and health and shield as shares of what that type has."""
+    """Type, and health and shield as fractions of what that type has."""
     env = SkirmishVectorEnv(name, 24, seed=3)
     n, enemies, bits = env.spec.n_agents, env.map.n_enemies, env.map.unit_type_bits
     shields = env.layout.enemy_shields

@@ -17,7 +17,7 @@ def everyone(env: SkirmishVectorEnv, action: int) -> np.ndarray:
 
 
 def win_rate(name: str, target: str, episodes: int = 128) -> float:
-    """Share of first episodes won, one per environment."""
+    """Fraction of first episodes won, one per environment."""
     env = SkirmishVectorEnv(name, episodes, seed=9)
     out = env.reset()
     won, done = np.zeros(episodes, bool), np.zeros(episodes, bool)

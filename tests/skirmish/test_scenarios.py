@@ -94,8 +94,8 @@ def test_drawn_teams_and_places(tmp_path: Path) -> None:
     assert env.map.walkable[x.astype(int), y.astype(int)].all()
     np.testing.assert_array_equal(stats["health_max"][:, :5], stats["health_max"][:, 5:10])  # the same draw
     drawn = np.concatenate([stats["health_max"][:, :5], stats["health_max"][:, 10:]], axis=1)
-    shares = [(drawn == load_unit_type(name).health).mean() for name in ("Stalker", "Zealot", "Colossus")]
-    np.testing.assert_allclose(shares, [0.45, 0.45, 0.1], atol=0.04)
+    fractions = [(drawn == load_unit_type(name).health).mean() for name in ("Stalker", "Zealot", "Colossus")]
+    np.testing.assert_allclose(fractions, [0.45, 0.45, 0.1], atol=0.04)
     reflected = (x[:, :5] < 12).all(axis=1)
     assert 0.4 < reflected.mean() < 0.6
     assert np.isclose(x[reflected, 5:10], 32 - x[reflected, :5], atol=LOOP_OF_WALKING).mean() > 0.95

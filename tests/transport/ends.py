@@ -24,7 +24,7 @@ def free_port() -> HostPort:
 
 
 def make_server(*addresses, security=NO_SECURITY):
-    admission = Admission(SCHEMA, PLAN.places, GroupTable(PLAN, seed=7).assign)
+    admission = Admission(SCHEMA, PLAN.capacity, GroupTable(PLAN, seed=7).assign)
     return carriers.listen(addresses, admission, security)
 
 

@@ -33,10 +33,10 @@ def sum_episodes(
     return len(ended), won, total_return, sum(int(length[row]) for row in ended)
 
 
-def stack_frames(ring: np.ndarray, newest_place: int, newest: np.ndarray, seen: np.ndarray, stacks: np.ndarray) -> None:
+def stack_frames(ring: np.ndarray, newest_index: int, newest: np.ndarray, seen: np.ndarray, stacks: np.ndarray) -> None:
     """Writes each agent's newest observations side by side, oldest first; arguments as of the kernel."""
     depth, _, _, dim = ring.shape
-    for place in range(depth):
-        age = depth - 1 - place
-        frames = ring[(newest_place - age) % depth] if age else newest
-        stacks[:, :, place * dim : (place + 1) * dim] = np.where((age < seen)[:, None, None], frames, 0)
+    for index in range(depth):
+        age = depth - 1 - index
+        frames = ring[(newest_index - age) % depth] if age else newest
+        stacks[:, :, index * dim : (index + 1) * dim] = np.where((age < seen)[:, None, None], frames, 0)

@@ -59,7 +59,7 @@ class UnitTable:
         return self.layout.ally_shields if unit in self.allies else self.layout.enemy_shields
 
     def vitals(self, unit: int) -> list[float]:
-        """Health share, shield share where the race has shields, one-hot type."""
+        """Health fraction, shield fraction where the race has shields, one-hot type."""
         row = [self.health[unit] / self.layout.health_max[unit]]
         if self.has_shield(unit):
             row.append(self.shield[unit] / self.layout.shield_norm[unit])

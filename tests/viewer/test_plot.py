@@ -167,8 +167,8 @@ def test_profile_is_over_the_maps_all_variants_share(make_sweep):
     table = ScoreTable(read_scores(run.path, name)["final"] for name, runs in variants.items() for run in runs)
     (axes,) = profile_figure(table).axes
     assert axes.get_title() == "performance profile, 3m, skirmish-1"
-    shares = axes.get_lines()[0].get_ydata()
-    assert (shares[0], shares[51], shares[-1]) == (1, 2 / 3, 0)  # 16, 17 and 18 of 32 won; at 0.51
+    fractions = axes.get_lines()[0].get_ydata()
+    assert (fractions[0], fractions[51], fractions[-1]) == (1, 2 / 3, 0)  # 16, 17 and 18 of 32 won; at 0.51
 
 
 @pytest.mark.parametrize(

@@ -48,14 +48,14 @@ class Board {
 
   pixel(x, y) { return [(x - this.box.left) * this.cell, (this.box.top - y) * this.cell]; }
 
-  unitPixel(unit) { return this.pixel(...this.replay.place(this.frame, unit)); }
+  unitPixel(unit) { return this.pixel(...this.replay.position(this.frame, unit)); }
 
   // Game loops since a frame.
   age(frame) { return (this.frame - frame) * this.replay.about.loops_per_frame; }
 
   radius(unit) { return Math.max(this.replay.types[unit].radius * this.cell, 4 * this.thin); }
 
-  // The living unit at a place of the page, or -1.
+  // The living unit at a point of the page, or -1.
   unitAt(clientX, clientY) {
     const rect = this.canvas.getBoundingClientRect(), scale = this.canvas.width / rect.width;
     const x = (clientX - rect.left) * scale, y = (clientY - rect.top) * scale;
@@ -95,14 +95,14 @@ class Board {
     context.globalAlpha = 1;
   }
 
-  #circle([x, y], radius, colour, width, { alpha = 1, share = 1, dash = [] } = {}) {
+  #circle([x, y], radius, colour, width, { alpha = 1, fraction = 1, dash = [] } = {}) {
     const context = this.context;
     context.globalAlpha = alpha;
     context.strokeStyle = colour;
     context.lineWidth = width * this.thin;
     context.setLineDash(dash);
     context.beginPath();
-    context.arc(x, y, radius, -Math.PI / 2, -Math.PI / 2 + 2 * Math.PI * share);
+    context.arc(x, y, radius, -Math.PI / 2, -Math.PI / 2 + 2 * Math.PI * fraction);
     context.stroke();
     context.setLineDash([]);
     context.globalAlpha = 1;
@@ -132,10 +132,10 @@ class Board {
     context.lineWidth = this.thin;
     context.stroke();
     const shield = type.shield ? replay.at(frame, SHIELD, unit) / type.shield : 0;
-    if (shield > 0) this.#circle(at, radius + 2 * this.thin, colours.shield, 2, { share: shield });
+    if (shield > 0) this.#circle(at, radius + 2 * this.thin, colours.shield, 2, { fraction: shield });
     const gauge = Math.min(replay.at(frame, GAUGE, unit) / type.gauge, 1);
     const colour = type.effect === "heal" ? colours.energy : colours.cooldown;
-    if (gauge > 0) this.#circle(at, radius + 4.5 * this.thin, colour, 1.5, { share: gauge });
+    if (gauge > 0) this.#circle(at, radius + 4.5 * this.thin, colour, 1.5, { fraction: gauge });
     if (side === "ally" && radius > 8 * this.thin) this.#label(at, unit);
   }
 
@@ -154,7 +154,7 @@ class Board {
   #drawDeath(unit) {
     const age = this.age(this.replay.deaths[unit]);
     if (age < 0) return;
-    const [x, y] = this.pixel(...this.replay.place(this.replay.deaths[unit], unit));
+    const [x, y] = this.pixel(...this.replay.position(this.replay.deaths[unit], unit));
     const fresh = Math.max(0, 1 - age / EFFECT_LOOPS), size = this.radius(unit) * (0.6 + fresh);
     const colour = this.colours[this.#side(unit)];
     for (const sign of [-1, 1]) {
@@ -190,7 +190,7 @@ class Board {
       this.#circle(this.unitPixel(target), this.radius(target) * (0.6 + 0.15 * age), colours.shot, 2, { alpha: 1 - age / 4 });
     } else if (kind === "blast") {
       const reach = replay.types[unit].splash_radius * this.cell * Math.min(1, (age + 2) / 6);
-      const [x, y] = this.pixel(...replay.place(frame, unit)), context = this.context;
+      const [x, y] = this.pixel(...replay.position(frame, unit)), context = this.context;
       context.globalAlpha = 0.45 * (1 - age / EFFECT_LOOPS);
       context.fillStyle = colours.blast;
       context.beginPath();
@@ -203,14 +203,14 @@ class Board {
   }
 
   #drawShot(type, { frame, unit, target, until }, age) {
-    const from = this.replay.place(frame, unit), to = this.replay.place(this.frame, target);
+    const from = this.replay.position(frame, unit), to = this.replay.position(this.frame, target);
     if (type.effect === "sweep") {
-      this.#drawSweep(type, from, this.replay.place(frame, target), age);
+      this.#drawSweep(type, from, this.replay.position(frame, target), age);
     } else if (type.effect === "missile") {
       if (this.frame > until) return;
-      const share = (this.frame - frame) / (until - frame), tail = Math.max(0, share - 0.25);
+      const fraction = (this.frame - frame) / (until - frame), tail = Math.max(0, fraction - 0.25);
       const on = (part) => this.pixel(from[0] + part * (to[0] - from[0]), from[1] + part * (to[1] - from[1]));
-      this.#line([on(tail), on(share)], this.colours.shot, 3);
+      this.#line([on(tail), on(fraction)], this.colours.shot, 3);
     } else if (age < 3) {
       this.#line([this.pixel(...from), this.pixel(...to)], this.colours.shot, 2, 1 - age / 3);
     }

@@ -24,8 +24,8 @@ function playhead(context, x, top, bottom, colour) {
 
 const LEFT = 34, RIGHT = 8;
 
-// The env step at a place of a chart, as a fraction of them all.
-function shareAt(canvas, clientX, left = LEFT) {
+// The env step at a point of a chart, as a fraction of them all.
+function fractionAt(canvas, clientX, left = LEFT) {
   const rect = canvas.getBoundingClientRect();
   return Math.min(1, Math.max(0, (clientX - rect.left - left) / (rect.width - left - RIGHT)));
 }

@@ -53,8 +53,8 @@ function thoughts(replay, step, agent) {
     if (replay.available(step, agent, action)) open.push(action);
   }
   const said = (action) => {
-    const share = replay.hasProbabilities ? ` ${(100 * replay.probability(step, agent, action)).toFixed(0)}%` : "";
-    return `${replay.actionName(agent, action)}${share}`;
+    const percent = replay.hasProbabilities ? ` ${(100 * replay.probability(step, agent, action)).toFixed(0)}%` : "";
+    return `${replay.actionName(agent, action)}${percent}`;
   };
   if (replay.hasProbabilities) {
     open.sort((one, other) => replay.probability(step, agent, other) - replay.probability(step, agent, one));

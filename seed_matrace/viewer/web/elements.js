@@ -10,7 +10,7 @@ function make(tag, attributes, ...children) {
 // A shape as an SVG picture, from the page's template; points are [x, y] of unit size.
 function drawing(points) {
   const picture = document.getElementById("shape").content.cloneNode(true);
-  const place = points.map(([x, y]) => `${10 + 8 * x},${10 - 8 * y}`).join(" ");
-  picture.querySelector("polygon").setAttribute("points", place);
+  const path = points.map(([x, y]) => `${10 + 8 * x},${10 - 8 * y}`).join(" ");
+  picture.querySelector("polygon").setAttribute("points", path);
   return picture;
 }

@@ -33,12 +33,12 @@ class Player {
     element("boards").append(make("section", {}, make("h2", {}, `${map} `, outcome, " ", more), field, chart));
     const board = new Board(replay, field, this.shapes, this.colours), index = element("boards").childElementCount - 1;
     field.addEventListener("click", (event) => this.select(index, board.unitAt(event.clientX, event.clientY)));
-    this.#scrubOn(chart, (share) => this.setTime(share * (replay.frames - 1) * replay.about.loops_per_frame));
+    this.#scrubOn(chart, (fraction) => this.setTime(fraction * (replay.frames - 1) * replay.about.loops_per_frame));
     return Object.assign(board, { chart });
   }
 
   #scrubOn(canvas, set) {
-    const move = (event) => { if (event.buttons & 1) set(shareAt(canvas, event.clientX)); };
+    const move = (event) => { if (event.buttons & 1) set(fractionAt(canvas, event.clientX)); };
     canvas.addEventListener("pointerdown", move);
     canvas.addEventListener("pointermove", move);
   }

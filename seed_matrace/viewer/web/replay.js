@@ -40,9 +40,9 @@ class Replay {
     const table = new Float32Array(differences.length);
     const size = 5 * this.nUnits, sums = new Uint16Array(size);
     for (let i = 0; i < differences.length; i++) {
-      const place = i % size;
-      sums[place] += differences[i];
-      table[i] = sums[place] / columnSteps[Math.floor(place / this.nUnits)];
+      const column = i % size;
+      sums[column] += differences[i];
+      table[i] = sums[column] / columnSteps[Math.floor(column / this.nUnits)];
     }
     return table;
   }
@@ -75,12 +75,12 @@ class Replay {
   alive(frame, unit) { return frame < this.deaths[unit]; }
 
   // Where a unit is between two frames.
-  place(frame, unit) {
+  position(frame, unit) {
     const before = Math.min(Math.floor(frame), this.frames - 1), after = Math.min(before + 1, this.frames - 1);
-    const share = frame - before;
+    const fraction = frame - before;
     const between = (column) => {
       const start = this.at(before, column, unit);
-      return start + share * (this.at(after, column, unit) - start);
+      return start + fraction * (this.at(after, column, unit) - start);
     };
     return [between(X), between(Y)];
   }
