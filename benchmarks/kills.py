@@ -2,7 +2,7 @@
 
 Two addresses, shared memory and gRPC, two actors at each. Every few seconds an actor is killed or stopped for a while,
 now and then the learner is killed, and whoever was killed is started again. Env steps and memory are looked at all the
-time; they are written into FOLDER as kills.json and drawn as kills.png. Fails when env steps stand still for five
+time; they are written into FOLDER as kills.json and plotted as kills.png. Fails when env steps stand still for five
 minutes or something is left behind in the end.
 """
 
@@ -128,7 +128,7 @@ def soak(run: Run, seconds: float, rng: random.Random) -> dict[str, Any]:
     return {**counts, "seen": seen}
 
 
-def draw(results: dict[str, Any]) -> Any:
+def plot(results: dict[str, Any]) -> Any:
     seen = results["seen"]
     minutes = [look["time_s"] / 60 for look in seen]
     figure = new_figure(9.0, 3.4)
@@ -157,7 +157,7 @@ def main(minutes: float, output: str, seed: int = 0) -> None:
                 process.kill()
         assert not (Path(folder) / "learner.sock").exists(), "the learner's socket is still there"
     (Path(output) / "kills.json").write_text(json.dumps(results) + "\n")
-    save_figure(draw(results), Path(output) / "kills.png")
+    save_figure(plot(results), Path(output) / "kills.png")
     last = results["seen"][-1]
     print(json.dumps({**{name: value for name, value in results.items() if name != "seen"}, **last}))
 

@@ -205,7 +205,7 @@ def here(busy: dict[str, Any]) -> ServiceTimes:
     return ServiceTimes(alone.busiest_thread, alone.all_threads + busy["actors_us_per_env_step"])
 
 
-def draw(results: dict[str, Any]) -> Any:
+def plot(results: dict[str, Any]) -> Any:
     figure = new_figure(4.2 * len(MAPS), 3.6)
     panels = figure.subplots(1, len(MAPS), squeeze=False)[0]
     for axes, map_name in zip(panels, MAPS, strict=True):
@@ -269,7 +269,7 @@ def main(folder: str) -> None:
     results["paced"] = [whole_learner(*pair, count, step_s) for pair in pairs for step_s in STEP_S for count in ACTORS]
     (Path(folder) / "scaling.json").write_text(json.dumps(results, indent=1) + "\n")
     print_tables(results)
-    save_figure(draw(results), Path(folder) / "scaling.png")
+    save_figure(plot(results), Path(folder) / "scaling.png")
 
 
 if __name__ == "__main__":

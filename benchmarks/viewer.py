@@ -16,8 +16,8 @@ from browser import chromium
 
 PLAY = """new Promise(done => {
   let frames = 0, script = 0;
-  const draw = player.draw.bind(player);
-  player.draw = () => { const begun = performance.now(); draw(); script += performance.now() - begun; frames++; };
+  const paint = player.paint.bind(player);
+  player.paint = () => { const begun = performance.now(); paint(); script += performance.now() - begun; frames++; };
   player.select(0, 3);
   player.setTime(0);
   frames = script = 0;

@@ -1,4 +1,4 @@
-"""Draws scripted battles: a moment on every map into maps.png, four from near into closeups.png.
+"""Renders scripted battles: a moment on every map into maps.png, four from near into closeups.png.
 
 python scripts/map_pictures.py FOLDER
 """
@@ -77,7 +77,7 @@ def save_sheet(pictures: Sequence[Image.Image], columns: int, path: Path) -> Non
 
 
 def main(folder: str) -> None:
-    """Draws both pictures."""
+    """Renders both pictures."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     battles = {map_name: scripted_battle(map_name) for map_name in map_names()}
     moments = [Painter(replay, 320, title=name).picture(liveliest_frame(replay)) for name, replay in battles.items()]

@@ -31,7 +31,7 @@ def make_env(map_name: str = "8m", *more: Any, seed: int | None = None, **smac_o
 
     Args:
       more: nothing; what follows the map is given by name.
-      seed: at least 0; drawn if None.
+      seed: at least 0; random if None.
       smac_options: SMAC's options by name, as ``obs_last_action=True``.
 
     Raises:

@@ -348,5 +348,5 @@ def options(config: Config) -> dict[str, Any]:
 
 
 def decides_learning(option: str) -> bool:
-    """Whether an option may not change while a run goes on, as "loss.discount"."""
+    """Whether an option may not change when a run is resumed, as "loss.discount"."""
     return not OPTIONS[option].metadata["may_change"]

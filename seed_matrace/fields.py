@@ -48,7 +48,7 @@ def option(
       low, high: bounds that are allowed themselves.
       above: a bound that is not.
       machine: whether it says where or on how much machine, and nothing of what is learnt.
-      may_change: whether it may be another when a run goes on: machine, budget, stopping, what is kept, what is played
+      may_change: whether a resumed run may have another: machine, budget, stopping, what is kept, what is played
         after the end; nothing that decides what is learnt.
     """
     known = {"doc": doc, "low": low, "above": above, "high": high, "choices": choices}

@@ -24,6 +24,10 @@ class Host:
     index: int
     count: int
 
+    @property
+    def chief(self) -> bool:
+        return self.index == 0
+
 
 ONE_HOST = Host(0, 1)
 
@@ -84,7 +88,7 @@ class Memory(NamedTuple):
     recurrent: Array  # float32 [B, R], states of the policy's and then of the critic's GRU, 0 before the first; R = 0
 
     def forget(self, started: Array) -> None:
-        """Empties the arrays where ``started``, bool [B]: an episode begins there."""
+        """Empties the arrays where ``started``, bool [B]: an episode start."""
         self.last_action[started] = -1
         self.recurrent[started] = 0.0
 
@@ -111,7 +115,7 @@ class Unroll(NamedTuple):
     action: Array  # int32 [T+1, B, N]
     log_prob: Array  # float32 [T+1, B, N]
     policy_version: Array  # int64 [T+1, B], learner steps done when the action was chosen
-    last_action: Array  # int32 [T+1, B, N], the action at t-1, -1 if step t begins an episode; N = 0 if unused
+    last_action: Array  # int32 [T+1, B, N], the action at t-1, -1 at an episode start; N = 0 if unused
     final_obs: Array  # float32 [T+1, B, N, O], as of EnvOutput; O = 0 unless the critic looks at it there
     final_state: Array  # float32 [T+1, B, S], likewise
     recurrent: Array  # float32 [1, B, R], the state of recurrent networks that enters step 0; R = 0 without any

@@ -97,7 +97,7 @@ def solved_text(result: dict[str, Any]) -> str:
     return f"{middle / 1e6:.2f}M" if math.isfinite(middle) else "not reached"
 
 
-def draw_curves(axes: Any, curves: Sequence[Curve], label: str, style: dict[str, Any]) -> None:
+def plot_curves(axes: Any, curves: Sequence[Curve], label: str, style: dict[str, Any]) -> None:
     """Interquartile mean and 95% interval of the curves of several seeds."""
     spread = band(curves, "iqm")
     marks = {"markevery": max(1, len(spread.env_steps) // 8), "markersize": 4}

@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 import numpy as np
-from finished import FinishedRun, count, draw_curves, grouped, sampled_curves, save_results, summary
+from finished import FinishedRun, count, grouped, plot_curves, sampled_curves, save_results, summary
 
 from seed_matrace.viewer.runs import Run
 from seed_matrace.viewer.style import new_figure, save_figure, style_axes, variant_style
@@ -24,7 +24,7 @@ def setting(finished: FinishedRun) -> Setting:
     return finished.run.map_name, finished.config.learner.policy_lag, finished.config.loss.importance_weights
 
 
-def draw(groups: dict[Setting, list[Run]]) -> Any:
+def plot(groups: dict[Setting, list[Run]]) -> Any:
     """One map, a panel for each lag: win rate in training of each kind of weights against env steps."""
     lags = sorted({lag for _, lag, _ in groups})
     figure = new_figure(3.1 * len(lags), 3.4)
@@ -32,7 +32,7 @@ def draw(groups: dict[Setting, list[Run]]) -> Any:
     for axes, lag in zip(panels, lags, strict=True):
         of_lag = [(weights, runs) for (_, of, weights), runs in groups.items() if of == lag]
         for index, (weights, runs) in enumerate(of_lag):
-            draw_curves(axes, sampled_curves(runs), f"{weights}, {count(runs)}", variant_style(index))
+            plot_curves(axes, sampled_curves(runs), f"{weights}, {count(runs)}", variant_style(index))
         axes.set(title=f"acting {lag} learner steps behind", xlabel="environment steps", ylim=(-0.02, 1.02))
         axes.legend(frameon=False, fontsize=8)
         style_axes(axes, x_ticks=4)
@@ -61,7 +61,7 @@ def main(sweep_dir: str, output: str) -> None:
             | {tag: float(np.mean([run.curve(tag).values.mean() for run in runs])) for tag in MEANS}
             for (_, lag, weights), runs in here.items()
         ]
-        save_figure(draw(here), f"{output}-{map_name}.png")
+        save_figure(plot(here), f"{output}-{map_name}.png")
         print(f"\n### {map_name}\n")
         print_table(results[map_name])
     save_results(results, output)

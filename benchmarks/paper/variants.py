@@ -11,7 +11,7 @@ import math
 import sys
 from typing import Any
 
-from finished import SOLVED, count, draw_curves, grouped, sampled_curves, save_results, solved_text, summary
+from finished import SOLVED, count, grouped, plot_curves, sampled_curves, save_results, solved_text, summary
 
 from seed_matrace.viewer.runs import Run
 from seed_matrace.viewer.style import EVAL_COLOUR, NEUTRAL_COLOUR, new_figure, save_figure, style_axes
@@ -22,16 +22,16 @@ OURS: dict[str, Any] = {"color": EVAL_COLOUR, "linewidth": 1.8, "marker": "o"}
 FIRST: dict[str, Any] = {"color": NEUTRAL_COLOUR, "linewidth": 1.0, "linestyle": "--"}
 
 
-def draw(groups: dict[str, list[Run]]) -> Any:
+def plot(groups: dict[str, list[Run]]) -> Any:
     first_name, first = next(iter(groups.items()))
     columns = min(COLUMNS, len(groups))
     rows = math.ceil(len(groups) / columns)
     figure = new_figure(max(2.6 * columns, 8), 2.2 * rows + 0.5)
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat
     for axes, (name, runs) in zip(panels, groups.items(), strict=False):
-        draw_curves(axes, sampled_curves(runs), name, OURS)
+        plot_curves(axes, sampled_curves(runs), name, OURS)
         if runs is not first:
-            draw_curves(axes, sampled_curves(first), first_name, FIRST)
+            plot_curves(axes, sampled_curves(first), first_name, FIRST)
         axes.set_title(f"{name}\n{count(runs)}", fontsize=9)
         axes.set(ylim=(-0.02, 1.02))
         style_axes(axes, x_ticks=4)
@@ -58,7 +58,7 @@ def main(sweep_dir: str, output: str) -> None:
     for map_name in dict.fromkeys(of for of, _ in groups):
         here = {variant: runs for (of, variant), runs in groups.items() if of == map_name}
         results[map_name] = {variant: summary(runs) for variant, runs in here.items()}
-        save_figure(draw(here), f"{output}-{map_name}.png")
+        save_figure(plot(here), f"{output}-{map_name}.png")
         print(f"\n### {map_name}\n")
         print_table(results[map_name])
     save_results(results, output)

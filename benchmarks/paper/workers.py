@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from finished import SAMPLED, count, draw_curves, grouped, sampled_curves, save_results, solved_text, summary
+from finished import SAMPLED, count, grouped, plot_curves, sampled_curves, save_results, solved_text, summary
 
 from seed_matrace.viewer.runs import Curve, Run
 from seed_matrace.viewer.style import new_figure, save_figure, style_axes, variant_style
@@ -27,13 +27,13 @@ def against_seconds(run: Run) -> Curve:
     return Curve(*np.array(points, np.float64).T)
 
 
-def draw(groups: dict[str, list[Run]]) -> Any:
+def plot(groups: dict[str, list[Run]]) -> Any:
     figure = new_figure(8, 3.4)
     by_steps, by_seconds = figure.subplots(1, 2, sharey=True)
     for index, (actors, runs) in enumerate(groups.items()):
         label, style = f"{actors} actor{'s' * (actors != '1')}, {count(runs)}", variant_style(index)
-        draw_curves(by_steps, sampled_curves(runs), label, style)
-        draw_curves(by_seconds, [against_seconds(run) for run in runs], label, style)
+        plot_curves(by_steps, sampled_curves(runs), label, style)
+        plot_curves(by_seconds, [against_seconds(run) for run in runs], label, style)
     for axes, unit in ((by_steps, "environment steps"), (by_seconds, "seconds")):
         axes.set(xlabel=unit, ylim=(-0.02, 1.02))
         style_axes(axes)
@@ -63,7 +63,7 @@ def main(output: str, *sweep_dirs: str) -> None:
         numbers = f"{row['policy_lag']:.1f} | {row['env_steps_per_s']:,.0f}"
         print(f"| {actors} | {len(row['seeds'])} | {scores} | {numbers} |")
     save_results(results, output)
-    save_figure(draw(groups), f"{output}.png")
+    save_figure(plot(groups), f"{output}.png")
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def matrace_loss(
       entropy_cost: float32 scalar, alpha of ``EntropyCost``.
       config: discount, thresholds and weights.
       value_scale: float32 scalar, the unit in which value errors and advantages are measured; 1 unless given.
-      final_values: from ``compute_final_values``, if returns are to go on with them behind the time limit.
+      final_values: from ``compute_final_values``, if returns bootstrap from them at the time limit.
 
     Raises:
       ValueError: shapes or options do not belong together, or T is not known when the graph is built.
@@ -118,7 +118,7 @@ def _targets(
 
     Step t of the unroll holds the action taken at t but the reward and the ends of the transition t-1 -> t, so what
     the action at t led to stands at t+1. Termination ends the return; so does the time limit, unless ``final_values``
-    say what it goes on with.
+    say what it bootstraps from.
 
     Args: ``log_ratios`` log(pi/mu) as the values, [T, B] or [T, B, N]; the others as of ``matrace_loss``.
     """
@@ -148,7 +148,7 @@ def _targets(
 
 
 def _baseline(values: Tensor, config: LossConfig) -> Tensor:
-    """What targets start from and go on with: the values, or the mean over agents in the place of each."""
+    """What targets start and bootstrap from: the values, or the mean over agents in the place of each."""
     if not config.mean_value:
         return values
     return tf.broadcast_to(tf.reduce_mean(values, axis=-1, keepdims=True), tf.shape(values))

@@ -32,7 +32,7 @@ class AgentInputs(tf.Module):
           spec: sizes of the environment.
           normalise: observations by running moments over all agents.
           agent_id: adds the agent's number, one-hot.
-          last_action: adds the agent's previous action, one-hot, all 0 at the start of an episode.
+          last_action: adds the agent's previous action, one-hot, all 0 at an episode start.
         """
         super().__init__(name="agent_inputs")
         self._moments = RunningMoments((spec.obs_dim,), "obs") if normalise else None
@@ -116,7 +116,7 @@ class Policy(tf.Module):
 
         Args:
           obs: float32 [..., N, O]; of a recurrent policy [T, B, N, O], or [B, N, O] for a single step.
-          last_action: int32 [..., N], -1 at the start of an episode; only where it is seen.
+          last_action: int32 [..., N], -1 at an episode start; only where it is seen.
           past: of a recurrent policy.
 
         Returns:
@@ -203,7 +203,7 @@ class Critic(tf.Module):
         Args:
           obs: float32 [..., N, O]; of a recurrent critic [T, B, N, O], or [B, N, O] for a single step.
           state: float32 [..., S] of the environments; S may be 0 where it is not the critic's input.
-          last_action: int32 [..., N], -1 at the start of an episode; only where it is seen.
+          last_action: int32 [..., N], -1 at an episode start; only where it is seen.
           past: of a recurrent critic.
 
         Returns:

@@ -17,11 +17,11 @@ class Past(NamedTuple):
     """
 
     state: Tensor  # float32 [B, R], entering the first step; no gradient flows into it
-    episode_starts: Tensor  # bool [T, B], steps that begin an episode: the state is 0 before them
+    episode_starts: Tensor  # bool [T, B], True at an episode start: the state is 0 before it
 
     @classmethod
     def of_one_step(cls, state: Tensor) -> Past:
-        """Of a single step, before which ``state`` was already put to 0 where an episode begins."""
+        """Of a single step, before which ``state`` was already put to 0 at an episode start."""
         return cls(state, tf.zeros([1, tf.shape(state)[0]], tf.bool))
 
 

@@ -73,7 +73,7 @@ class FrameStack:
         """Takes the observation in ``next_frame`` and writes the stacks.
 
         Args:
-          episode_start: bool [E], true where that observation is an episode's first.
+          episode_start: bool [E], True at an episode start.
           out: float32 [E, N, k * O], written.
         """
         self._newest[0] = index = self.next_index

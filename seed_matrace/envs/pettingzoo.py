@@ -15,7 +15,7 @@ from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
 from seed_matrace.foreign_files import shown
-from seed_matrace.skirmish.picture import draw_battle, write_battle
+from seed_matrace.skirmish.picture import render_battle, write_battle
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 from seed_matrace.smac_options import SkirmishOptions
 from seed_matrace.specs import empty_env_output
@@ -157,7 +157,7 @@ class SkirmishParallelEnv(ParallelEnv):
         battle = self._check_started()
         units = battle.units()[0]
         if self.render_mode == "rgb_array":
-            return draw_battle(battle.map, battle.unit_types(), units)
+            return render_battle(battle.map, battle.unit_types(), units)
         if self.render_mode == "ansi":
             return write_battle(battle.map, battle.unit_types(), units)
         return None

@@ -35,12 +35,12 @@ class ResultsWriter:
       map_name: SMAC map.
       seed: the run's seed.
       algorithm: name of the algorithm's variant; marl-eval allows no comma in it.
-      resume_env_steps: env steps of the checkpoint that the run goes on from: later evaluations are dropped, as is
+      resume_env_steps: env steps of the checkpoint that the run resumes from: later evaluations are dropped, as is
         the absolute metric. None starts over.
       won: whether episodes are won or lost; if not, no win rates are written.
 
     Raises:
-      ValueError: the file to go on with is not of this run, or ``algorithm`` has a comma.
+      ValueError: the file to resume is not of this run, or ``algorithm`` has a comma.
     """
 
     def __init__(

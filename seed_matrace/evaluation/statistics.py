@@ -86,8 +86,8 @@ def bootstrap_interval(
       measure: one of this module's, or any function that treats leading axes as they do.
       samples: what it is a measure of; each is resampled apart.
       confidence: 0.95 leaves 2.5% outside at either end.
-      resamples: how often every task's runs are drawn anew, with replacement.
-      seed: of those draws.
+      resamples: how often every task's runs are sampled anew, with replacement.
+      seed: of those samples.
 
     Returns:
       Lower and upper end, of the shape of the measure.
@@ -98,14 +98,14 @@ def bootstrap_interval(
     if not 0 < confidence < 1 or resamples < 1:
         raise ValueError(f"need 0 < confidence < 1 and resamples >= 1, not {confidence} and {resamples}")
     rng = np.random.default_rng(seed)
-    drawn = [[_resampled(_runs(task), resamples, rng) for task in sample] for sample in samples]
+    resampled = [[_resampled(_runs(task), resamples, rng) for task in sample] for sample in samples]
     tail = 50 * (1 - confidence)
-    low, high = np.percentile(measure(*drawn), (tail, 100 - tail), axis=0)
+    low, high = np.percentile(measure(*resampled), (tail, 100 - tail), axis=0)
     return low, high
 
 
 def _resampled(task: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """[..., runs] -> [resamples, ..., runs]; all leading axes of one draw hold the same runs."""
+    """[..., runs] -> [resamples, ..., runs]; all leading axes of one resample hold the same runs."""
     chosen = rng.integers(task.shape[-1], size=(resamples, task.shape[-1]))
     return np.moveaxis(task[..., chosen], -2, 0)
 

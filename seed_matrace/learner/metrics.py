@@ -35,7 +35,7 @@ class MetricsWriter:
 
     Args:
       run_dir: the run directory, made if missing.
-      resume_bytes: ``position`` at the checkpoint that the run goes on from: the file is cut back to it, so that no
+      resume_bytes: ``position`` at the checkpoint that the run resumes from: the file is cut back to it, so that no
         env step is reported twice. None starts the file over, as does a file that was removed.
       tensorboard: whether to write event files too; they need the tensorboard package.
 

@@ -128,7 +128,7 @@ def scenario_info(config: Config) -> dict[str, str] | None:
 
 
 def kept_env(run_dir: Path, config: Config) -> Config:
-    """``config`` for a run that goes on: of a scenario file that is gone the run has its own copy."""
+    """``config`` for a resumed run: of a scenario file that is gone the run has its own copy."""
     copy, named = kept_scenario(run_dir), config.env.scenario
     if copy is None or named is None or named.is_file() or named.name != copy.name:
         return config

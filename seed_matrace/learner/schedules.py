@@ -15,7 +15,7 @@ Tensor = Any
 class LearningRate(tf.keras.optimizers.schedules.LearningRateSchedule):
     """Rises over the first learner steps and falls with the env steps, both linearly; the smaller factor counts.
 
-    Follows from the optimizer's own count of steps alone, so that a resumed run goes on where it was.
+    Follows from the optimizer's own count of steps alone, so that a resumed run is where it was.
     """
 
     def __init__(self, config: Config) -> None:

@@ -43,11 +43,11 @@ class Battle:
       seed: at least 0; battles are those of environment 0 of this seed.
 
     Raises:
-      ValueError: the map draws its teams for every battle.
+      ValueError: the map samples its teams for every battle.
     """
 
     def __init__(self, battle_map: SkirmishMap, seed: int) -> None:
-        if battle_map.draws is not None:
+        if battle_map.random_teams is not None:
             raise ValueError(f"{battle_map.name} draws its teams for every battle; fixed teams expected")
         self.map = battle_map
         self.n_units = len(battle_map.units)

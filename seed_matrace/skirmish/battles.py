@@ -33,7 +33,7 @@ def build_battles(
         stats=battle_map.stats,
         spawn=battle_map.spawn,
         rules=battle_rules(battle_map),
-        draws=battle_map.draw_tables,
+        draws=battle_map.team_tables,
         teams=empty_teams(num_envs, len(battle_map.stats), types_vary=varying),
         shuffle_enemies=shuffle_enemies,
         reward_divisor=reward_divisor,

@@ -14,7 +14,7 @@ import numpy as np
 from seed_matrace.skirmish.layout import FeatureLayout
 from seed_matrace.skirmish.paths import Paths, check_size, find_paths
 from seed_matrace.skirmish.placement import on_grid, pack
-from seed_matrace.skirmish.random_teams import Draws, DrawTables, Start, draw_tables, reflect, surround
+from seed_matrace.skirmish.random_teams import DrawTables, RandomTeams, Start, reflect, surround, team_tables
 from seed_matrace.skirmish.scenario import read_scenario
 from seed_matrace.skirmish.terrains import load_terrain, terrain_of_rows
 from seed_matrace.skirmish.units import UNIT_STATS_DTYPE, UnitType, load_unit_type
@@ -37,7 +37,7 @@ class EnemyOrder:
 
     kind: str  # "attack_move" to a point; "hunt" allies wherever they are; "none": stay and fight what comes
     target: tuple[float, float] = (0.0, 0.0)
-    to: tuple[float, float] = (0.0, 0.0)  # the point is drawn between target and this, for every episode
+    to: tuple[float, float] = (0.0, 0.0)  # the point is sampled between target and this, for every episode
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class SkirmishMap:
     climbable: np.ndarray  # the same for units that walk cliffs
     type_order: tuple[tuple[str, ...], tuple[str, ...]]  # own, enemy: unit types by their number in SMAC's one-hot
     height: np.ndarray | None = None  # float64 [width, height] in 0..1, what the game reports; None: flat
-    draws: Draws | None = None  # then ``units`` and ``spawn`` only stand for what every episode draws
+    random_teams: RandomTeams | None = None  # then ``units`` and ``spawn`` only stand for what every episode samples
 
     def __deepcopy__(self, memo: object) -> SkirmishMap:
         return self  # nothing in it changes
@@ -89,8 +89,8 @@ class SkirmishMap:
     @property
     def possible_units(self) -> tuple[UnitType, ...]:
         """Every unit type that can take part, once."""
-        drawn = self.draws.units if self.draws else ()
-        units = (*drawn, *(load_unit_type(unit.name, enemy=True) for unit in drawn)) or self.units
+        sampled = self.random_teams.units if self.random_teams else ()
+        units = (*sampled, *(load_unit_type(unit.name, enemy=True) for unit in sampled)) or self.units
         return tuple(dict.fromkeys(units))
 
     @cached_property
@@ -114,12 +114,12 @@ class SkirmishMap:
         return stats
 
     @cached_property
-    def draw_tables(self) -> DrawTables | None:
+    def team_tables(self) -> DrawTables | None:
         """What the compiled battle takes random teams and their positions from, if it does."""
-        if self.draws is None:
+        if self.random_teams is None:
             return None
         hunting = self.enemy_order.kind == "hunt"
-        return draw_tables(self.draws, self.walkable, numbered=self.unit_type_bits > 0, hunting=hunting)
+        return team_tables(self.random_teams, self.walkable, numbered=self.unit_type_bits > 0, hunting=hunting)
 
     @cached_property
     def layout(self) -> FeatureLayout:
@@ -202,21 +202,19 @@ def _check_ground(scenario: SkirmishMap) -> None:
         check_size(scenario.walkable)
     except ValueError as error:
         raise ValueError(f"terrain: {error}") from None
-    if scenario.draws is None:
+    if scenario.random_teams is None:
         for side in ("allies", "enemies"):
             _check_positions(side, getattr(scenario, side), scenario.walkable)
         return
     try:
-        scenario.draw_tables  # noqa: B018 - boxes without walkable ground
+        scenario.team_tables  # noqa: B018 - boxes without walkable ground
     except ValueError as error:
         raise ValueError(f"draw.start: {error}") from None
 
 
 def _check_positions(side: str, groups: tuple[UnitGroup, ...], walkable: np.ndarray) -> None:
     for index, group in enumerate(groups):
-        named = [(f"places[{number}]", position) for number, position in enumerate(group.positions)] or [
-            ("at", group.at)
-        ]
+        named = [(f"places[{k}]", point) for k, point in enumerate(group.positions)] or [("at", group.at)]
         for field, (x, y) in named:
             if not (x < walkable.shape[0] and y < walkable.shape[1] and walkable[int(x), int(y)]):
                 raise ValueError(f"{side}[{index}].{field} is [{x:g}, {y:g}]; a place on walkable ground expected")
@@ -250,7 +248,7 @@ def _from_document(document: dict[str, Any]) -> SkirmishMap:
             tuple(document.get("ally_types", _types(allies))),
             tuple(document.get("enemy_types", _types(enemies))),
         ),
-        draws=_draws(document["draw"], ground.walkable) if "draw" in document else None,
+        random_teams=_random_teams(document["draw"], ground.walkable) if "draw" in document else None,
     )
 
 
@@ -275,7 +273,7 @@ def _enemy_order(entry: dict[str, Any]) -> EnemyOrder:
     return EnemyOrder(entry["kind"], tuple(target), tuple(entry.get("to", target)))
 
 
-def _draws(entry: dict[str, Any], walkable: np.ndarray) -> Draws:
+def _random_teams(entry: dict[str, Any], walkable: np.ndarray) -> RandomTeams:
     starts = []
     for kind, value in entry["start"].items():
         if kind == "boxes":
@@ -285,4 +283,4 @@ def _draws(entry: dict[str, Any], walkable: np.ndarray) -> Draws:
             starts.append({"surround": surround, "reflect": reflect}[kind](walkable, value))
     units = tuple(load_unit_type(name) for name in entry["units"])
     exceptions = tuple(load_unit_type(name) for name in entry.get("exception_unit_types", ()))
-    return Draws(units, tuple(entry["units"].values()), tuple(starts), exceptions)
+    return RandomTeams(units, tuple(entry["units"].values()), tuple(starts), exceptions)

@@ -14,7 +14,7 @@ GROUND, BLOCKED, ALLY, ENEMY, HEALTH = (235, 232, 222), (150, 146, 138), (40, 95
 _SMALLEST_RADIUS = 0.35  # cells
 
 
-def draw_battle(battle_map: SkirmishMap, types: Sequence[UnitType], units: np.ndarray) -> np.ndarray:
+def render_battle(battle_map: SkirmishMap, types: Sequence[UnitType], units: np.ndarray) -> np.ndarray:
     """The playable area with every living unit; the bar above one is its health and shield.
 
     Args:
@@ -48,7 +48,7 @@ def write_battle(battle_map: SkirmishMap, types: Sequence[UnitType], units: np.n
     Agents are the first letter of their unit type, enemies the same in lower case, ``#`` cannot be walked on.
 
     Args:
-      types, units: as of ``draw_battle``.
+      types, units: as of ``render_battle``.
     """
     xs, ys, health, shield, _ = units
     left, bottom, right, top = (int(edge) for edge in battle_map.playable_area)

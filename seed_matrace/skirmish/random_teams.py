@@ -24,13 +24,13 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Draws:
-    """What is drawn for an episode: unit types by weight, the same for both teams, and one of the starts."""
+class RandomTeams:
+    """What is sampled for an episode: unit types by weight, the same for both teams, and one of the starts."""
 
     units: tuple[UnitType, ...]
     weights: tuple[float, ...]  # some may be 0, not all
     starts: tuple[Start, ...]
-    exceptions: tuple[UnitType, ...] = ()  # a team of nothing else is drawn again
+    exceptions: tuple[UnitType, ...] = ()  # a team of nothing else is sampled again
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class DrawTables:
     norms: np.ndarray  # float64 [3, types]: greatest health, and what SMAC divides shields and gauges by
     type_number: np.ndarray  # int32 [2, types]
     healer: np.ndarray  # uint8 [types]
-    exception: np.ndarray  # uint8 [types], 1 = a team of nothing else is drawn again
+    exception: np.ndarray  # uint8 [types], 1 = a team of nothing else is sampled again
     start_cdf: np.ndarray  # float32 [starts], cumulative distribution
     mirrored: np.ndarray  # int32 [starts]
     n_boxes: np.ndarray  # int32 [starts, 2]
@@ -75,27 +75,27 @@ def empty_teams(num_envs: int, n_units: int, *, types_vary: bool) -> DrawnTeams:
     )
 
 
-def draw_tables(draws: Draws, walkable: np.ndarray, *, numbered: bool, hunting: bool) -> DrawTables:
-    """Tables for the compiled draws.
+def team_tables(teams: RandomTeams, walkable: np.ndarray, *, numbered: bool, hunting: bool) -> DrawTables:
+    """What the compiled battle samples teams from.
 
     Args:
-      draws: what is drawn.
+      teams: what is sampled.
       walkable: uint8 [width, height].
       numbered: whether units show their type (``unit_type_bits``).
       hunting: whether enemies look for allies everywhere.
     """
-    units = draws.units
+    units = teams.units
     enemies = [load_unit_type(unit.name, enemy=True) for unit in units]
     stats = np.array([[unit.stats_row() for unit in side] for side in (units, enemies)], UNIT_STATS_DTYPE)
     if hunting:
         stats["scan"][1] = np.inf
-    boxes = np.zeros((len(draws.starts), 2, MAX_BOXES, 6), np.float32)
-    for start, of_start in zip(draws.starts, boxes, strict=True):
+    boxes = np.zeros((len(teams.starts), 2, MAX_BOXES, 6), np.float32)
+    for start, of_start in zip(teams.starts, boxes, strict=True):
         for side, of_side in zip((start.allies, start.enemies), of_start, strict=True):
             for box, row in zip(side, of_side, strict=False):
                 row[:] = (*box, *safe_point(box, walkable))
     return DrawTables(
-        type_cdf=_cumulative(draws.weights),
+        type_cdf=_cumulative(teams.weights),
         stats=stats,
         norms=np.array(
             [[u.health for u in units], [u.smac_max_shield for u in units], [u.smac_max_cooldown for u in units]],
@@ -104,12 +104,12 @@ def draw_tables(draws: Draws, walkable: np.ndarray, *, numbered: bool, hunting: 
         type_number=np.array([np.arange(len(units)) * numbered] * 2, np.int32),
         healer=np.array([unit.heals for unit in units], np.uint8),
         exception=np.array(
-            [unit in draws.exceptions or not weight for unit, weight in zip(units, draws.weights, strict=True)],
+            [unit in teams.exceptions or not weight for unit, weight in zip(units, teams.weights, strict=True)],
             np.uint8,
         ),
-        start_cdf=_cumulative(tuple(start.weight for start in draws.starts)),
-        mirrored=np.array([start.mirrored for start in draws.starts], np.int32),
-        n_boxes=np.array([[len(start.allies), len(start.enemies)] for start in draws.starts], np.int32),
+        start_cdf=_cumulative(tuple(start.weight for start in teams.starts)),
+        mirrored=np.array([start.mirrored for start in teams.starts], np.int32),
+        n_boxes=np.array([[len(start.allies), len(start.enemies)] for start in teams.starts], np.int32),
         boxes=boxes,
     )
 

@@ -1,4 +1,4 @@
-"""The field ``draw`` of a scenario file: teams and places that every episode draws anew."""
+"""The field ``draw`` of a scenario file: teams and positions that every episode samples anew."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _HEAVIEST = 1e9
 
 
 def check_draw(draw: Any, size: tuple[int, int]) -> dict[str, Any]:
-    """Stand-ins of the drawn teams, with checks of what they are drawn from.
+    """Stand-ins of the random teams, with checks of what they are sampled from.
 
     Args:
       draw: the field.
       size: of the map in cells.
 
     Raises:
-      ScenarioError: something in it cannot be drawn.
+      ScenarioError: something in it cannot be sampled.
     """
     require(isinstance(draw, dict), "draw", draw, "an object")
     check_fields("draw.", draw, ("units", "n_allies", "n_enemies", "start", "exception_unit_types"))

@@ -17,7 +17,7 @@ from seed_matrace.fields import whole_number
 from seed_matrace.replay import write_replay
 from seed_matrace.skirmish.battles import build_battles
 from seed_matrace.skirmish.maps import load_map
-from seed_matrace.skirmish.picture import draw_battle
+from seed_matrace.skirmish.picture import render_battle
 from seed_matrace.skirmish.slots import slot_types
 from seed_matrace.skirmish.smac_attributes import overrule_values
 from seed_matrace.skirmish.smac_battle import SmacBattle
@@ -39,7 +39,7 @@ class StarCraft2Env(SmacBattle):
 
     Args:
       map_name: one of ``maps.map_names()``, or the path of a scenario file (``.json``).
-      seed: at least 0; drawn if None.
+      seed: at least 0; random if None.
       others: fields of ``SmacOptions``, in SMAC's order.
       shuffle_enemies: as ``SkirmishOptions`` has it; by name only, SMAC's class has no such thing.
 
@@ -169,7 +169,7 @@ class StarCraft2Env(SmacBattle):
         roster = Roster(self.battle_map, self._kinds, self._waves)
         self._show_units(roster, self._units)
         vitality = sum(kind.health + kind.shield for kind in self._kinds[self.n_agents :])
-        if self.battle_map.draws:  # every battle is worth what its own enemies are
+        if self.battle_map.random_teams:  # every battle is worth what its own enemies are
             most = self.n_enemies * self.options.reward_death_value + self.reward_win + vitality
             self.__dict__["max_reward"] = most
         elif self._episode_count == 0:
@@ -286,7 +286,7 @@ class StarCraft2Env(SmacBattle):
                 "save_replay() writes an episode for seed-matrace watch"
             )
         self._check_started()
-        return draw_battle(self.battle_map, self._kinds, self._units)
+        return render_battle(self.battle_map, self._kinds, self._units)
 
     def close(self) -> None:
         """Ends the battles; safe to call twice."""

@@ -116,9 +116,9 @@ class Roster:
 
 def type_orders(battle_map: SkirmishMap) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Own and enemy unit types by their number in SMAC's one-hot."""
-    if battle_map.draws is None:
+    if battle_map.random_teams is None:
         return battle_map.type_order
-    names = tuple(unit.name for unit in battle_map.draws.units)
+    names = tuple(unit.name for unit in battle_map.random_teams.units)
     return names, names
 
 

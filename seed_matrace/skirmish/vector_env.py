@@ -142,7 +142,7 @@ class SkirmishVectorEnv:
         return self._recording
 
     def sample_actions(self, out: np.ndarray | None = None) -> np.ndarray:
-        """Draws available actions uniformly, from streams of their own: battles are not disturbed.
+        """Samples available actions uniformly, from streams of their own: battles are not disturbed.
 
         Args:
           out: C-contiguous int32 [E, N] to write into; a fresh array if None.
@@ -170,7 +170,7 @@ class SkirmishVectorEnv:
         return self._open().units()
 
     def unit_types(self, env: int = 0) -> tuple[UnitType, ...]:
-        """Unit types of all slots in the episode at hand: enemies are numbered anew for each, drawn teams are drawn."""
+        """Unit types of all slots in the episode at hand: numbers of enemies and random teams change with it."""
         if not 0 <= env < self.num_envs:
             raise ValueError(f"environment {env}; 0 to {self.num_envs - 1} expected")
         return slot_types(self.map, self._begun("unit_types"), env)

@@ -126,12 +126,8 @@ class _Scene:
 
     def _nearest(self, target: int, opponents: np.ndarray, kinds: Sequence[Mapping[str, Any]]) -> set[int]:
         armed = [unit for unit in np.flatnonzero(opponents & self._was).tolist() if kinds[unit]["effect"] != "heal"]
-        positions = self._before[:2]
-        return (
-            {min(armed, key=lambda unit: float(np.hypot(*(positions[:, unit] - positions[:, target]))))}
-            if armed
-            else set()
-        )
+        at = self._before[:2]
+        return {min(armed, key=lambda unit: float(np.hypot(*(at[:, unit] - at[:, target]))))} if armed else set()
 
     def _heals(self, kinds: Sequence[Mapping[str, Any]]) -> list[Row]:
         healers: dict[int, list[int]] = {}

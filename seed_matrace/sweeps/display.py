@@ -28,10 +28,10 @@ Statuses = Mapping[SweepRun, RunStatus]
 
 
 class SweepDisplay:
-    """Shows how the runs of a sweep go; use it as a context manager. It draws only when told to.
+    """Shows how the runs of a sweep go; use it as a context manager. It is refreshed only when told to.
 
     Args:
-      statuses: of every run, read at each drawing.
+      statuses: of every run, read at each refresh.
       parallel: runs at a time.
       console: where to; standard output if None.
       clock: seconds that only grow.
@@ -49,7 +49,7 @@ class SweepDisplay:
         self._console = console or Console()
         self._clock = clock
         self._live: Live | None = None
-        self._drawn_at = -math.inf if self._console.is_terminal else clock()
+        self._refreshed_at = -math.inf if self._console.is_terminal else clock()
 
     def __enter__(self) -> SweepDisplay:
         if self._console.is_terminal:
@@ -64,10 +64,10 @@ class SweepDisplay:
             self._live = None
 
     def refresh(self) -> None:
-        """Draws, unless it did a moment ago."""
-        if self._clock() - self._drawn_at < (REFRESH_S if self._live else PLAIN_LINE_S):
+        """Refreshes, unless it did a moment ago."""
+        if self._clock() - self._refreshed_at < (REFRESH_S if self._live else PLAIN_LINE_S):
             return
-        self._drawn_at = self._clock()
+        self._refreshed_at = self._clock()
         if self._live:
             self._live.update(self._table(), refresh=True)
         else:

@@ -107,7 +107,7 @@ def load_planned(run: SweepRun, sweep_dir: Path | None = None) -> PlannedRun:
     """Loads the configuration of a run, as ``train`` will.
 
     Args:
-      sweep_dir: of a sweep that goes on, for what it keeps of the run; None goes by the run's flags.
+      sweep_dir: of a resumed sweep, for what it keeps of the run; None goes by the run's flags.
 
     Raises:
       ValueError: it does not load, or its map does not exist.

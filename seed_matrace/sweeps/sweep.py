@@ -1,6 +1,6 @@
 """``seed-matrace sweep``: many runs, some at a time, each a ``train`` process with a run directory of its own.
 
-What is finished is told by the run directories alone, so the same command goes on after any kind of stop.
+What is finished is told by the run directories alone, so the same command resumes after any kind of stop.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class SweepOptions:
-    """The flags of ``sweep``; with none but ``sweep_dir`` the sweep begun there goes on."""
+    """The flags of ``sweep``; with none but ``sweep_dir`` the sweep begun there is resumed."""
 
     sweep_dir: Path
     gin_files: Sequence[str] = ()
@@ -75,7 +75,7 @@ class Outcome:
 
 
 def sweep(options: SweepOptions, stop: threading.Event) -> Outcome:
-    """Begins or goes on with a sweep and stays until every run is through or ``stop`` is set.
+    """Begins or resumes a sweep and stays until every run is through or ``stop`` is set.
 
     Raises:
       ValueError: what makes it impossible, before anything is started or written.
@@ -190,7 +190,7 @@ class _Sweep:
             self._display.note(f"{run.name}: {begun}")
 
     def _num_actors(self, run: SweepRun) -> int | None:
-        """None of a run that goes on: it has its own, unless the command says another."""
+        """None of a resumed run: it has its own, unless the command says another."""
         if is_run_directory(self._options.sweep_dir / run.name):
             return self._options.num_actors
         return self._num_actors_of_new
@@ -234,7 +234,7 @@ class _Sweep:
 
 
 def _is_finished(run_dir: Path, given: Config) -> bool:
-    """Whether the run is over; one that is may go on if its budget or its target has been raised since."""
+    """Whether the run is over; one that is may be resumed if its budget or its target has been raised since."""
     if not is_run_directory(run_dir) or not why_finished(run_dir):
         return False
     stored = load_run_config(run_dir)[0]

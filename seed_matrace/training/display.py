@@ -29,7 +29,7 @@ _ACTORS_SHOWN = 6  # those that most need to be looked at
 class Display:
     """Shows how a training run goes; use it as a context manager.
 
-    It draws only when told something, at most four times a second, and has no thread of its own.
+    It is refreshed only when told something, at most four times a second, and has no thread of its own.
 
     Args:
       total_env_steps: the run's budget.
@@ -53,9 +53,9 @@ class Display:
         self._title = title
         self._clock = clock
         self._live: Live | None = None
-        self._drawn_at = -math.inf
+        self._refreshed_at = -math.inf
         self._pending = False
-        self._failed = False  # to draw
+        self._failed = False  # to refresh
 
     def __enter__(self) -> Display:
         if self._console.is_terminal:
@@ -65,7 +65,7 @@ class Display:
 
     def __exit__(self, *_: object) -> None:
         if self._pending:
-            self._draw()
+            self._refresh()
         if (live := self._live) is not None:
             self._show(live.stop)
             self._live = None
@@ -74,25 +74,25 @@ class Display:
         """Takes the latest values: ``env_steps`` and any of the tags; those not given stay as they were."""
         self._status.update(metrics)
         self._pending = True
-        if self._clock() - self._drawn_at >= (REFRESH_S if self._live else PLAIN_LINE_S):
-            self._draw()
+        if self._clock() - self._refreshed_at >= (REFRESH_S if self._live else PLAIN_LINE_S):
+            self._refresh()
 
     def note(self, text: str) -> None:
         """Prints a message, above the panel where there is one."""
         self._show(lambda: self._console.print(Text(printable(text)), soft_wrap=True))
 
-    def _draw(self) -> None:
-        self._drawn_at = self._clock()
+    def _refresh(self) -> None:
+        self._refreshed_at = self._clock()
         self._pending = False
         if (live := self._live) is not None:
             self._show(lambda: live.update(self._panel(), refresh=True))
         else:
             self._show(lambda: self._console.print(Text(self._status.line()), soft_wrap=True))
 
-    def _show(self, draw: Callable[[], None]) -> None:
-        """Draws, or says once why that cannot be done: no run ends because it cannot be looked at."""
+    def _show(self, refresh: Callable[[], None]) -> None:
+        """Refreshes, or says once why that cannot be done: no run ends because it cannot be looked at."""
         try:
-            draw()
+            refresh()
         except Exception as error:
             if not self._failed:
                 logging.warning("cannot show how the run goes (%s: %s); it goes on", type(error).__name__, error)

@@ -26,7 +26,7 @@ class Hosts:
     def __init__(self, devices: Devices) -> None:
         self.this = devices.host
         self.count = devices.host.count
-        self.chief = devices.host.index == 0
+        self.chief = devices.host.chief
         self._devices = devices
         self._sum = tf.function(self._sum_over_hosts, autograph=False)
 

@@ -27,7 +27,7 @@ class Progress:
     newest_outcomes: list[bool] = field(default_factory=list)
     means: dict[str, list[float | None]] = field(default_factory=dict)  # of the scalars not yet reported
     finished: str = ""  # why the run is over, one of ENDS
-    evaluation_due: bool = False  # it was stopped in an evaluation, which whoever goes on plays first
+    evaluation_due: bool = False  # it was stopped in an evaluation, which a resumed run plays first
 
 
 def progress_from(state: Mapping[str, Any]) -> Progress:

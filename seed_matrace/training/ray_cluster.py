@@ -74,7 +74,7 @@ class Played:
 
 
 class Learner:
-    """The learner's process. Born again, maybe on another node, it goes on from the run directory."""
+    """The learner's process. Born again, maybe on another node, it resumes from the run directory."""
 
     def __init__(self, options: TrainOptions, played: Played, port: int) -> None:
         host = ray.util.get_node_ip_address()

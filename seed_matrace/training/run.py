@@ -52,7 +52,7 @@ class Reporter(Protocol):
 
 
 class TrainingRun:
-    """One session of a run: restores what a run directory holds and goes on until budget, target or ``stop``."""
+    """One session of a run: restores what a run directory holds and trains until budget, target or ``stop``."""
 
     def __init__(
         self, config: Config, run_dir: Path, seed: int, reporter: Reporter, devices: Devices | None = None
@@ -200,7 +200,7 @@ class TrainingRun:
         self._write(scalars)
 
     def _evaluate_unless_stopped(self, stop: threading.Event) -> None:
-        """Plays the evaluation that is due, or leaves it whole to whoever goes on from here."""
+        """Plays the evaluation that is due, or leaves it whole to whoever resumes here."""
         try:
             if self._hosts.chief:
                 self._evaluate(stop)
@@ -304,7 +304,7 @@ class TrainingRun:
             write_checkpointed(self._run_dir)
 
     def _dropped_if_resumed(self, source: BatchSource | None) -> int:
-        """Whoever goes on from here has lost what is under way, too."""
+        """Whoever resumes here has lost what is under way, too."""
         return self.progress.dropped_env_steps + (source.waiting_env_steps if source else 0)
 
     def _unless_disk_full(self, write: Callable[[], None]) -> bool:

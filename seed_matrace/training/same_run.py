@@ -1,4 +1,4 @@
-"""Whether a run may go on: it was begun with the same configuration, on the same rules."""
+"""Whether a run may be resumed: it was begun with the same configuration, on the same rules."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def check_same_run(run_dir: Path, given: Config) -> None:
 
 
 def differences(run_dir: Path, given: Config) -> list[str]:
-    """How the run begun in ``run_dir`` differs from ``given`` in what decides what is learnt; [] if it may go on.
+    """How the run begun in ``run_dir`` differs from ``given`` in what decides what is learnt; [] if it may be resumed.
 
     Options that are newer than the run count as left at their defaults. Scenario files are the same if their contents
-    are, wherever they lie. A run does not go on with another version of what it was begun on.
+    are, wherever they lie. A run does not resume with another version of what it was begun on.
     """
     started = load_run_config(run_dir)[0]
     before, now = options(started), options(given)

@@ -53,7 +53,7 @@ class BatchSource(Protocol):
         """What the environments did since the last call."""
 
     def state(self) -> dict[str, np.ndarray]:
-        """What a checkpoint must keep so that a new source goes on exactly here; empty if it could not."""
+        """What a checkpoint must keep so that a new source resumes exactly here; empty if it could not."""
 
     @property
     def actors_alive(self) -> int: ...

@@ -1,4 +1,4 @@
-"""What a command begins or goes on with: which run directory, which configuration, how many actors."""
+"""What a command begins or resumes: which run directory, which configuration, how many actors."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class TrainOptions:
 
 @dataclass(frozen=True)
 class Start:
-    """A run as it is about to begin or to go on.
+    """A run as it is about to begin or to be resumed.
 
     Attributes:
       path: its directory, which need not exist yet.
@@ -116,7 +116,7 @@ def _check_can_begin(path: Path, options: TrainOptions) -> None:
 
 
 def _load(options: TrainOptions, run_dir: Path | None) -> tuple[Config, tuple[str, str], list[str]]:
-    """The configuration asked for, of a run that goes on its own unless gin files are named; and what to say of it."""
+    """The configuration asked for, of a resumed run its own unless gin files are named; and what to say of it."""
     notes = []
     if run_dir is not None and not options.gin_files:
         files: Sequence[str] = [str(run_dir / OPERATIVE_CONFIG)]

@@ -51,7 +51,7 @@ def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], 
       begun: is told the run directory once it is this process's own.
 
     Returns:
-      How it ended and how to go on, to be printed; "" where another host will say so.
+      How it ended and how to resume it, to be printed; "" where another host will say so.
 
     Raises:
       ValueError: what makes the run impossible, before a file of an existing run is touched.
@@ -91,7 +91,7 @@ def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], 
         if not resuming:
             write_down()
         print(printable("\n".join([_introduction(start, devices), *start.notes])), flush=True)
-        # What cannot be gone on with stays as it is.
+        # What cannot be resumed stays as it is.
         restored = write_down if resuming else None
         progress = _run(start, directory, plan, options, devices, stop, restored)
         finished = progress.finished if hosts.chief else ""
@@ -110,9 +110,9 @@ def _group_plan(config: Config, num_actors: int, local_actors: int, host: Host) 
 
 
 def _write_down(directory: RunDirectory, start: Start, scenario: Mapping[str, str] | None, devices: Devices) -> None:
-    """Notes the configuration; and on the chief, that there is a run, or that it goes on."""
+    """Notes the configuration; and on the chief, that there is a run, or that it is resumed."""
     directory.write_config(*start.texts)
-    if devices.host.index == 0:
+    if devices.host.chief:
         write_run_info(
             directory.path,
             backend=backend_name(start.config.env),
@@ -283,16 +283,16 @@ def _conclusion(config: Config, path: Path, progress: Progress, finished: str) -
     logs = shlex.quote(f"--logdir={path / 'tb'}")
     try:
         plot_learning_curve([path], curve)
-        drawn = str(curve)
-    except Exception as error:  # whatever drawing fails of, the run is over and whole
-        drawn = f"cannot be drawn ({error})"
+        plotted = str(curve)
+    except Exception as error:  # whatever plotting fails of, the run is over and whole
+        plotted = f"cannot be drawn ({error})"
     newest = progress.newest_outcomes
     battles = f"{sum(newest)} of the newest {len(newest)} evaluation battles won"
     outcome = battles if has_winner(config.env) else f"the best evaluation's return {progress.best[1]:.1f}"
     return "\n".join(
         [
             f"{why}: {progress.env_steps:,} env steps in {duration(progress.wall_s)}, {outcome}",
-            f"  learning curve  {drawn}",
+            f"  learning curve  {plotted}",
             f"  evaluate        {program} eval {here} --episodes=400",
             f"  train on        {program} train {here}{go_on}",
             f"  all metrics     {_program('tensorboard')} {logs}",
@@ -301,7 +301,7 @@ def _conclusion(config: Config, path: Path, progress: Progress, finished: str) -
 
 
 def interrupted(run_dir: Path | None) -> str:
-    """One sentence of a run that ends without waiting: what is kept of it and how to go on."""
+    """One sentence of a run that ends without waiting: what is kept of it and how to resume it."""
     if run_dir is None:
         return "interrupted before a run was begun"
     go_on = f"{_program('seed-matrace')} train {shlex.quote(f'--run_dir={run_dir}')}"

@@ -1,6 +1,6 @@
 """What a container of a Vertex AI job does: finds out which host it is, and runs the programs that all hosts run.
 
-The learner's host keeps a copy of the run in the job's bucket and goes on from it when it is started again. Its exit
+The learner's host keeps a copy of the run in the job's bucket and resumes from it when it is started again. Its exit
 code is 0 only once the run is over: with any other one Vertex AI starts the container again.
 """
 

@@ -71,7 +71,7 @@ def custom_job_spec(options: VertexOptions, run: Run, output_dir: str, arguments
     """A CustomJobSpec: the learner's pool, and those of actors and evaluator where there are any.
 
     Args:
-      output_dir: gs:// folder of the job; one that holds a run goes on with it.
+      output_dir: gs:// folder of the job; a run that it holds is resumed.
       arguments: of every container, behind its flags.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Keeps a copy of a run directory in a mounted bucket, from which the run goes on after its host was lost.
+"""Keeps a copy of a run directory in a mounted bucket, from which the run resumes after its host was lost.
 
 The learner works on its own disk: a mounted bucket has neither the renames nor the locks that a run directory needs,
 and shows what is written to a file only when it is closed. All that is asked of it here is to show closed files whole:
@@ -43,7 +43,7 @@ class Mirror:
     def save(self) -> None:
         """Copies what has changed since the last call; OSError if the bucket cannot be written.
 
-        Wherever this is cut short, a run can go on from the copy: reports are copied before the checkpoints that count
+        Wherever this is cut short, a run can resume from the copy: reports are copied before the checkpoints that count
         them, of a checkpoint the file that makes it whole is the last, and an old one goes when newer ones are there.
         """
         checkpoints = sorted((self._run_dir / CHECKPOINTS_DIR).glob("[!.]*"))

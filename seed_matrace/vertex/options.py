@@ -1,4 +1,4 @@
-"""What a job of Vertex AI is given: project, region, machines, images; from a gin file, and from flags that override it.
+"""What a job of Vertex AI is given: project, region, machines, images; from a gin file, then from flags.
 
 These options never reach a run: they say where it is done, not what is learnt.
 """

@@ -1,6 +1,6 @@
-"""Draws learning curves from the metrics of one run or of several seeds: the picture behind ``plot``.
+"""Plots learning curves from the metrics of one run or of several seeds: the picture behind ``plot``.
 
-Only functions that draw import matplotlib; none touches its global state.
+Only functions that plot import matplotlib; none touches its global state.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from seed_matrace.viewer.style import (
 def plot_learning_curve(
     run_dirs: Sequence[str | Path], output: str | Path, *, mix: bool = False, title: str | None = None
 ) -> Path:
-    """Saves the picture that ``learning_curve_figure`` draws of ``run_dirs``.
+    """Saves the picture that ``learning_curve_figure`` makes of ``run_dirs``.
 
     Args:
       run_dirs: run directories, finished or not; those without a report are left out.
       output: the picture; its suffix decides the format (.png, .svg, .pdf).
-      mix: draw runs of different maps or backends in one picture although their numbers do not compare.
+      mix: plot runs of different maps or backends in one picture although their numbers do not compare.
       title: instead of map, backend and seeds.
 
     Returns:
@@ -67,16 +67,16 @@ def learning_curve_figure(
     Raises:
       ValueError: no run has a report, or different maps or backends without ``mix``.
     """
-    drawn = [run for run in runs if run.reports]
-    if not drawn:
+    plotted = [run for run in runs if run.reports]
+    if not plotted:
         raise ValueError(f"nothing to draw yet: no reports in {', '.join(str(run.path) for run in runs) or 'no runs'}")
-    kinds = dict.fromkeys(f"{run.map_name} on {run.backend}" for run in drawn)
+    kinds = dict.fromkeys(f"{run.map_name} on {run.backend}" for run in plotted)
     if len(kinds) > 1 and not mix:
         raise ValueError(
             f"these runs do not compare: {'; '.join(kinds)}. Plot them apart, or mix them in one picture on purpose"
         )
-    groups = _groups(drawn, several_kinds=len(kinds) > 1)
-    return _draw(groups, title or _title(groups, list(kinds), statistic), statistic)
+    groups = _groups(plotted, several_kinds=len(kinds) > 1)
+    return _plot(groups, title or _title(groups, list(kinds), statistic), statistic)
 
 
 def _groups(runs: Sequence[Run], *, several_kinds: bool) -> dict[str, list[Run]]:
@@ -99,15 +99,15 @@ def _title(groups: dict[str, list[Run]], kinds: Sequence[str], statistic: str) -
     return ", ".join([kinds[0], *spreads_named(list(groups.values()), statistic)])
 
 
-def _draw(groups: dict[str, list[Run]], title: str, statistic: str) -> Any:
+def _plot(groups: dict[str, list[Run]], title: str, statistic: str) -> Any:
     figure = new_figure(10, 6.2)
     (win_rate, returns), (speed, lag) = figure.subplots(2, 2, height_ratios=(1.8, 1), sharex=True)
     if len(groups) == 1:
         (runs,) = groups.values()
-        _draw_train_and_eval(win_rate, returns, runs, statistic)
+        _plot_train_and_eval(win_rate, returns, runs, statistic)
     else:
-        _draw_groups(win_rate, returns, groups, statistic)
-    _draw_speed_and_lag(speed, lag, [run for runs in groups.values() for run in each_run(runs)])
+        _plot_groups(win_rate, returns, groups, statistic)
+    _plot_speed_and_lag(speed, lag, [run for runs in groups.values() for run in each_run(runs)])
     handles, labels = returns.get_legend_handles_labels()
     columns = max(1, min(3, 120 // (8 + max(map(len, labels), default=0))))
     figure.legend(
@@ -124,26 +124,26 @@ def _draw(groups: dict[str, list[Run]], title: str, statistic: str) -> Any:
     return figure
 
 
-def _draw_train_and_eval(win_rate: Any, returns: Any, runs: Sequence[Run], statistic: str) -> None:
+def _plot_train_and_eval(win_rate: Any, returns: Any, runs: Sequence[Run], statistic: str) -> None:
     styles: dict[str, dict[str, Any]] = {
         "train": {"label": "training", "color": TRAIN_COLOUR, "linewidth": 1.1},
         "eval": {"label": "evaluation", "color": EVAL_COLOUR, "linewidth": 2.0, "marker": "o"},
     }
     for source, style in styles.items():
-        _draw_tag(win_rate, runs, f"{source}/win_rate", statistic, **style)
-        _draw_tag(returns, runs, f"{source}/return", statistic, **style)
+        _plot_tag(win_rate, runs, f"{source}/win_rate", statistic, **style)
+        _plot_tag(returns, runs, f"{source}/return", statistic, **style)
     if len(each_run(runs)) == 1:
         low, high = (runs[0].curve(f"eval/win_rate_ci95_{end}") for end in ("low", "high"))
         win_rate.fill_between(low.env_steps, low.values, high.values, color=EVAL_COLOUR, alpha=0.2, linewidth=0)
 
 
-def _draw_groups(win_rate: Any, returns: Any, groups: dict[str, list[Run]], statistic: str) -> None:
+def _plot_groups(win_rate: Any, returns: Any, groups: dict[str, list[Run]], statistic: str) -> None:
     """Evaluation where every run has it, training otherwise: one kind of number per picture."""
     source = _common_source(groups)
     for i, (name, runs) in enumerate(groups.items()):
         label = f"{name}, {seeds_text(runs)}, {'evaluation' if source == 'eval' else 'training'}"
         for axes, tag in ((win_rate, f"{source}/win_rate"), (returns, f"{source}/return")):
-            _draw_tag(axes, runs, tag, statistic, each=False, label=label, linewidth=1.8, **variant_style(i))
+            _plot_tag(axes, runs, tag, statistic, each=False, label=label, linewidth=1.8, **variant_style(i))
 
 
 def _common_source(groups: dict[str, list[Run]]) -> str:
@@ -151,7 +151,7 @@ def _common_source(groups: dict[str, list[Run]]) -> str:
     return "eval" if all(len(run.curve("eval/return").values) for run in every_run) else "train"
 
 
-def _draw_tag(
+def _plot_tag(
     axes: Any,
     runs: Sequence[Run],
     tag: str,
@@ -181,7 +181,7 @@ def _draw_tag(
     axes.fill_between(spread.env_steps, spread.low, spread.high, color=color, alpha=0.22, linewidth=0)
 
 
-def _draw_speed_and_lag(speed: Any, lag: Any, runs: Sequence[Run]) -> None:
+def _plot_speed_and_lag(speed: Any, lag: Any, runs: Sequence[Run]) -> None:
     """Every run on its own: these say how the machine did, not how the algorithm does."""
     line: dict[str, Any] = {"color": NEUTRAL_COLOUR, "linewidth": 1.1 if len(runs) == 1 else 0.6}
     shade = {"color": NEUTRAL_COLOUR, "linewidth": 0, "alpha": 0.2 / len(runs)}
@@ -197,5 +197,5 @@ def _draw_speed_and_lag(speed: Any, lag: Any, runs: Sequence[Run]) -> None:
 
 
 def _visible(curve: Curve, style: dict[str, Any]) -> dict[str, Any]:
-    """A line needs two points to show; a single one is drawn as a dot."""
+    """A line needs two points to show; a single one is plotted as a dot."""
     return style | {"marker": "o", "markersize": 4} if len(curve.values) == 1 else style

@@ -1,4 +1,4 @@
-"""Replays as pictures: what seed_matrace/viewer/web/board.js draws in a browser, drawn by Pillow."""
+"""Replays as pictures: what seed_matrace/viewer/web/board.js paints in a browser, painted by Pillow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Point = tuple[float, float]
 
 _EFFECT_LOOPS = 12  # how long the longest trace of an event is seen
 _FLIGHT_LOOPS = 6  # of a missile of which no later hit is known
-FINE = 2  # drawn so many times larger, for smooth edges
+FINE = 2  # painted so many times larger, for smooth edges
 
 
 @cache
@@ -31,7 +31,7 @@ def palette(dark: bool) -> dict[str, tuple[int, int, int]]:
 
 
 class Painter:
-    """Draws moments of one replay.
+    """Paints moments of one replay.
 
     Args:
       replay: the battle.
@@ -56,7 +56,7 @@ class Painter:
         self._cell = FINE * width / cells[0]
         self._head = FINE * 24 if title else 0
         self._size = FINE * width, self._head + FINE * round(width * cells[1] / cells[0])
-        self._ground = self._draw_ground(title)
+        self._ground = self._paint_ground(title)
 
     def picture(self, frame: float) -> Image.Image:
         """The moment of a frame, or one between two; beyond the last one the last."""
@@ -64,27 +64,27 @@ class Painter:
 
         frame = min(frame, float(len(self._table) - 1))
         image = self._ground.copy()
-        self._draw = ImageDraw.Draw(image, "RGBA")
+        self._canvas = ImageDraw.Draw(image, "RGBA")
         for unit, death in enumerate(self._deaths):
             if death <= frame:
-                self._draw_death(unit, int(death), (frame - int(death)) * self._loops)
+                self._paint_death(unit, int(death), (frame - int(death)) * self._loops)
         living = [unit for unit, death in enumerate(self._deaths) if frame < death]
         for unit in living:
             if not self._types[unit]["flies"]:
-                self._draw_unit(unit, frame)
+                self._paint_unit(unit, frame)
         first, last = np.searchsorted(self._events[:, 0], (frame - _EFFECT_LOOPS / self._loops, frame), side="right")
         for index in range(first, last):
-            self._draw_event(index, frame)
+            self._paint_event(index, frame)
         for unit in living:
             if self._types[unit]["flies"]:
-                self._draw_unit(unit, frame)
+                self._paint_unit(unit, frame)
         return image.resize((self._size[0] // FINE, self._size[1] // FINE), Image.Resampling.BOX)
 
-    def _draw_ground(self, title: str) -> Image.Image:
+    def _paint_ground(self, title: str) -> Image.Image:
         from PIL import Image, ImageDraw, ImageFont
 
         image = Image.new("RGB", self._size, self._colours["void"])
-        draw = ImageDraw.Draw(image)
+        canvas = ImageDraw.Draw(image)
         ground, height = self._replay.ground, self._replay.height
         for x, y in zip(*np.nonzero(ground), strict=True):
             colour = np.array(self._colours["floor" if ground[x, y] == 1 else "cliff"], float)
@@ -92,11 +92,11 @@ class Painter:
             left, bottom = self.pixel((x, y))
             corner = left + self._cell, bottom - self._cell
             fill = tuple(int(c) for c in colour + lighter * (255 - colour))
-            draw.rectangle((left, corner[1], corner[0], bottom), fill=fill)
+            canvas.rectangle((left, corner[1], corner[0], bottom), fill=fill)
         if title:
-            draw.rectangle((0, 0, self._size[0], self._head), fill=self._colours["page"])
+            canvas.rectangle((0, 0, self._size[0], self._head), fill=self._colours["page"])
             font = ImageFont.load_default(FINE * 14)
-            draw.text((FINE * 6, self._head / 2), title, fill=self._colours["text"], font=font, anchor="lm")
+            canvas.text((FINE * 6, self._head / 2), title, fill=self._colours["text"], font=font, anchor="lm")
         return image
 
     def pixel(self, position: Point) -> Point:
@@ -118,35 +118,35 @@ class Painter:
         return (*self._colours[name], round(255 * max(0.0, min(alpha, 1.0))))
 
     def _line(self, points: list[Point], colour: str, width: float, alpha: float = 1.0) -> None:
-        self._draw.line(points, fill=self._colour(colour, alpha), width=round(width * FINE))
+        self._canvas.line(points, fill=self._colour(colour, alpha), width=round(width * FINE))
 
     def _ring(
         self, at: Point, radius: float, colour: str, width: float, fraction: float = 1.0, alpha: float = 1.0
     ) -> None:
         box = (at[0] - radius, at[1] - radius, at[0] + radius, at[1] + radius)
-        self._draw.arc(box, -90, -90 + 360 * fraction, fill=self._colour(colour, alpha), width=round(width * FINE))
+        self._canvas.arc(box, -90, -90 + 360 * fraction, fill=self._colour(colour, alpha), width=round(width * FINE))
 
     def _side(self, unit: int) -> str:
         return "ally" if unit < self._replay.about["n_agents"] else "enemy"
 
-    def _draw_unit(self, unit: int, frame: float) -> None:
+    def _paint_unit(self, unit: int, frame: float) -> None:
         kind, at, radius = self._types[unit], self._at(frame, unit), self._radius(unit)
         health, shield, gauge = (float(value) for value in self._table[int(frame), 2:, unit])
         shape = load_shapes().get(self._replay.about["units"][unit]) or load_shapes()["other"]
         outline = [(at[0] + x * radius, at[1] - y * radius) for x, y in shape]
-        self._draw.polygon(outline, fill=self._colour(f"{self._side(unit)}-lost"))
+        self._canvas.polygon(outline, fill=self._colour(f"{self._side(unit)}-lost"))
         level = at[1] + radius - 2 * radius * health / kind["health"]
         filled = _below(outline, level)
         if len(filled) > 2:
-            self._draw.polygon(filled, fill=self._colour(self._side(unit)))
-        self._draw.line([*outline, outline[0]], fill=self._colour("edge"), width=FINE)
+            self._canvas.polygon(filled, fill=self._colour(self._side(unit)))
+        self._canvas.line([*outline, outline[0]], fill=self._colour("edge"), width=FINE)
         if kind["shield"] and shield > 0:
             self._ring(at, radius + 2.5 * FINE, "shield", 2, shield / kind["shield"])
         if gauge > 0:
             colour = "energy" if kind["effect"] == "heal" else "cooldown"
             self._ring(at, radius + 5 * FINE, colour, 1.5, min(gauge / kind["gauge"], 1.0))
 
-    def _draw_death(self, unit: int, death: int, age: float) -> None:
+    def _paint_death(self, unit: int, death: int, age: float) -> None:
         x, y = self._at(death, unit)
         fresh = max(0.0, 1 - age / _EFFECT_LOOPS)
         size, colour = self._radius(unit) * (0.6 + fresh), self._side(unit)
@@ -154,7 +154,7 @@ class Painter:
             ends = [(x - size, y - sign * size), (x + size, y + sign * size)]
             self._line(ends, colour, 1.5 + 2 * fresh, 0.35 + 0.65 * fresh)
 
-    def _draw_event(self, index: int, frame: float) -> None:
+    def _paint_event(self, index: int, frame: float) -> None:
         begun, kind, unit, target, _ = (int(value) for value in self._events[index])
         age, name = (frame - begun) * self._loops, EVENTS[kind]
         if name == "heal" and age < 2:
@@ -168,15 +168,15 @@ class Painter:
             (x, y), fade = self._at(begun, unit), 1 - age / _EFFECT_LOOPS
             reach = self._types[unit]["splash_radius"] * self._cell * min(1.0, (age + 2) / 6)
             box = (x - reach, y - reach, x + reach, y + reach)
-            self._draw.ellipse(box, fill=self._colour("blast", 0.45 * fade))
+            self._canvas.ellipse(box, fill=self._colour("blast", 0.45 * fade))
             self._ring((x, y), reach, "blast", 2, alpha=fade)
         elif name == "shot":
-            self._draw_shot(self._types[unit], begun, unit, target, float(self._until[index]), frame)
+            self._paint_shot(self._types[unit], begun, unit, target, float(self._until[index]), frame)
 
-    def _draw_shot(self, kind: dict[str, Any], begun: int, unit: int, target: int, until: float, frame: float) -> None:
+    def _paint_shot(self, kind: dict[str, Any], begun: int, unit: int, target: int, until: float, frame: float) -> None:
         start, age = self._position(begun, unit), (frame - begun) * self._loops
         if kind["effect"] == "sweep":
-            self._draw_sweep(kind, start, self._position(begun, target), age)
+            self._paint_sweep(kind, start, self._position(begun, target), age)
         elif kind["effect"] == "missile":
             fraction = (frame - begun) / (until - begun)
             if fraction <= 1:
@@ -186,7 +186,7 @@ class Painter:
         elif age < 3:
             self._line([self.pixel(start), self._at(frame, target)], "shot", 2, 1 - age / 3)
 
-    def _draw_sweep(self, kind: dict[str, Any], start: Point, middle: Point, age: float) -> None:
+    def _paint_sweep(self, kind: dict[str, Any], start: Point, middle: Point, age: float) -> None:
         """Two lances cross on a line at right angles to the shot."""
         dx, dy = middle[0] - start[0], middle[1] - start[1]
         distance = math.hypot(dx, dy) or 1.0

@@ -18,7 +18,7 @@ from seed_matrace.viewer.task_grid import task_grid_figure
 
 @dataclass(frozen=True)
 class PlotOptions:
-    """What to draw.
+    """What to plot.
 
     Attributes:
       kind: "curves" of one map, "maps" with a panel for each, "profile", or "auto": curves or maps by their number.
@@ -39,7 +39,7 @@ def plot(
     options: PlotOptions,
     say: Callable[[str], None] = lambda _: None,
 ) -> Path:
-    """Draws the runs in ``paths``, each a run directory or a directory that holds some.
+    """Plots the runs in ``paths``, each a run directory or a directory that holds some.
 
     Args:
       output: the picture; None puts ``learning_curve.png`` (or ``maps.png``, ``profile.png``) into the first path.

@@ -40,7 +40,7 @@ def profile_figure(table: ScoreTable) -> Any:
             **style,
         )
         if min(counts) >= MIN_RUNS:
-            low, high = bootstrap_interval(lambda drawn: performance_profile(drawn, _THRESHOLDS), sample)
+            low, high = bootstrap_interval(lambda resampled: performance_profile(resampled, _THRESHOLDS), sample)
             axes.fill_between(_THRESHOLDS, low, high, color=style["color"], alpha=0.2, linewidth=0)
     style_axes(axes)
     axes.xaxis.set_major_formatter("{x:.1f}")

@@ -31,14 +31,14 @@ def task_grid_figure(
     Args:
       variants: runs of each variant, on any maps of one backend.
       statistic: "median" or "iqm", of seeds.
-      published: draws the published results of StarCraft II in a strip of their own beside each panel.
-      whole_paper: draws all 14 tasks of the paper, also those without a run.
+      published: plots the published results of StarCraft II in a strip of their own beside each panel.
+      whole_paper: plots all 14 tasks of the paper, also those without a run.
 
     Raises:
       ValueError: no run was evaluated yet, or runs of several backends.
     """
-    drawn = {name: [run for run in runs if len(run.curve(TAG).values)] for name, runs in variants.items()}
-    every_run = [run for runs in drawn.values() for run in runs]
+    plotted = {name: [run for run in runs if len(run.curve(TAG).values)] for name, runs in variants.items()}
+    every_run = [run for runs in plotted.values() for run in runs]
     if not every_run:
         raise ValueError("nothing to draw yet: no run was evaluated")
     backends = sorted({run.backend for run in every_run})
@@ -47,10 +47,10 @@ def task_grid_figure(
     paper = published_results()
     tasks = in_paper_order([run.map_name for run in every_run] + (list(paper.tasks) if whole_paper else []))
     beside = paper if published and any(task in paper.tasks for task in tasks) else None
-    return _draw(drawn, tasks, beside, backends[0], statistic)
+    return _plot(plotted, tasks, beside, backends[0], statistic)
 
 
-def _draw(
+def _plot(
     variants: Mapping[str, Sequence[Run]], tasks: Sequence[str], beside: Published | None, backend: str, statistic: str
 ) -> Any:
     columns = min(_COLUMNS, len(tasks) + (len(tasks) < _COLUMNS))
@@ -63,19 +63,19 @@ def _draw(
         cell = grid[index // columns, index % columns].subgridspec(1, 2, width_ratios=(4, 1), wspace=0.0)
         panel = figure.add_subplot(cell[0, 0] if with_strip else cell[0, :])
         on_task = {name: [run for run in runs if run.map_name == task] for name, runs in variants.items()}
-        handles |= _draw_panel(panel, task, on_task, statistic)
+        handles |= _plot_panel(panel, task, on_task, statistic)
         if with_strip and beside is not None:
             strip = figure.add_subplot(cell[0, 1], sharey=panel)
-            _draw_strip(strip, beside, task)
-    _draw_legend(figure.add_subplot(grid[len(tasks) // columns, len(tasks) % columns]), handles, beside)
+            _plot_strip(strip, beside, task)
+    _plot_legend(figure.add_subplot(grid[len(tasks) // columns, len(tasks) % columns]), handles, beside)
     of_one_map = [[run for run in runs if run.map_name == task] for runs in variants.values() for task in tasks]
     title = ["evaluated win rate against env steps", *spreads_named(of_one_map, statistic), backend]
     figure.suptitle(", ".join(title), fontsize=12)
     return figure
 
 
-def _draw_panel(axes: Any, task: str, variants: Mapping[str, Sequence[Run]], statistic: str) -> dict[str, Any]:
-    """Draws a map; returns the lines by variant, for the legend."""
+def _plot_panel(axes: Any, task: str, variants: Mapping[str, Sequence[Run]], statistic: str) -> dict[str, Any]:
+    """Plots a map; returns the lines by variant, for the legend."""
     handles, counts = {}, []
     for i, (name, runs) in enumerate(variants.items()):
         if not runs:
@@ -100,7 +100,7 @@ def _draw_panel(axes: Any, task: str, variants: Mapping[str, Sequence[Run]], sta
     return handles
 
 
-def _draw_strip(axes: Any, published: Published, task: str) -> None:
+def _plot_strip(axes: Any, published: Published, task: str) -> None:
     axes.set_facecolor(_STRIP_COLOUR)
     results = published.tasks[task]
     for i, result in enumerate(results):
@@ -122,7 +122,7 @@ def _published_style(index: int) -> dict[str, Any]:
     return {"marker": marker, "color": grey, "markersize": 4.5 if index else 5.5, "linestyle": "none", **filled}
 
 
-def _draw_legend(axes: Any, handles: Mapping[str, Any], published: Published | None) -> None:
+def _plot_legend(axes: Any, handles: Mapping[str, Any], published: Published | None) -> None:
     from matplotlib.lines import Line2D
 
     axes.axis("off")

@@ -20,7 +20,7 @@ FIRST_ENV = 5
 
 
 def eager_actions(env: SkirmishVectorEnv, out: EnvOutput, rng: np.random.Generator) -> np.ndarray:
-    """Mostly attacks the first available target or walks to the nearest enemy, draws at random otherwise."""
+    """Mostly attacks the first available target or walks to the nearest enemy, samples otherwise."""
     actions = env.sample_actions()
     eager = rng.random(actions.shape) < 0.8
     attacks = out.avail_actions[:, :, 6:]

@@ -30,7 +30,7 @@ class Roles(ParallelEnv):
         return self._spaces[agent]
 
     def reset(self, seed=None, options=None):
-        self._draws = np.random.default_rng(seed) if self._honest else self._unseeded
+        self._rng = np.random.default_rng(seed) if self._honest else self._unseeded
         self.agents, self._step, self._newest, self.received = self.possible_agents[:], 0, None, []
         return self._observe()
 
@@ -49,7 +49,7 @@ class Roles(ParallelEnv):
 
     def _observe(self):
         mask = np.array([5 + index != self._newest for index in range(3)], np.int8)
-        scout = np.full((2, 3), self._draws.random(), np.float32)
+        scout = np.full((2, 3), self._rng.random(), np.float32)
         observations = {"scout": scout, "guard": {"post": self._step % 2, "action_mask": mask}}
         return observations, {"scout": {"action_mask": np.array([0, 1, 1, 1], np.int8)}, "guard": {}}
 

@@ -140,9 +140,9 @@ def test_copies_at_the_end_and_after_close_stay_there(way: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_copies_of_drawn_battles_keep_their_teams(tmp_path: Any, way: str) -> None:
+def test_copies_of_random_teams_keep_their_teams(tmp_path: Any, way: str) -> None:
     """Nor do they need the scenario file any more."""
-    path = tmp_path / "drawn.json"
+    path = tmp_path / "random.json"
     units, start = {"Marine": 1, "Marauder": 1, "Medivac": 1}, {"surround": 1, "reflect": 1}
     draw = {"units": units, "n_allies": 5, "n_enemies": 5, "start": start}
     path.write_text(json.dumps({"terrain": "open", "episode_limit": 30, "draw": draw}))

@@ -21,7 +21,7 @@ from seed_matrace.training_env import training_spec
 PARAMS = ["network.policy_layers=(8,)", "network.critic_layers=(8,)", "learner.unroll_length=2"]
 
 
-def draw(obs, avail_actions, episode_start):
+def sample(obs, avail_actions, episode_start):
     """Available actions that hang on nothing but the observation."""
     scores = np.abs(np.sin(1e3 * obs.sum(axis=2, keepdims=True) + np.arange(avail_actions.shape[2])))
     return (avail_actions * scores).argmax(axis=2).astype(np.int32)
@@ -30,7 +30,7 @@ def draw(obs, avail_actions, episode_start):
 @pytest.mark.parametrize("map_name", ["3m", "MMM2", "bane_vs_bane"])
 def test_replay_is_the_evaluated_battle(map_name, tmp_path):
     env = EnvConfig(map_name=map_name)
-    team = KeptActions(draw, 2)
+    team = KeptActions(sample, 2)
     stats = play_episodes(make_vector_env(env, 3, seed=4, first_env=7), team)
     assert len(team) == 2
     for battle in range(2):
@@ -50,7 +50,7 @@ def test_replay_is_the_evaluated_battle(map_name, tmp_path):
 def test_hits_add_up_to_the_damage_of_marines():
     """Marines neither heal nor have shields: what is missing in the end was taken by hits."""
     env = EnvConfig(map_name="3m")
-    team = KeptActions(draw, 1)
+    team = KeptActions(sample, 1)
     play_episodes(make_vector_env(env, 1, seed=4), team)
     replay = record_battle(env, team.of_battle(0), None, seed=4, battle=0)
     hits = replay.events[replay.events[:, 1] == EVENTS.index("hit")]
@@ -80,7 +80,7 @@ def test_only_the_first_chunk_is_kept():
 def test_units_are_named_by_the_numbers_that_they_have_in_the_battle(map_name):
     env, orders = EnvConfig(map_name=map_name), set()
     for battle in range(3):
-        team = KeptActions(draw, 1)
+        team = KeptActions(sample, 1)
         play_episodes(make_vector_env(env, 1, seed=2, first_env=battle), team)
         replay = record_battle(env, team.of_battle(0), None, seed=2, battle=battle)
         named = [replay.about["types"][name]["health"] for name in replay.about["units"]]
@@ -89,7 +89,7 @@ def test_units_are_named_by_the_numbers_that_they_have_in_the_battle(map_name):
     assert len(orders) > 1
 
 
-def test_drawn_units_are_named(tmp_path):
+def test_sampled_units_are_named(tmp_path):
     scenario = {
         "terrain": "open", "episode_limit": 20, "enemy_order": {"kind": "hunt"},
         "draw": {
@@ -99,7 +99,7 @@ def test_drawn_units_are_named(tmp_path):
     path = tmp_path / "drawn.json"
     path.write_text(json.dumps(scenario))
     env = EnvConfig(map_name=str(path))
-    team = KeptActions(draw, 1)
+    team = KeptActions(sample, 1)
     play_episodes(make_vector_env(env, 1, seed=2), team)
     replay = record_battle(env, team.of_battle(0), None, seed=2, battle=0)
     types = [replay.about["types"][name] for name in replay.about["units"]]

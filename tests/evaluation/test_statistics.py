@@ -14,7 +14,7 @@ from seed_matrace.evaluation.statistics import bootstrap_interval, estimate
 
 GOLDEN = json.loads(Path(__file__).with_name("rliable_golden.json").read_text())["cases"]  # make_rliable_golden.py
 MEASURES = ("mean", "median_of_tasks", "iqm", "optimality_gap")
-# Two bootstraps of the same scores, rliable's and ours, draw different resamples: their ends differ by noise.
+# Two bootstraps of the same scores, rliable's and ours, take different resamples: their ends differ by noise.
 INTERVAL_TOLERANCE = 0.012
 
 
@@ -123,7 +123,7 @@ def test_tasks_are_resampled_apart():
 
 @pytest.mark.parametrize("name", ["mean", "median", "iqm", "optimality_gap"])
 def test_a_curve_is_measured_point_by_point(name):
-    """Leading axes are env steps; the bootstrap draws whole runs, so that a curve's band is that of its runs."""
+    """Leading axes are env steps; the bootstrap samples whole runs, so that a curve's band is that of its runs."""
     measure = getattr(statistics, name)
     curves = np.random.default_rng(0).random((7, 5))  # 7 points of 5 runs
     together = measure([curves])

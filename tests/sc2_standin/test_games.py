@@ -195,7 +195,7 @@ def test_what_cannot_be_done_is_answered(controller: RemoteController) -> None:
 
 def test_same_seed_same_battle_and_no_seed_another(controller: RemoteController) -> None:
     def look(seed: int | None) -> bytes:
-        begin(controller, "2m_vs_1z", seed)  # its enemy walks to a place drawn by lot
+        begin(controller, "2m_vs_1z", seed)  # its enemy walks to a random position
         controller.step(80)
         return bytes(controller.observe().SerializeToString())
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from seed_matrace.skirmish.maps import load_map
-from seed_matrace.skirmish.picture import ALLY, BLOCKED, CELL, ENEMY, GROUND, HEALTH, draw_battle, write_battle
+from seed_matrace.skirmish.picture import ALLY, BLOCKED, CELL, ENEMY, GROUND, HEALTH, render_battle, write_battle
 
 
 def battle():
@@ -21,7 +21,7 @@ def pixel(picture, x, y):
 
 def test_pixels():
     battle_map, units = battle()
-    picture = draw_battle(battle_map, battle_map.units, units)
+    picture = render_battle(battle_map, battle_map.units, units)
     assert picture.shape == (28 * CELL, 28 * CELL, 3) and picture.dtype == np.uint8
     assert [pixel(picture, x, 10) for x in (8, 12, 16)] == [ALLY, ALLY, GROUND]
     assert [pixel(picture, x, 20) for x in (8, 12, 16)] == [ENEMY] * 3

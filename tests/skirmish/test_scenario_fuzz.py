@@ -17,7 +17,7 @@ from seed_matrace.skirmish.maps import map_names
 from seed_matrace.skirmish.scenario import FIELDS
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 
-DRAWN = {
+RANDOM = {
     "terrain": {"rows": ["...."] * 4}, "episode_limit": 5, "races": ["P", "P"], "enemy_order": {"kind": "hunt"},
     "draw": {
         "units": {"Stalker": 1, "Zealot": 2}, "n_allies": 2, "n_enemies": 3, "exception_unit_types": ["Zealot"],
@@ -33,7 +33,7 @@ CHANGES = ("delete", "replace", "replace by text", "twice", "nest", "move")
 
 def documents() -> list[Any]:
     folder = resources.files("seed_matrace.skirmish") / "data" / "maps"
-    return [DRAWN, *(json.loads((folder / f"{name}.json").read_text()) for name in map_names())]
+    return [RANDOM, *(json.loads((folder / f"{name}.json").read_text()) for name in map_names())]
 
 
 DOCUMENTS = documents()

@@ -1,4 +1,4 @@
-"""Battles from a user's own files: teams, places, terrain, and what is drawn for every episode."""
+"""Battles from a user's own files: teams, positions, terrain, and what is sampled for every episode."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FIXED: dict[str, Any] = {
     "enemies": [{"unit": "Zergling", "count": 6, "at": [20, 16]}],
     "enemy_order": {"kind": "attack_move", "target": [10, 16]},
 }
-DRAWN: dict[str, Any] = {
+RANDOM: dict[str, Any] = {
     "terrain": "flat_band",
     "episode_limit": 60,
     "draw": {
@@ -58,10 +58,10 @@ def changed(document: dict[str, Any], **fields: Any) -> dict[str, Any]:
 
 
 def draw(**fields: Any) -> dict[str, Any]:
-    return {**DRAWN["draw"], **fields}
+    return {**RANDOM["draw"], **fields}
 
 
-def test_own_teams_and_places(tmp_path: Path) -> None:
+def test_own_teams_and_positions(tmp_path: Path) -> None:
     env = SkirmishVectorEnv(written(tmp_path, FIXED), 2, seed=0)
     env.reset()
     x, y, health, _, gauge = env.units()[0]
@@ -84,17 +84,17 @@ def test_own_terrain(tmp_path: Path) -> None:
         assert ((x >= 1) & (x < 3) & (y >= 1) & (y < 3)).all()
 
 
-def test_drawn_teams_and_places(tmp_path: Path) -> None:
-    env = SkirmishVectorEnv(written(tmp_path, DRAWN), 400, seed=3, options=AS_CREATED)
+def test_random_teams_and_positions(tmp_path: Path) -> None:
+    env = SkirmishVectorEnv(written(tmp_path, RANDOM), 400, seed=3, options=AS_CREATED)
     env.reset()
     x, y, health, shield, _ = env.units().transpose(1, 0, 2)
     stats = env._open().drawn_types()
     np.testing.assert_array_equal(health, stats["health_max"])
     np.testing.assert_array_equal(shield, stats["shield_max"])
     assert env.map.walkable[x.astype(int), y.astype(int)].all()
-    np.testing.assert_array_equal(stats["health_max"][:, :5], stats["health_max"][:, 5:10])  # the same draw
-    drawn = np.concatenate([stats["health_max"][:, :5], stats["health_max"][:, 10:]], axis=1)
-    fractions = [(drawn == load_unit_type(name).health).mean() for name in ("Stalker", "Zealot", "Colossus")]
+    np.testing.assert_array_equal(stats["health_max"][:, :5], stats["health_max"][:, 5:10])  # the same sample
+    sampled = np.concatenate([stats["health_max"][:, :5], stats["health_max"][:, 10:]], axis=1)
+    fractions = [(sampled == load_unit_type(name).health).mean() for name in ("Stalker", "Zealot", "Colossus")]
     np.testing.assert_allclose(fractions, [0.45, 0.45, 0.1], atol=0.04)
     reflected = (x[:, :5] < 12).all(axis=1)
     assert 0.4 < reflected.mean() < 0.6
@@ -103,10 +103,10 @@ def test_drawn_teams_and_places(tmp_path: Path) -> None:
     assert middle.all()
 
 
-def test_drawn_types_are_what_agents_see_and_a_perfect_episode_is_worth_20(tmp_path: Path) -> None:
-    env = SkirmishVectorEnv(written(tmp_path, DRAWN), 64, seed=3)
+def test_random_types_are_what_agents_see_and_a_perfect_episode_is_worth_20(tmp_path: Path) -> None:
+    env = SkirmishVectorEnv(written(tmp_path, RANDOM), 64, seed=3)
     out = env.reset()
-    order = np.array([load_unit_type(name).health for name in DRAWN["draw"]["units"]])
+    order = np.array([load_unit_type(name).health for name in RANDOM["draw"]["units"]])
     for _ in range(30):
         stats = env._open().drawn_types()
         before = env.units()
@@ -121,8 +121,8 @@ def test_drawn_types_are_what_agents_see_and_a_perfect_episode_is_worth_20(tmp_p
         np.testing.assert_allclose(out.reward[going], paid / best * 20, rtol=1e-4, atol=1e-4)
 
 
-def test_draws_belong_to_the_stream_and_are_saved_with_the_state(tmp_path: Path) -> None:
-    path = written(tmp_path, DRAWN)
+def test_random_teams_belong_to_the_stream_and_are_saved_with_the_state(tmp_path: Path) -> None:
+    path = written(tmp_path, RANDOM)
     together, alone = SkirmishVectorEnv(path, 4, seed=1), SkirmishVectorEnv(path, 1, seed=1, first_env=2)
     together.reset()
     alone.reset()
@@ -138,9 +138,9 @@ def test_draws_belong_to_the_stream_and_are_saved_with_the_state(tmp_path: Path)
         np.testing.assert_array_equal(together.step(actions).obs, other.step(actions).obs)
 
 
-def test_drawn_boxes(tmp_path: Path) -> None:
+def test_random_boxes(tmp_path: Path) -> None:
     boxes = {"allies": [[4, 9, 10, 15]], "enemies": [[20, 10, 24, 12], [20, 20, 24, 22]]}
-    document = {**DRAWN, "draw": {**DRAWN["draw"], "start": {"boxes": boxes}}}
+    document = {**RANDOM, "draw": {**RANDOM["draw"], "start": {"boxes": boxes}}}
     env = SkirmishVectorEnv(written(tmp_path, document), 50, seed=1)
     env.reset()
     x, y = env.units()[:, :2].transpose(1, 0, 2)
@@ -220,18 +220,18 @@ def test_drawn_boxes(tmp_path: Path) -> None:
         (changed(FIXED, unit_type_bits=1), "unit_type_bits is 1; 0, or at least the 2 types"),
         (changed(FIXED, ally_types=["Marine"]), r"ally_types is \['Marine'\]; each type once, with all of Marine, M"),
         (changed(FIXED, ally_types=["Marine", ["Medivac"]]), r"ally_types\[1\] is \['Medivac'\]"),
-        (changed(FIXED, draw=DRAWN["draw"]), "allies is .*either teams or draw"),
-        (changed(DRAWN, ally_types=["Zealot"]), "ally_types is .*either teams or draw"),
-        (changed(DRAWN, draw=draw(n_allies=0)), "draw.n_allies is 0"),
-        (changed(DRAWN, draw=draw(units={"Zealot": -1})), "draw.units.Zealot is -1"),
-        (changed(DRAWN, draw=draw(units={"Zealot": 0})), "draw.units is {'Zealot': 0}; a weight above 0"),
-        (changed(DRAWN, draw=draw(exception_unit_types=["Marine"])), r"draw.exception_unit_types\[0\] is 'Marine'"),
-        (changed(DRAWN, draw=draw(exception_unit_types=list(DRAWN["draw"]["units"]))), "exception_unit_types is"),
-        (changed(DRAWN, draw=draw(start={"ambush": 1})), "draw.start.ambush is no field"),
-        (changed(DRAWN, draw=draw(start={"surround": {"weight": 1}})), "draw.start.surround is"),
-        (changed(DRAWN, draw=draw(start={"boxes": {"allies": [[0, 0, 1, 1]]}})), "draw.start.boxes.enemies is None"),
+        (changed(FIXED, draw=RANDOM["draw"]), "allies is .*either teams or draw"),
+        (changed(RANDOM, ally_types=["Zealot"]), "ally_types is .*either teams or draw"),
+        (changed(RANDOM, draw=draw(n_allies=0)), "draw.n_allies is 0"),
+        (changed(RANDOM, draw=draw(units={"Zealot": -1})), "draw.units.Zealot is -1"),
+        (changed(RANDOM, draw=draw(units={"Zealot": 0})), "draw.units is {'Zealot': 0}; a weight above 0"),
+        (changed(RANDOM, draw=draw(exception_unit_types=["Marine"])), r"draw.exception_unit_types\[0\] is 'Marine'"),
+        (changed(RANDOM, draw=draw(exception_unit_types=list(RANDOM["draw"]["units"]))), "exception_unit_types is"),
+        (changed(RANDOM, draw=draw(start={"ambush": 1})), "draw.start.ambush is no field"),
+        (changed(RANDOM, draw=draw(start={"surround": {"weight": 1}})), "draw.start.surround is"),
+        (changed(RANDOM, draw=draw(start={"boxes": {"allies": [[0, 0, 1, 1]]}})), "draw.start.boxes.enemies is None"),
         (
-            changed(DRAWN, draw=draw(start={"boxes": {"allies": [[0] * 4], "enemies": [[0] * 4]}})),
+            changed(RANDOM, draw=draw(start={"boxes": {"allies": [[0] * 4], "enemies": [[0] * 4]}})),
             r"draw.start: box \[0, 0, 0, 0\] holds no walkable cell",
         ),
     ],
@@ -261,9 +261,9 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
             load_map(str(tmp_path / f"{name}.json"))
 
 
-def test_types_of_weight_zero_are_never_drawn_but_shown(tmp_path: Path) -> None:
+def test_types_of_weight_zero_are_never_sampled_but_shown(tmp_path: Path) -> None:
     document = changed(
-        DRAWN, draw=draw(units={"Stalker": 0, "Zealot": 1, "Colossus": 0}, start={"surround": 1, "reflect": 0})
+        RANDOM, draw=draw(units={"Stalker": 0, "Zealot": 1, "Colossus": 0}, start={"surround": 1, "reflect": 0})
     )
     env = SkirmishVectorEnv(written(tmp_path, document), 50, seed=3)
     env.reset()
@@ -271,11 +271,11 @@ def test_types_of_weight_zero_are_never_drawn_but_shown(tmp_path: Path) -> None:
     assert env.map.layout.unit_type_bits == 3
 
 
-def test_teams_of_exceptions_alone_are_drawn_again(tmp_path: Path) -> None:
+def test_teams_of_exceptions_alone_are_sampled_again(tmp_path: Path) -> None:
     units = {"Marine": 1, "Medivac": 9}
     env, plain = (
         SkirmishVectorEnv(
-            written(tmp_path, changed(DRAWN, draw=draw(units=units, n_allies=2, n_enemies=4, **more))),
+            written(tmp_path, changed(RANDOM, draw=draw(units=units, n_allies=2, n_enemies=4, **more))),
             200,
             seed=3,
             options=AS_CREATED,
@@ -288,7 +288,7 @@ def test_teams_of_exceptions_alone_are_drawn_again(tmp_path: Path) -> None:
         for team in (healers[:, :2], healers[:, 2:4], healers[:, 4:]):
             assert (~team.all(axis=1)).all() == some
     rare = {"Marine": 1e-9, "Medivac": 1}
-    document = changed(DRAWN, draw=draw(units=rare, n_allies=1, n_enemies=1, exception_unit_types=["Medivac"]))
+    document = changed(RANDOM, draw=draw(units=rare, n_allies=1, n_enemies=1, exception_unit_types=["Medivac"]))
     env = SkirmishVectorEnv(written(tmp_path, document), 3, seed=3)
     env.reset()
     assert (env._open().drawn_types()["health_max"] == load_unit_type("Marine").health).all()

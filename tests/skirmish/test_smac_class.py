@@ -27,7 +27,7 @@ SHOWN = {
     "obs_last_action": True, "obs_pathing_grid": True, "obs_terrain_height": True, "obs_timestep_number": True,
     "state_timestep_number": True,
 }  # fmt: skip
-DRAWN = {
+RANDOM = {
     "terrain": "open",
     "episode_limit": 60,
     "draw": {
@@ -307,9 +307,9 @@ def test_full_restart_begins_with_the_seeds_first_battle() -> None:
     np.testing.assert_array_equal(env.reset()[0], first)
 
 
-def test_drawn_teams_are_worth_what_they_are(tmp_path: Path) -> None:
-    path = tmp_path / "drawn.json"
-    path.write_text(json.dumps(DRAWN))
+def test_random_teams_are_worth_what_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "random.json"
+    path.write_text(json.dumps(RANDOM))
     env, vector = StarCraft2Env(str(path), seed=2), SkirmishVectorEnv(str(path), 1, seed=2)
     out, rng = vector.reset(), np.random.default_rng(0)
     env.reset()

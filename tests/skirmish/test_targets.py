@@ -89,7 +89,7 @@ def test_units_look_round_one_after_another_in_the_order_of_creation() -> None:
         assert len(phases) == 1
 
 
-def test_who_looks_round_first_is_drawn_for_every_battle(arena: Arena) -> None:
+def test_who_looks_round_first_is_random_in_every_battle(arena: Arena) -> None:
     """An enemy of the game notices 0 to 7 loops late, all alike often."""
     env = arena([("Marine", (3, 16))], [("Marine", (16, 16))], 800)
     env.reset()

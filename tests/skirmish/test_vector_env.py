@@ -36,9 +36,9 @@ def test_environment_plays_the_same_whatever_the_batch(name: str) -> None:
 
 
 def test_seeds_and_streams_differ() -> None:
-    draws = [SkirmishVectorEnv("3m", 2, seed=seed) for seed in (0, 1)]
+    envs = [SkirmishVectorEnv("3m", 2, seed=seed) for seed in (0, 1)]
     actions = []
-    for env in draws:
+    for env in envs:
         env.reset()
         actions.append([env.sample_actions() for _ in range(20)])
     actions = np.array(actions)

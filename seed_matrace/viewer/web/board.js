@@ -1,4 +1,4 @@
-// Draws one replay on one canvas: ground, units, and what flies between them.
+// Paints one replay on one canvas: ground, units, and what flies between them.
 
 const EFFECT_LOOPS = 12;  // how long the longest trace of an event is seen
 
@@ -20,7 +20,7 @@ class Board {
     return box;
   }
 
-  // Fits the canvas to its width on the page; the ground is drawn once and copied from then on.
+  // Fits the canvas to its width on the page; the ground is painted once and copied from then on.
   resize() {
     const ratio = window.devicePixelRatio || 1, { left, right, bottom, top } = this.box;
     this.cell = (this.canvas.clientWidth * ratio) / (right - left);
@@ -28,10 +28,10 @@ class Board {
     this.canvas.height = Math.round(this.cell * (top - bottom));
     this.thin = Math.max(1, ratio);
     this.ground = new OffscreenCanvas(this.canvas.width, this.canvas.height);
-    this.#drawGround(this.ground.getContext("2d"));
+    this.#paintGround(this.ground.getContext("2d"));
   }
 
-  #drawGround(context) {
+  #paintGround(context) {
     const { ground, height } = this.replay.arrays, rows = this.replay.height;
     context.fillStyle = this.colours.void;
     context.fillRect(0, 0, this.ground.width, this.ground.height);
@@ -68,18 +68,18 @@ class Board {
     return best;
   }
 
-  draw(frame, { selected, ranges }) {
+  paint(frame, { selected, ranges }) {
     this.frame = Math.min(frame, this.replay.frames - 1);
     this.events = this.replay.eventsBetween(this.frame - EFFECT_LOOPS / this.replay.about.loops_per_frame, this.frame);
     this.context.drawImage(this.ground, 0, 0);
     const units = this.replay.types.map((_, unit) => unit);
     const living = units.filter((unit) => this.replay.alive(this.frame, unit));
-    units.forEach((unit) => this.#drawDeath(unit));
-    if (ranges) living.forEach((unit) => this.#drawRange(unit));
-    if (selected >= 0 && this.replay.alive(this.frame, selected)) this.#drawSelection(selected);
-    living.filter((unit) => !this.replay.types[unit].flies).forEach((unit) => this.#drawUnit(unit));
-    this.events.forEach((event) => this.#drawEvent(event));
-    living.filter((unit) => this.replay.types[unit].flies).forEach((unit) => this.#drawUnit(unit));
+    units.forEach((unit) => this.#paintDeath(unit));
+    if (ranges) living.forEach((unit) => this.#paintRange(unit));
+    if (selected >= 0 && this.replay.alive(this.frame, selected)) this.#paintSelection(selected);
+    living.filter((unit) => !this.replay.types[unit].flies).forEach((unit) => this.#paintUnit(unit));
+    this.events.forEach((event) => this.#paintEvent(event));
+    living.filter((unit) => this.replay.types[unit].flies).forEach((unit) => this.#paintUnit(unit));
   }
 
   #side(unit) { return unit < this.replay.nAgents ? "ally" : "enemy"; }
@@ -115,7 +115,7 @@ class Board {
     this.context.closePath();
   }
 
-  #drawUnit(unit) {
+  #paintUnit(unit) {
     const { context, colours, replay } = this, type = replay.types[unit], side = this.#side(unit);
     const frame = Math.floor(this.frame), at = this.unitPixel(unit), radius = this.radius(unit);
     const health = replay.at(frame, HEALTH, unit) / type.health;
@@ -151,7 +151,7 @@ class Board {
     context.fillText(text, x, y);
   }
 
-  #drawDeath(unit) {
+  #paintDeath(unit) {
     const age = this.age(this.replay.deaths[unit]);
     if (age < 0) return;
     const [x, y] = this.pixel(...this.replay.position(this.replay.deaths[unit], unit));
@@ -162,16 +162,16 @@ class Board {
     }
   }
 
-  #drawRange(unit) {
+  #paintRange(unit) {
     const { radius, range } = this.replay.types[unit];
     this.#circle(this.unitPixel(unit), (radius + range) * this.cell, this.colours[this.#side(unit)], 1, { alpha: 0.4 });
   }
 
-  #drawSelection(unit) {
+  #paintSelection(unit) {
     const at = this.unitPixel(unit), { replay, colours, thin } = this;
     this.#circle(at, this.radius(unit) + 8 * thin, colours.mark, 3);
     this.#circle(at, this.radius(unit) + 8 * thin, colours.edge, 1);
-    this.#drawRange(unit);
+    this.#paintRange(unit);
     if (unit < replay.nAgents) {
       this.#circle(at, replay.about.sight_range * this.cell, colours.quiet, 1.5, { dash: [6 * thin, 5 * thin] });
     }
@@ -179,7 +179,7 @@ class Board {
     if (target >= 0 && replay.alive(this.frame, target)) this.#line([at, this.unitPixel(target)], colours.text, 1, 0.7);
   }
 
-  #drawEvent({ frame, kind, unit, target, until }) {
+  #paintEvent({ frame, kind, unit, target, until }) {
     const age = this.age(frame), { colours, replay } = this;
     if (kind === "heal" && age < 2) {
       const patient = this.unitPixel(target), size = 3 * this.thin;
@@ -198,14 +198,14 @@ class Board {
       context.fill();
       this.#circle([x, y], reach, colours.blast, 2, { alpha: 1 - age / EFFECT_LOOPS });
     } else if (kind === "shot") {
-      this.#drawShot(replay.types[unit], { frame, unit, target, until }, age);
+      this.#paintShot(replay.types[unit], { frame, unit, target, until }, age);
     }
   }
 
-  #drawShot(type, { frame, unit, target, until }, age) {
+  #paintShot(type, { frame, unit, target, until }, age) {
     const from = this.replay.position(frame, unit), to = this.replay.position(this.frame, target);
     if (type.effect === "sweep") {
-      this.#drawSweep(type, from, this.replay.position(frame, target), age);
+      this.#paintSweep(type, from, this.replay.position(frame, target), age);
     } else if (type.effect === "missile") {
       if (this.frame > until) return;
       const fraction = (this.frame - frame) / (until - frame), tail = Math.max(0, fraction - 0.25);
@@ -217,7 +217,7 @@ class Board {
   }
 
   // Two lances cross on a line at right angles to the shot.
-  #drawSweep(type, from, middle, age) {
+  #paintSweep(type, from, middle, age) {
     const distance = Math.hypot(middle[0] - from[0], middle[1] - from[1]) || 1;
     const across = [-(middle[1] - from[1]) / distance, (middle[0] - from[0]) / distance];
     const reach = type.sweep_reach, end = (2 * reach) / type.sweep_speed;

@@ -30,7 +30,7 @@ function fractionAt(canvas, clientX, left = LEFT) {
   return Math.min(1, Math.max(0, (clientX - rect.left - left) / (rect.width - left - RIGHT)));
 }
 
-function drawCurves(canvas, replay, frame, agent, colours) {
+function paintCurves(canvas, replay, frame, agent, colours) {
   const { context, width, height } = chartSpace(canvas, 120), top = 20, bottom = height - 16;
   const steps = Array.from({ length: replay.steps }, (_, step) => step);
   const curves = [{ name: "reward so far", colour: colours.ally, values: replay.returns, first: 1 }];
@@ -71,7 +71,7 @@ function drawCurves(canvas, replay, frame, agent, colours) {
 const ROW = 15, NAMES = 118;
 
 // A row for each action that is ever available: shade is probability, a dot what was chosen, hatching not available.
-function drawProbabilities(canvas, replay, frame, agent, colours) {
+function paintProbabilities(canvas, replay, frame, agent, colours) {
   const actions = [];
   for (let action = 0; action < replay.nActions; action++) {
     for (let step = 0; step < replay.steps; step++) {

@@ -8,7 +8,7 @@ function make(tag, attributes, ...children) {
 }
 
 // A shape as an SVG picture, from the page's template; points are [x, y] of unit size.
-function drawing(points) {
+function shape(points) {
   const picture = document.getElementById("shape").content.cloneNode(true);
   const path = points.map(([x, y]) => `${10 + 8 * x},${10 - 8 * y}`).join(" ");
   picture.querySelector("polygon").setAttribute("points", path);

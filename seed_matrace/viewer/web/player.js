@@ -17,7 +17,7 @@ class Player {
     this.boards = replays.map((replay) => this.#addBoard(replay));
     element("boards").classList.toggle("one", replays.length === 1);
     element("scrub").max = this.length;
-    this.#drawLegend();
+    this.#paintLegend();
     this.#listen();
     const dark = matchMedia("(prefers-color-scheme: dark)");
     dark.addEventListener("change", () => this.setTheme(dark.matches));
@@ -50,7 +50,7 @@ class Player {
     };
     for (const [id, action] of Object.entries(actions)) element(id).addEventListener("click", action);
     element("scrub").addEventListener("input", () => this.setTime(Number(element("scrub").value)));
-    element("ranges").addEventListener("change", () => this.draw());
+    element("ranges").addEventListener("change", () => this.paint());
     new ResizeObserver(() => this.resize()).observe(element("boards"));
     document.addEventListener("keydown", (event) => this.#key(event));
   }
@@ -88,13 +88,13 @@ class Player {
     const loop = Math.floor(this.time);
     this.time = Math.min(this.length, this.time + seconds * LOOPS_PER_SECOND * Number(element("speed").value));
     if (this.time >= this.length) this.toggle();
-    this.draw(Math.floor(this.time) !== loop);
+    this.paint(Math.floor(this.time) !== loop);
     requestAnimationFrame((next) => this.#tick(next));
   }
 
   setTime(time) {
     this.time = Math.min(this.length, Math.max(0, time));
-    this.draw();
+    this.paint();
   }
 
   step(count) {
@@ -122,7 +122,7 @@ class Player {
         make("canvas", {}),
       );
     }
-    this.draw();
+    this.paint();
   }
 
   selectNext() {
@@ -134,7 +134,7 @@ class Player {
     }
   }
 
-  // Drawing
+  // Painting
 
   setTheme(dark) {
     document.documentElement.classList.toggle("dark", dark);
@@ -147,35 +147,35 @@ class Player {
 
   resize() {
     this.boards.forEach((board) => board.resize());
-    this.draw();
+    this.paint();
   }
 
-  // The fields; with ``charts`` what is said and drawn around them, which need not follow every picture.
-  draw(charts = true) {
+  // The fields; with ``charts`` what is said and painted around them, which need not follow every picture.
+  paint(charts = true) {
     this.boards.forEach((board, index) => {
       const mine = this.selected.board === index, { replay } = board;
       const frame = Math.min(this.time / replay.about.loops_per_frame, replay.frames - 1);
-      board.draw(frame, { selected: mine ? this.selected.unit : -1, ranges: element("ranges").checked });
+      board.paint(frame, { selected: mine ? this.selected.unit : -1, ranges: element("ranges").checked });
       if (!charts) return;
-      drawCurves(board.chart, replay, frame, mine && this.selected.unit < replay.nAgents ? this.selected.unit : 0, this.colours);
-      if (mine) this.#drawDetails(replay, frame);
+      paintCurves(board.chart, replay, frame, mine && this.selected.unit < replay.nAgents ? this.selected.unit : 0, this.colours);
+      if (mine) this.#paintDetails(replay, frame);
     });
     element("scrub").value = this.time;
     const steps = Math.ceil(this.length / this.stepLoops), step = Math.floor(this.time / this.stepLoops + 1e-6);
     element("clock").value = `step ${step} of ${steps}, ${(this.time / LOOPS_PER_SECOND).toFixed(1)} s`;
   }
 
-  #drawDetails(replay, frame) {
+  #paintDetails(replay, frame) {
     const { unit } = this.selected, words = make("div", { class: "words" }, ...describeUnit(replay, frame, unit));
     const shown = element("details").firstChild;
     if (!words.isEqualNode(shown)) shown.replaceWith(words);
     const canvas = element("details").querySelector("canvas");
-    if (canvas) drawProbabilities(canvas, replay, frame, unit, this.colours);
+    if (canvas) paintProbabilities(canvas, replay, frame, unit, this.colours);
   }
 
-  #drawLegend() {
+  #paintLegend() {
     const names = new Set(this.replays.flatMap((replay) => replay.about.units));
-    const entries = [...names].map((name) => make("span", {}, drawing(this.shapes[name] ?? this.shapes.other), name));
+    const entries = [...names].map((name) => make("span", {}, shape(this.shapes[name] ?? this.shapes.other), name));
     const sides = [["ally", "the team"], ["enemy", "the enemy"]].map(([side, name]) => make("span", { class: side }, `\u25a0 ${name}`));
     element("legend").replaceChildren(...sides, ...entries);
   }

@@ -40,9 +40,9 @@ class Replay {
     const table = new Float32Array(differences.length);
     const size = 5 * this.nUnits, sums = new Uint16Array(size);
     for (let i = 0; i < differences.length; i++) {
-      const column = i % size;
-      sums[column] += differences[i];
-      table[i] = sums[column] / columnSteps[Math.floor(column / this.nUnits)];
+      const offset = i % size;
+      sums[offset] += differences[i];
+      table[i] = sums[offset] / columnSteps[Math.floor(offset / this.nUnits)];
     }
     return table;
   }
