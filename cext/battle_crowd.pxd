@@ -108,7 +108,7 @@ cdef inline void give_way(const Battle* battle, Crowd* crowd, int i, float x, fl
     dx = x - battle.x[u]
     dy = y - battle.y[u]
     d2 = dx * dx + dy * dy
-    if d2 > speed * speed and battle.stats[u].acceleration == 0:
+    if d2 > speed * speed:
         d2 = speed / sqrtf(d2)
         x = battle.x[u] + dx * d2
         y = battle.y[u] + dy * d2

@@ -104,20 +104,22 @@ def test_contact_is_the_sum_of_the_radii_less_a_sixteenth(arena: Arena, one: str
     assert np.hypot(*(places(env)[1] - places(env)[0])) == pytest.approx(contact, abs=2 * GRID)
 
 
-def test_nobody_gets_faster_by_being_pushed(arena: Arena) -> None:
-    """Twenty marines on one spot, half of them walking away: each comes at most its own speed far."""
-    crowd = [("Marine", (10 + 0.1 * (k % 5), 16 + 0.1 * (k // 5))) for k in range(20)]
-    env = arena(crowd, FAR)
+@pytest.mark.parametrize("name", ["Marine", "Medivac"])
+@pytest.mark.parametrize("apart", [0.1, 0])
+def test_nobody_gets_faster_by_being_pushed(arena: Arena, name: str, apart: float) -> None:
+    """Twenty units nearly on one spot, half of them on their way off: each comes at most its own speed far."""
+    unit = load_unit_type(name)
+    env = arena([(name, (10 + apart * (k % 5), 16 + apart * (k // 5))) for k in range(20)], FAR)
     env.reset()
     fastest = float(np.hypot(*(places(env) - env.map.spawn).T).max())
-    assert MARINE.speed - GRID < fastest < MARINE.speed + GRID
+    assert unit.speed - GRID < fastest < unit.speed + GRID
     for slot in range(0, 20, 2):
         go(env, slot, 20, 16)
     for _ in range(40):
         last = places(env)
         env._open().advance(0, 1)
         fastest = max(fastest, float(np.hypot(*(places(env) - last).T).max()))
-    assert fastest < MARINE.speed + GRID
+    assert fastest < unit.speed + GRID
 
 
 def test_walkers_who_meet_head_on_pass_each_other_on_the_right(arena: Arena) -> None:

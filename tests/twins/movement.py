@@ -214,11 +214,11 @@ def push_pair(one: Unit, other: Unit, *, first: bool) -> F:
 
 
 def give_way(unit: Unit, dx: F, dy: F) -> None:
-    """Moves a unit; nobody that walks gets faster by it."""
+    """Moves a unit; nobody gets faster by it, flyers neither."""
     x, y = unit.pushed[0] + dx, unit.pushed[1] + dy
     dx, dy = x - unit.x, y - unit.y
     d2, speed = dx * dx + dy * dy, F(unit.type.speed)
-    if d2 > speed * speed and unit.type.acceleration == 0:
+    if d2 > speed * speed:
         scale = speed / np.sqrt(d2)
         x, y = unit.x + dx * scale, unit.y + dy * scale
     unit.pushed = (x, y)
