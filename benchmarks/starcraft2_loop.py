@@ -56,7 +56,7 @@ def smacs_loop(map_name: str) -> tuple[Callable[[], None], Callable[[], Any]]:
 def our_loop(map_name: str) -> tuple[Callable[[], None], Callable[[], Any]]:
     """The same of the process that plays one game for us."""
     slot = empty_slot(starcraft2_spec(map_name, SmacOptions()), 1)
-    game = Game(order(map_name, 1) | {"spec": vars(starcraft2_spec(map_name, SmacOptions()))}, slot)
+    game = Game(order(map_name, 1) | {"spec": vars(starcraft2_spec(map_name, SmacOptions()))}, slot, Path())
     game.reset()
 
     def step() -> None:
