@@ -5,7 +5,7 @@ from __future__ import annotations
 from absl import flags
 
 from seed_matrace.cli.command import Command, use_sc2_python
-from seed_matrace.cli.training import define_learner_flags
+from seed_matrace.cli.training import define_learner_flags, learner_options
 from seed_matrace.training.process import stop_on_signals
 
 
@@ -24,19 +24,9 @@ def _ray(values: flags.FlagValues, _: list[str]) -> None:
         if error.name != "ray":
             raise
         raise ImportError("Ray is not installed; it is installed by: pip install 'seed_matrace[ray]'") from None
-    from seed_matrace.training.start import TrainOptions
-
     use_sc2_python(values)
-    options = TrainOptions(
-        gin_files=values.gin_file,
-        gin_params=values.gin_param,
-        run_dir=values.run_dir,
-        seed=values.seed,
-        init_from=values.init_from,
-        num_actors=values.num_actors,
-    )
     train_on_ray(
-        options,
+        learner_options(values),
         values.address,
         stop_on_signals("stopping: the learner finishes its step and writes a checkpoint; Ctrl-C again does not wait"),
     )

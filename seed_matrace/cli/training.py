@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from seed_matrace.training.process import ends_in_order, import_tensorflow, stop
 from seed_matrace.transport.security import NO_SECURITY, Security, read_token
 
 if TYPE_CHECKING:
+    from seed_matrace.training.start import TrainOptions
     from seed_matrace.transport.address import Address
 
 _STOPPING = "stopping: finishing the step under way, then writing a checkpoint; Ctrl-C again does not wait"
@@ -151,6 +153,20 @@ def define_learner_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string("init_from", None, "run directory whose best weights to start from", flag_values=values)
 
 
+def learner_options(values: flags.FlagValues) -> TrainOptions:
+    """What ``define_learner_flags`` and --num_actors say."""
+    from seed_matrace.training.start import TrainOptions
+
+    return TrainOptions(
+        gin_files=values.gin_file,
+        gin_params=values.gin_param,
+        run_dir=values.run_dir,
+        seed=values.seed,
+        init_from=values.init_from,
+        num_actors=values.num_actors,
+    )
+
+
 def _define_security_flags(values: flags.FlagValues, *, cert: str, ca: str) -> None:
     """What a host:port needs; the token itself never stands on a command line, where others can read it."""
     flags.DEFINE_string("tls_cert", None, f"certificate, PEM: {cert}", flag_values=values)
@@ -175,21 +191,11 @@ def _security(values: flags.FlagValues) -> Security:
 def _run_learner(
     values: flags.FlagValues, *, listen_at: Sequence[Address] = (), security: Security = NO_SECURITY
 ) -> None:
-    from seed_matrace.training.start import TrainOptions
     from seed_matrace.training.train import interrupted, train
 
     use_sc2_python(values)
     import_tensorflow()
-    options = TrainOptions(
-        gin_files=values.gin_file,
-        gin_params=values.gin_param,
-        run_dir=values.run_dir,
-        seed=values.seed,
-        init_from=values.init_from,
-        num_actors=values.num_actors,
-        listen_at=listen_at,
-        security=security,
-    )
+    options = replace(learner_options(values), listen_at=listen_at, security=security)
     begun: list[Path] = []
     stop = stop_on_signals(_STOPPING, lambda: printable(interrupted(begun[0] if begun else None)))
     conclusion = train(options, stop, begun.append)
