@@ -15,16 +15,14 @@ import numpy as np
 
 from seed_matrace.bench.random_data import random_unroll
 from seed_matrace.config import Config
-from seed_matrace.inference.actors import ActorFigures
 from seed_matrace.inference.groups import GroupPlan
-from seed_matrace.inference.inference import ActingCounts
 from seed_matrace.inference.unrolls import FullUnroll, Unrolls
 from seed_matrace.learner.run_directory import OPERATIVE_CONFIG
 from seed_matrace.learner.strategy import Devices
 from seed_matrace.training.batcher import Batcher, BatcherThread
 from seed_matrace.training.local import default_num_actors, local_groups
 from seed_matrace.training.run import TrainingRun
-from seed_matrace.training.sources import unroll_sizes
+from seed_matrace.training.sources import BatchSource, unroll_sizes
 from seed_matrace.training.train import open_source
 from seed_matrace.training_env import training_spec
 from seed_matrace.types import Unroll
@@ -106,13 +104,8 @@ class _AlwaysFull:
         pass
 
 
-class _RandomSource:
+class _RandomSource(BatchSource):
     """A source of batches that nobody has to act for."""
-
-    actors_alive = 0
-    dropped_env_steps = 0
-    restarted_groups = 0
-    waiting_env_steps = 0
 
     def __init__(self, config: Config, recorder: _Recorder) -> None:
         self._recorder, self._handed_out_at = recorder, 0.0
@@ -130,15 +123,6 @@ class _RandomSource:
     def release(self, batch: Unroll) -> None:
         self._recorder.compiled_s += time.perf_counter() - self._handed_out_at  # nothing else is done in between
         self._batcher.release(batch)
-
-    def actor_figures(self) -> dict[int, ActorFigures]:
-        return {}
-
-    def take_counts(self) -> ActingCounts:
-        return ActingCounts()
-
-    def state(self) -> dict[str, np.ndarray]:
-        return {}
 
     def close(self) -> None:
         self._batcher.stop()

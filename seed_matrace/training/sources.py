@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -40,38 +41,47 @@ _BATCH_TIMEOUT_S = 0.5
 _SEEDS_OF_A_HOST = 1 << 20  # of the noise in acting; the battles of hosts are other streams of one seed
 
 
-class BatchSource(Protocol):
-    """Gives the learner its batches."""
+class BatchSource(ABC):
+    """Gives the learner its batches; what is not overridden says that nobody acts elsewhere."""
 
+    @abstractmethod
     def next_batch(self) -> Unroll | None:
         """The next batch, or None if it is not there yet (ask again); raises what broke the source."""
 
-    def release(self, batch: Unroll) -> None:
+    def release(self, batch: Unroll) -> None:  # noqa: B027
         """Says that a batch is no longer needed."""
 
     def take_counts(self) -> ActingCounts:
         """What the environments did since the last call."""
+        return ActingCounts()
 
     def state(self) -> dict[str, np.ndarray]:
         """What a checkpoint must keep so that a new source resumes exactly here; empty if it could not."""
+        return {}
 
     @property
-    def actors_alive(self) -> int: ...
+    def actors_alive(self) -> int:
+        return 0
 
     @property
     def dropped_env_steps(self) -> int:
         """Since the source was made."""
+        return 0
 
     @property
     def waiting_env_steps(self) -> int:
         """Not yet trained on, and lost when the process ends; 0 where ``state`` keeps them."""
+        return 0
+
+    @property
+    def restarted_groups(self) -> int:
+        return 0
 
     def actor_figures(self) -> dict[int, ActorFigures]:
         """Of every actor that ever came, by its task id."""
+        return {}
 
-    @property
-    def restarted_groups(self) -> int: ...
-
+    @abstractmethod
     def close(self) -> None: ...
 
 
@@ -147,13 +157,8 @@ class Acting:
         return unrolls, batcher, inference
 
 
-class LockstepSource:
+class LockstepSource(BatchSource):
     """One process, one thread: the same parts as with actors, in an order that only the seed decides."""
-
-    actors_alive = 0
-    dropped_env_steps = 0
-    restarted_groups = 0
-    waiting_env_steps = 0
 
     def __init__(self, acting: Acting, plan: GroupPlan) -> None:
         self._unrolls, self._batcher, self._inference = acting.make_parts(plan)
@@ -177,12 +182,6 @@ class LockstepSource:
             for env, slot in zip(self._envs, self._slots, strict=True):
                 env.step(slot.action, out=slot.env)
         return self._batch
-
-    def release(self, batch: Unroll) -> None:
-        pass
-
-    def actor_figures(self) -> dict[int, ActorFigures]:
-        return {}
 
     def take_counts(self) -> ActingCounts:
         return self._inference.statistics.take()
@@ -214,8 +213,11 @@ class LockstepSource:
             env.close()
 
 
-class ActorSource:
-    """Actors in other processes, served by an inference thread; a batcher thread assembles ahead."""
+class ActorSource(BatchSource):
+    """Actors in other processes, served by an inference thread; a batcher thread assembles ahead.
+
+    Environments in other processes are not restored: their groups begin fresh unrolls.
+    """
 
     def __init__(
         self,
@@ -256,9 +258,6 @@ class ActorSource:
 
     def take_counts(self) -> ActingCounts:
         return self._inference.statistics.take()
-
-    def state(self) -> dict[str, np.ndarray]:
-        return {}  # environments in other processes are not restored: groups begin fresh unrolls
 
     @property
     def actors_alive(self) -> int:
