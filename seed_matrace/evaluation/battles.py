@@ -35,7 +35,9 @@ def play_battles(
       RuntimeError: games could not be had, or an episode did not end.
     """
     if plays_elsewhere(config.env):
-        return _play_games(config, act, episodes, seed, first_battle, recorder, game_replay)
+        return _play_games(
+            config, act, episodes, seed=seed, first_battle=first_battle, recorder=recorder, game_replay=game_replay
+        )
     team = KeptActions(act, recorder.battles if recorder else 0)
     stats = evaluate(
         lambda num_envs, first_env: make_vector_env(config.env, num_envs, seed, first_battle + first_env),
@@ -55,6 +57,7 @@ def _play_games(
     config: Config,
     act: Act,
     episodes: int,
+    *,
     seed: int,
     first_battle: int,
     recorder: Recorder | None,

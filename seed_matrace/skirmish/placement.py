@@ -48,7 +48,7 @@ def pack(
     for disc in discs:
         places = _clear_of(disc, radius, places)
     for _ in range(count):
-        place = _beside(center, radius, discs, neighbours, places, walkable)
+        place = _beside(center, radius, discs, neighbours=neighbours, places=places, walkable=walkable)
         if place is None:
             raise ValueError(f"no room for {count} units around {center}")
         discs.append((*place, radius))
@@ -65,6 +65,7 @@ def _beside(
     center: tuple[float, float],
     radius: float,
     discs: list[Disc],
+    *,
     neighbours: np.ndarray,
     places: np.ndarray,
     walkable: np.ndarray,

@@ -101,7 +101,7 @@ class BattleRecorder:
                 **about,
             },
             units=in_steps(units, STEPS[:, None]),
-            events=unit_events(units, intents[:, 1], told, kinds, env.n_agents, self._loops),
+            events=unit_events(units, intents[:, 1], told, kinds, n_agents=env.n_agents, loops=self._loops),
             intents=intents,
             actions=actions,
             avail_actions=avail_actions,

@@ -24,6 +24,7 @@ def unit_events(
     targets: np.ndarray,
     told: np.ndarray,
     kinds: Sequence[Mapping[str, Any]],
+    *,
     n_agents: int,
     loops: int,
 ) -> np.ndarray:

@@ -171,10 +171,10 @@ class Painter:
             self._canvas.ellipse(box, fill=self._colour("blast", 0.45 * fade))
             self._ring((x, y), reach, "blast", 2, alpha=fade)
         elif name == "shot":
-            self._paint_shot(self._types[unit], begun, unit, target, float(self._until[index]), frame)
+            self._paint_shot(begun, unit, target, float(self._until[index]), frame)
 
-    def _paint_shot(self, kind: dict[str, Any], begun: int, unit: int, target: int, until: float, frame: float) -> None:
-        start, age = self._position(begun, unit), (frame - begun) * self._loops
+    def _paint_shot(self, begun: int, unit: int, target: int, until: float, frame: float) -> None:
+        kind, start, age = self._types[unit], self._position(begun, unit), (frame - begun) * self._loops
         if kind["effect"] == "sweep":
             self._paint_sweep(kind, start, self._position(begun, target), age)
         elif kind["effect"] == "missile":

@@ -17,7 +17,6 @@ from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, load_run_config
 from seed_matrace.learner.run_info import read_run_info, scenario_of
 from seed_matrace.skirmish.maps import map_names
 
-STATISTICS = ("median", "iqm")
 _NO_VARIANT = ("env.map_name", "env.backend", "run.report_fraction", "run.checkpoint_fraction")
 
 

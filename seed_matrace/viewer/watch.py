@@ -13,7 +13,6 @@ from seed_matrace.skirmish.vector_env import BACKEND, is_other_version
 from seed_matrace.viewer.animation import write_gif, write_mp4
 from seed_matrace.viewer.replay_page import replay_page
 
-WHICH = ("best", "first", "latest", "learning")
 MOST = 4  # side by side
 
 

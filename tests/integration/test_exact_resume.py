@@ -98,17 +98,21 @@ def never_killed(tmp_path_factory):
     return {kind: (train(run_dir, kind), run_dir) for kind, run_dir in run_dirs.items()}
 
 
+def assert_same_run(run_dir, reference, weights, expected_weights):
+    assert untimed_metrics(run_dir) == untimed_metrics(reference)
+    for array, expected in zip(weights, expected_weights, strict=True):
+        np.testing.assert_array_equal(array, expected)
+    assert _results(run_dir) == _results(reference)
+    assert _replays(run_dir) == _replays(reference)
+
+
 @pytest.mark.parametrize(("kind", "point"), KILLS)
 def test_killed_and_resumed_is_never_killed(never_killed, kind, point, tmp_path):
     weights, reference = never_killed[kind]
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
         train(tmp_path, kind, Countdown(point), patch)
     resumed = train(tmp_path, kind)
-    assert untimed_metrics(tmp_path) == untimed_metrics(reference)
-    for array, expected in zip(resumed, weights, strict=True):
-        np.testing.assert_array_equal(array, expected)
-    assert _results(tmp_path) == _results(reference)
-    assert _replays(tmp_path) == _replays(reference)
+    assert_same_run(tmp_path, reference, resumed, weights)
     best = [path.name for path in (tmp_path / "checkpoints").glob("best-*")]
     assert best == [path.name for path in (reference / "checkpoints").glob("best-*")]
 
@@ -145,11 +149,7 @@ def test_stopped_in_evaluations_and_resumed_is_never_stopped(never_killed, kind,
     assert cut > len(steps) // 2  # the others ended with the step after which it was set
     monkeypatch.undo()
     resumed = train(tmp_path, kind)
-    assert untimed_metrics(tmp_path) == untimed_metrics(reference)
-    for array, expected in zip(resumed, weights, strict=True):
-        np.testing.assert_array_equal(array, expected)
-    assert _results(tmp_path) == _results(reference)
-    assert _replays(tmp_path) == _replays(reference)
+    assert_same_run(tmp_path, reference, resumed, weights)
 
 
 def _newest_state(run_dir):

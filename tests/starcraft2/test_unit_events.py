@@ -24,7 +24,7 @@ def events_of(kinds, n_agents, looks, targets, told=None):
     table[:, [0, 2, 4]] = np.array(looks, np.float32).transpose(0, 2, 1)
     targets = np.array(targets)
     told = np.full_like(targets, -1) if told is None else np.array(told)
-    rows = unit_events(table, targets, told, kinds, n_agents, 8).tolist()
+    rows = unit_events(table, targets, told, kinds, n_agents=n_agents, loops=8).tolist()
     return [(frame, EVENTS[kind], unit, target, amount / 16) for frame, kind, unit, target, amount in rows]
 
 
@@ -77,7 +77,7 @@ def test_events_are_nearly_those_of_the_simulator(map_name):
     kinds = [replay.about["types"][name] for name in replay.about["units"]]
     table, intents = replay.table()[::loops], replay.intents[:, 1]
     told = told_targets(replay.actions, [kind["effect"] == "heal" for kind in kinds], agents)
-    derived = unit_events(table, intents, told, kinds, agents, loops).astype(int)
+    derived = unit_events(table, intents, told, kinds, n_agents=agents, loops=loops).astype(int)
     true = replay.events.astype(int)
     true[:, 0] = -(-true[:, 0] // loops)
     found, happened = shots_of(derived), shots_of(true)
