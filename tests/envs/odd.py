@@ -7,7 +7,13 @@ import numpy as np
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
+from seed_matrace.config import EnvConfig
+from seed_matrace.envs.registry import make_vector_env
+
 AGENTS = ("a", "b")
+BOX = spaces.Box(-1, 1, (3,), np.float32)
+PLAIN = [(4, 8.0, False), (4, 8.0, False)]  # what ``ends`` says of it as it is
+STEPS = 11
 
 
 class Odd(ParallelEnv):
@@ -59,6 +65,31 @@ def raises(error):
         raise error
 
     return method
+
+
+def config(name="odd.Odd", limit=0, won_info="", **changes):
+    return EnvConfig(name, "pettingzoo", arguments=changes, episode_limit=limit, team_reward="sum", won_info=won_info)
+
+
+def play(played, *, with_final=True):
+    """Outputs of a reset and some steps of random available actions."""
+    env = make_vector_env(played, 2, seed=0, with_final=with_final)
+    rng = np.random.default_rng(0)
+    outputs = [env.reset()]
+    for _ in range(STEPS):
+        mask = outputs[-1].avail_actions
+        outputs.append(env.step(np.argmax(rng.random(mask.shape) * mask, axis=-1).astype(np.int32)))
+    env.close()
+    return outputs
+
+
+def ends(outputs):
+    """(length, return, terminated) of the episodes of the first environment."""
+    return [
+        (int(out.episode.length[0]), float(out.episode.episode_return[0]), bool(out.terminated[0]))
+        for out in outputs
+        if out.terminated[0] or out.truncated[0]
+    ]
 
 
 def make_slowly(**changes):
