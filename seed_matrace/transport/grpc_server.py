@@ -14,23 +14,22 @@ import select
 import threading
 import urllib.parse
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
 import grpc
 import grpc.aio
-import numpy as np
 from absl import logging
 
 from seed_matrace.specs import policy_output_spec
 from seed_matrace.transport import messages
 from seed_matrace.transport.address import HostPort
 from seed_matrace.transport.frames import Frames
+from seed_matrace.transport.grpc_connection import GrpcConnection
 from seed_matrace.transport.grpc_stream import ALIVE_OPTIONS, SERVICE, STREAM, TOKEN_KEY
 from seed_matrace.transport.log_limit import LogLimit
-from seed_matrace.transport.messages import Hello, OccupiedError, ProtocolError, RefusedError, Welcome, kind_of
+from seed_matrace.transport.messages import Hello, OccupiedError, ProtocolError, RefusedError, kind_of
 from seed_matrace.transport.security import Security, check_learner, read_file
 from seed_matrace.transport.server import Admission, Event, Joined, Left, Ready, by_connection
 from seed_matrace.transport.slots import Slot
@@ -42,33 +41,6 @@ _SPARE_STRANGERS = 64  # beyond one for each actor, as all of them may come at o
 _LOOK_S = 0.2
 _OTHER_FILES = 200  # that a learner has open: TensorFlow's, checkpoints, logs
 _CLOSE_S = 5.0
-
-
-@dataclass(eq=False)
-class _Connection:
-    """One actor's stream; ``groups`` is empty until it is admitted."""
-
-    peer: str
-    admitted: asyncio.Future[Welcome]
-    serving: asyncio.Task[None] | None = None
-    cut_off_because: str = ""
-    task_id: int = -1
-    groups: tuple[int, ...] = ()
-    actions: Sequence[np.ndarray] = ()  # int32 [E, N] of each group
-    acting: set[int] = field(default_factory=set)  # whose step is here and not yet answered
-    answers: list[int] = field(default_factory=list)  # to be written
-    goodbye: bool = False  # is to be said
-    has_something_to_say: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def end(self, reason: str) -> None:
-        """Ends the stream from this side."""
-        self.cut_off_because = reason
-        if self.serving:
-            self.serving.cancel()
-
-    def send_home(self) -> None:
-        self.goodbye = True
-        self.has_something_to_say.set()
 
 
 class GrpcServer:
@@ -83,7 +55,7 @@ class GrpcServer:
         self._admission = admission
         self._token = security.token.encode()
         self._todo: deque[Callable[[], list[Event]]] = deque()  # for the thread that polls
-        self._owner: dict[int, _Connection] = {}
+        self._owner: dict[int, GrpcConnection] = {}
         self._slots: dict[int, Slot] = {}
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._log = LogLimit(logging.warning)
@@ -134,25 +106,25 @@ class GrpcServer:
 
     # In the thread that polls:
 
-    def _admit(self, connection: _Connection, hello: Hello) -> list[Event]:
+    def _admit(self, connection: GrpcConnection, hello: Hello) -> list[Event]:
         try:
             groups, welcome = self._admission.admit(hello)
         except RefusedError as error:
-            self._loop.call_soon_threadsafe(_settle, connection.admitted, error)
+            self._loop.call_soon_threadsafe(connection.settle, error)
             return []
         action = policy_output_spec(self._admission.schema.spec, welcome.group_size).action
         connection.task_id, connection.groups = hello.task_id, groups
         connection.actions = [action.empty() for _ in groups]
         self._owner |= dict.fromkeys(groups, connection)
-        self._loop.call_soon_threadsafe(_settle, connection.admitted, welcome)
+        self._loop.call_soon_threadsafe(connection.settle, welcome)
         return [Joined(hello.task_id, groups)]
 
-    def _receive(self, connection: _Connection, steps: list[tuple[int, bool, EnvOutput]]) -> list[Event]:
+    def _receive(self, connection: GrpcConnection, steps: list[tuple[int, bool, EnvOutput]]) -> list[Event]:
         for local, _, env in steps:
             self._slots[connection.groups[local]] = Slot(env, connection.actions[local])
         return [Ready(connection.groups[local], restarted) for local, restarted, _ in steps]
 
-    def _remove(self, connection: _Connection, reason: str) -> list[Event]:
+    def _remove(self, connection: GrpcConnection, reason: str) -> list[Event]:
         if not connection.groups:
             return []  # never admitted
         for group in connection.groups:
@@ -205,12 +177,12 @@ class GrpcServer:
 
     async def _serve(self, _: Any, context: Any) -> None:
         """One actor's stream from its handshake to its end."""
-        connection = _Connection(urllib.parse.unquote(context.peer()), self._loop.create_future())
+        connection = GrpcConnection(urllib.parse.unquote(context.peer()), self._loop.create_future())
         connection.serving, reason = asyncio.current_task(), "connection lost"
         try:
             self._check_token(context)
             frames = await self._shake_hands(connection, context)
-            writing = asyncio.ensure_future(_write(connection, frames, context))
+            writing = asyncio.ensure_future(connection.write(frames, context))
             try:
                 await self._read(connection, frames, context)
             finally:
@@ -237,7 +209,7 @@ class GrpcServer:
                 "the actor's token is not the learner's; give both the same with --token_file or SEED_MATRACE_TOKEN"
             )
 
-    async def _shake_hands(self, connection: _Connection, context: Any) -> Frames:
+    async def _shake_hands(self, connection: GrpcConnection, context: Any) -> Frames:
         try:
             data = await asyncio.wait_for(context.read(), _HANDSHAKE_S)
         except asyncio.TimeoutError:
@@ -251,7 +223,7 @@ class GrpcServer:
         await context.write(messages.encode_welcome(welcome))
         return Frames(self._admission.schema.spec, welcome.group_size, len(connection.groups))
 
-    async def _read(self, connection: _Connection, frames: Frames, context: Any) -> None:
+    async def _read(self, connection: GrpcConnection, frames: Frames, context: Any) -> None:
         while (frame := await context.read()) is not grpc.aio.EOF:
             steps = frames.decode_steps(frame)
             groups = {group for group, _, _ in steps}
@@ -260,7 +232,7 @@ class GrpcServer:
             connection.acting |= groups
             self._post(partial(self._receive, connection, steps))
 
-    def _send(self, answers: list[tuple[_Connection, list[int]]]) -> None:
+    def _send(self, answers: list[tuple[GrpcConnection, list[int]]]) -> None:
         for connection, groups in answers:
             connection.acting.difference_update(groups)
             connection.answers += groups
@@ -298,28 +270,6 @@ _STATUS = {
     RefusedError: grpc.StatusCode.FAILED_PRECONDITION,
     OccupiedError: grpc.StatusCode.ALREADY_EXISTS,
 }
-
-
-def _settle(future: asyncio.Future[Welcome], answer: Welcome | RefusedError) -> None:
-    if future.done():
-        return  # the actor has gone meanwhile
-    if isinstance(answer, RefusedError):
-        future.set_exception(answer)
-    else:
-        future.set_result(answer)
-
-
-async def _write(connection: _Connection, frames: Frames, context: Any) -> None:
-    """Writes answers, all that are there in one frame, until it is cancelled or there is nothing more to say."""
-    while True:
-        await connection.has_something_to_say.wait()
-        connection.has_something_to_say.clear()
-        groups, connection.answers = connection.answers, []
-        if groups:
-            await context.write(frames.encode_actions(connection.actions, groups))
-        if connection.goodbye:
-            await context.write(messages.GOODBYE)
-            return
 
 
 def _credentials(security: Security) -> grpc.ServerCredentials:
