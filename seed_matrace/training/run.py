@@ -17,14 +17,9 @@ import numpy as np
 from absl import logging
 
 from seed_matrace.config import Config
-from seed_matrace.envs.registry import backend_name, can_record, has_winner
-from seed_matrace.evaluation.battle_seeds import BattlesOf
-from seed_matrace.evaluation.battles import play_battles
-from seed_matrace.evaluation.episodes import EvaluationCutError, summarise, until
-from seed_matrace.evaluation.greedy import GreedyTeam
-from seed_matrace.evaluation.recording import Recorder
-from seed_matrace.evaluation.replays import FOLDER, EvaluationReplays
-from seed_matrace.evaluation.results import RESULTS_FILE, ResultsWriter
+from seed_matrace.envs.registry import has_winner
+from seed_matrace.evaluation.episodes import EvaluationCutError, summarise
+from seed_matrace.evaluation.results import RESULTS_FILE
 from seed_matrace.inference.actors import ActorsLostError
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.learner import Learner
@@ -32,8 +27,8 @@ from seed_matrace.learner.metrics import METRICS_FILE, MetricsWriter, ScalarMean
 from seed_matrace.learner.run_directory import CHECKPOINTS_DIR
 from seed_matrace.learner.run_info import run_id, was_checkpointed, write_checkpointed
 from seed_matrace.learner.strategy import Devices
-from seed_matrace.replay import Replay
-from seed_matrace.training.divergence import check_evaluated, check_loss, check_saved, largest_reward
+from seed_matrace.training.divergence import check_loss, check_saved, largest_reward
+from seed_matrace.training.evaluations import Evaluations
 from seed_matrace.training.hosts import Hosts
 from seed_matrace.training.progress import Progress, progress_from
 from seed_matrace.training.rates import Rates
@@ -64,7 +59,6 @@ class TrainingRun:
         self._run_dir = run_dir
         self._seed = seed
         self._reporter = reporter
-        self._replays: EvaluationReplays | None = None
         self._checkpoints = Checkpoints(run_dir / CHECKPOINTS_DIR, config.run.keep_checkpoints, run_id(run_dir))
         self._means = ScalarMeans()
         self._source_arrays: dict[str, np.ndarray] = {}
@@ -73,16 +67,15 @@ class TrainingRun:
         if self._hosts.chief:
             self._say_what_is_missing()
             self._writer = MetricsWriter(run_dir, self.progress.metrics_bytes if self.resumed else None)
-            self._results = ResultsWriter(
-                run_dir,
-                backend=backend_name(config.env),
-                map_name=config.env.title,
+            self._evaluations = Evaluations(
+                self.learner,
+                self.progress,
+                config=config,
+                run_dir=run_dir,
                 seed=seed,
-                resume_env_steps=self.progress.env_steps if self.resumed else None,
-                won=has_winner(config.env),
+                resumed=self.resumed,
+                unless_disk_full=self._unless_disk_full,
             )
-            if config.evaluation.replays and can_record(config.env):
-                self._replays = EvaluationReplays(run_dir, self.progress.evaluations)
         self._rates = Rates(self.progress.wall_s, self.progress.env_steps)
         self._dropped_before = self.progress.dropped_env_steps
 
@@ -212,22 +205,8 @@ class TrainingRun:
             self.progress.finished = "budget"
 
     def _evaluate(self, stop: threading.Event) -> None:
-        episodes = self.config.evaluation.episodes
-        first_battle = self.progress.evaluations * episodes  # no battle is played in two evaluations
-        stats = play_battles(
-            self.config,
-            until(stop, GreedyTeam(self.learner.greedy_step, self.learner.policy.recurrent_dim)),
-            episodes,
-            seed=BattlesOf.EVALUATION.seed(self._seed),
-            first_battle=first_battle,
-            recorder=self._recorder(self._replays) if self._replays else None,
-            game_replay=self._game_replay(),
-        )
-        self.progress.evaluation_due = False
-        check_evaluated(stats, largest_reward(self.config), self.config.env.title)
-        self.progress.evaluations += 1
-        self._unless_disk_full(lambda: self._results.append(self.progress.env_steps, self.progress.wall_s, stats))
-        won = has_winner(self.config.env)
+        stats = self._evaluations.play(stop)
+        episodes, won = self.config.evaluation.episodes, has_winner(self.config.env)
         summary = summarise(stats, won=won)
         self._write({f"eval/{name}": value for name, value in summary.items() if name != "episodes"})
         victories = f"{int(stats.battle_won.sum())} of {episodes} evaluation battles won"
@@ -244,24 +223,8 @@ class TrainingRun:
         self.progress.best = result
         if not self._unless_disk_full(lambda: self._save("best")):
             self.progress.best = before  # of the weights that are kept
-        elif self._replays is not None:
-            self._unless_disk_full(self._replays.keep_as_best)
-
-    def _recorder(self, replays: EvaluationReplays) -> Recorder:
-        """Of the evaluation that is due."""
-        number, about = self.progress.evaluations, {"env_steps": self.progress.env_steps}
-
-        def keep(_: int, replay: Replay) -> None:
-            self._unless_disk_full(lambda: replays.keep(replay, number))
-
-        return Recorder(1, self.learner.judge, self.config.env.frame_stack, about, keep)
-
-    def _game_replay(self) -> Path | None:
-        """Where the evaluation that is due leaves a replay by StarCraft II itself, if it is to."""
-        every = self.config.starcraft2.replay_every
-        if not every or self.progress.evaluations % every:
-            return None
-        return self._run_dir / FOLDER / f"{self.progress.evaluations:04d}.SC2Replay"
+        else:
+            self._evaluations.keep_as_best()
 
     def _check_target(self, stats: EpisodeStats) -> None:
         outcomes = [*self.progress.newest_outcomes, *stats.battle_won.tolist()]
@@ -288,7 +251,7 @@ class TrainingRun:
         }
         check_saved(arrays, weights, largest_reward(self.config))
         self._writer.flush()
-        self._results.flush()
+        self._evaluations.flush()
         self.progress.metrics_bytes = self._writer.position
         self.progress.wall_s = self._rates.wall_s()
         self.progress.means = self._means.state()

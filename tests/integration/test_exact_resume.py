@@ -13,7 +13,7 @@ from seed_matrace.config import load_config
 from seed_matrace.inference.groups import plan_groups
 from seed_matrace.learner import checkpoints
 from seed_matrace.replay import read_replay
-from seed_matrace.training import run as run_module
+from seed_matrace.training import evaluations
 from seed_matrace.training.run import TrainingRun
 from seed_matrace.training.sources import LockstepSource
 
@@ -73,7 +73,7 @@ def train(run_dir, kind, at_every_point=lambda: None, monkeypatch=None, stop=Non
     run = TrainingRun(settings, Path(run_dir), 3, Silent())
     source = LockstepSource(run.acting, plan_groups(settings.run.num_envs, 0, 1))
     if monkeypatch:
-        for owner, name in ((run.learner, "train_step"), (run._writer, "write"), (run._results, "append")):
+        for owner, name in ((run.learner, "train_step"), (run._writer, "write"), (run._evaluations._results, "append")):
             monkeypatch.setattr(owner, name, _interrupted(getattr(owner, name), at_every_point))
         for owner, name in ((checkpoints.os, "rename"), (checkpoints.np, "savez")):
             monkeypatch.setattr(owner, name, _interrupted(getattr(owner, name), at_every_point))
@@ -136,10 +136,10 @@ def test_stopped_in_evaluations_and_resumed_is_never_stopped(never_killed, kind,
     weights, reference = never_killed[kind]
     played = []
 
-    def counted(stop, act, until=run_module.until):
+    def counted(stop, act, until=evaluations.until):
         return until(stop, lambda *step: (stop.of_evaluation(), played.append(1), act(*step))[-1])
 
-    monkeypatch.setattr(run_module, "until", counted)
+    monkeypatch.setattr(evaluations, "until", counted)
     cut = 0
     for left in steps:
         stop = StoppedAt(left)

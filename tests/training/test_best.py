@@ -8,6 +8,7 @@ from processes import TINY
 
 from seed_matrace.config import load_config
 from seed_matrace.inference.groups import plan_groups
+from seed_matrace.training import evaluations
 from seed_matrace.training import run as run_module
 from seed_matrace.training.run import TrainingRun
 from seed_matrace.training.sources import LockstepSource
@@ -37,7 +38,7 @@ def train(run_dir, monkeypatch, won, *params, budget=200):
         zeros = np.zeros(episodes, int)
         return EpisodeStats(wins * 10.0, np.full(episodes, 5), wins, zeros, zeros)
 
-    monkeypatch.setattr(run_module, "play_battles", play)
+    monkeypatch.setattr(evaluations, "play_battles", play)
     config, _, _ = load_config([], [*TINY, *SIZES, f"run.total_env_steps={budget}", *params])
     notes = Notes()
     run = TrainingRun(config, run_dir, 3, notes)
