@@ -271,7 +271,7 @@ def prepared() -> Iterator[None]:
         for module in (run_module, policy_module, warm_start):
             stack.enter_context(mock.patch.object(module, "Learner", kept))
         stack.enter_context(mock.patch("seed_matrace.learner.strategy.set_up_tensorflow", return_value=Devices()))
-        stack.enter_context(mock.patch.object(train_module, "_conclusion", return_value=""))
+        stack.enter_context(mock.patch.object(train_module, "conclusion", return_value=""))
         yield
 
 

@@ -21,9 +21,9 @@ from seed_matrace.learner.run_directory import OPERATIVE_CONFIG
 from seed_matrace.learner.strategy import Devices
 from seed_matrace.training.batcher import Batcher, BatcherThread
 from seed_matrace.training.local import default_num_actors, local_groups
+from seed_matrace.training.open_source import open_source
 from seed_matrace.training.run import TrainingRun
 from seed_matrace.training.sources import BatchSource, unroll_sizes
-from seed_matrace.training.train import open_source
 from seed_matrace.training_env import training_spec
 from seed_matrace.types import Unroll
 

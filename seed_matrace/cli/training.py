@@ -191,7 +191,8 @@ def _security(values: flags.FlagValues) -> Security:
 def _run_learner(
     values: flags.FlagValues, *, listen_at: Sequence[Address] = (), security: Security = NO_SECURITY
 ) -> None:
-    from seed_matrace.training.train import interrupted, train
+    from seed_matrace.training.summary import interrupted
+    from seed_matrace.training.train import train
 
     use_sc2_python(values)
     import_tensorflow()

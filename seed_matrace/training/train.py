@@ -5,12 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import shlex
-import shutil
 import sys
-import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from logging import StreamHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,23 +20,19 @@ from seed_matrace.envs.registry import backend_name, env_spec, has_winner, noted
 from seed_matrace.files import is_utf8
 from seed_matrace.foreign_files import printable
 from seed_matrace.inference.groups import GroupPlan, plan_groups
-from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, OPERATIVE_CONFIG, RunDirectory, scenario_info
+from seed_matrace.learner.run_directory import RunDirectory, scenario_info
 from seed_matrace.learner.run_info import write_finished, write_run_info
-from seed_matrace.training.display import Display, duration
-from seed_matrace.training.local import LocalActors, default_num_actors, local_groups
+from seed_matrace.training.display import Display
+from seed_matrace.training.local import default_num_actors, local_groups
 from seed_matrace.training.output import SteadyLogFile
 from seed_matrace.training.same_run import check_same_run
 from seed_matrace.training.start import Start, TrainOptions, plan_start
-from seed_matrace.transport.address import Address
-from seed_matrace.transport.security import NO_SECURITY, Security
-from seed_matrace.transport.unix_socket import check_socket
+from seed_matrace.training.summary import conclusion, introduction
 from seed_matrace.types import Host
 
 if TYPE_CHECKING:
     from seed_matrace.learner.strategy import Devices
     from seed_matrace.training.progress import Progress
-    from seed_matrace.training.run import TrainingRun
-    from seed_matrace.training.sources import BatchSource
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -90,7 +83,7 @@ def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], 
         write_down = functools.partial(_write_down, directory, start, scenario, devices)
         if not resuming:
             write_down()
-        print(printable("\n".join([_introduction(start, devices), *start.notes])), flush=True)
+        print(printable("\n".join([introduction(start, devices), *start.notes])), flush=True)
         # What cannot be resumed stays as it is.
         restored = write_down if resuming else None
         progress = _run(start, directory, plan, options, devices, stop, restored)
@@ -99,7 +92,7 @@ def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], 
             write_finished(path, finished)
         else:
             finished = ""
-    return _conclusion(start.config, start.path, progress, finished) if hosts.chief else ""
+    return conclusion(start.config, start.path, progress, finished) if hosts.chief else ""
 
 
 def _group_plan(config: Config, num_actors: int, local_actors: int, host: Host) -> GroupPlan:
@@ -159,6 +152,7 @@ def _run(
     restored: Callable[[], None] | None,
 ) -> Progress:
     """Trains; calls ``restored`` once everything that the directory holds was read."""
+    from seed_matrace.training.open_source import open_source
     from seed_matrace.training.run import TrainingRun
     from seed_matrace.training.sources import check_memory
 
@@ -206,114 +200,3 @@ def _play_absolute(config: Config, path: Path, seed: int, stop: threading.Event)
     won = f"{int(stats.battle_won.sum())} of {episodes} battles won, " if has_winner(config.env) else ""
     print(f"absolute metric: {won}return {stats.episode_return.mean():.1f}", flush=True)
     return True
-
-
-@contextlib.contextmanager
-def open_source(
-    run: TrainingRun,
-    plan: GroupPlan,
-    *,
-    task_ids: range,
-    run_dir: Path,
-    note: Callable[[str], None],
-    listen_at: Sequence[Address] = (),
-    security: Security = NO_SECURITY,
-) -> Iterator[BatchSource]:
-    """A run's batches: from actors started here, from others at ``listen_at``, or from this process.
-
-    Args:
-      task_ids: the numbers of all actors; none: there are no actors, this process steps the environments.
-      run_dir: holds the configuration that actors load, and their logs.
-      note: told which actor was lost and why, and when it is restarted or back.
-    """
-    from seed_matrace.training.sources import ActorSource, LockstepSource
-
-    with contextlib.ExitStack() as stack:
-        if not task_ids:
-            yield stack.enter_context(contextlib.closing(LockstepSource(run.acting, plan)))
-            return
-        if listen_at:
-            source = stack.enter_context(contextlib.closing(ActorSource(run.acting, plan, listen_at, security, note)))
-            yield source
-            if run.progress.finished:
-                source.let_actors_go(run_over=True)
-            return
-        path = stack.enter_context(_private_socket(run_dir))
-        source = stack.enter_context(contextlib.closing(ActorSource(run.acting, plan, [path], note=note)))
-        flags = [f"--server_address=unix:{path}", f"--gin_file={run_dir / OPERATIVE_CONFIG}", "--reconnect_timeout_s=0"]
-        actors = LocalActors(task_ids, flags, run_dir / "logs", note, source.acted_env_steps)
-        source.depend_on(stack.enter_context(actors))
-        yield source
-        source.let_actors_go()
-
-
-@contextlib.contextmanager
-def _private_socket(run_dir: Path) -> Iterator[Path]:
-    """A path for the socket: the run directory, or a folder for it alone where that cannot hold sockets."""
-    path = (run_dir / "actors.sock").absolute()
-    try:
-        check_socket(path)
-    except OSError:
-        with tempfile.TemporaryDirectory(prefix="seed_matrace-") as folder:
-            yield Path(folder) / path.name
-    else:
-        yield path
-
-
-def _introduction(start: Start, devices: Devices) -> str:
-    config, num_actors = start.config, start.topology.num_actors
-    where = f"{num_actors} actor{'s' if num_actors > 1 else ''}" if num_actors else "one process"
-    return (
-        f"training on {config.env.title} ({backend_name(config.env)}), {config.run.num_envs} environments, "
-        f"{where}, seed {start.seed}\nlearner on {devices.description}\nrun directory {start.path}; "
-        "Ctrl-C stops cleanly"
-    )
-
-
-def _conclusion(config: Config, path: Path, progress: Progress, finished: str) -> str:
-    from seed_matrace.viewer.curves import plot_learning_curve
-
-    why, go_on = {
-        "target": ("target win rate reached", " --gin_param=run.stop_win_rate=0"),
-        "budget": ("budget of env steps used", f" --gin_param=run.total_env_steps={2 * progress.env_steps}"),
-        "": ("stopped before the end", ""),
-    }[finished]
-    curve = path / "learning_curve.png"
-    program, here = _program("seed-matrace"), shlex.quote(f"--run_dir={path}")
-    logs = shlex.quote(f"--logdir={path / 'tb'}")
-    try:
-        plot_learning_curve([path], curve)
-        plotted = str(curve)
-    except Exception as error:  # whatever plotting fails of, the run is over and whole
-        plotted = f"cannot be drawn ({error})"
-    newest = progress.newest_outcomes
-    battles = f"{sum(newest)} of the newest {len(newest)} evaluation battles won"
-    outcome = battles if has_winner(config.env) else f"the best evaluation's return {progress.best[1]:.1f}"
-    return "\n".join(
-        [
-            f"{why}: {progress.env_steps:,} env steps in {duration(progress.wall_s)}, {outcome}",
-            f"  learning curve  {plotted}",
-            f"  evaluate        {program} eval {here} --episodes=400",
-            f"  train on        {program} train {here}{go_on}",
-            f"  all metrics     {_program('tensorboard')} {logs}",
-        ]
-    )
-
-
-def interrupted(run_dir: Path | None) -> str:
-    """One sentence of a run that ends without waiting: what is kept of it and how to resume it."""
-    if run_dir is None:
-        return "interrupted before a run was begun"
-    go_on = f"{_program('seed-matrace')} train {shlex.quote(f'--run_dir={run_dir}')}"
-    kept = sorted(int(folder.name.split("-")[1]) for folder in (run_dir / CHECKPOINTS_DIR).glob("step-*"))
-    if not kept:
-        return f"interrupted before a checkpoint was written; the run begins again with: {go_on}"
-    return f"interrupted; the newest checkpoint is of {kept[-1]:,} env steps, the run goes on from it with: {go_on}"
-
-
-def _program(name: str) -> str:
-    """What to type to start a command that was installed with this one."""
-    if shutil.which(name):
-        return name
-    installed = Path(sys.executable).with_name(name)
-    return shlex.quote(str(installed.relative_to(Path.cwd()) if installed.is_relative_to(Path.cwd()) else installed))

@@ -1,21 +1,18 @@
-"""Around a run: where its actors meet their learner, and what is printed at its end."""
+"""What is printed of a run at its end."""
 
 import shlex
-import tempfile
 
 import pytest
 
 from seed_matrace.config import load_config
-from seed_matrace.training import train as train_module
 from seed_matrace.training.progress import Progress
-from seed_matrace.training.train import _conclusion, _private_socket, interrupted
-from seed_matrace.transport.unix_socket import check_socket
+from seed_matrace.training.summary import conclusion, interrupted
 
 
 @pytest.mark.parametrize("name", ["it's a run; $HOME", "-run", 'a "b" c'])
 def test_printed_commands_name_the_run_whatever_it_is_called(tmp_path, name):
     config = load_config([], ["env.backend='counting'"])[0]
-    said = _conclusion(config, tmp_path / name, Progress(env_steps=100), "budget").split("\n")
+    said = conclusion(config, tmp_path / name, Progress(env_steps=100), "budget").split("\n")
     commands = [
         shlex.split(line[18:]) for line in said if line.startswith(("  evaluate", "  train on", "  all metrics"))
     ]
@@ -25,25 +22,6 @@ def test_printed_commands_name_the_run_whatever_it_is_called(tmp_path, name):
         [f"--logdir={tmp_path / name}/tb"],
     ]
     assert "  learning curve  cannot be drawn (" in said[1]  # there is no run: the conclusion comes all the same
-
-
-def test_socket_of_a_run_is_made_however_long_all_paths_are(tmp_path, monkeypatch):
-    deep = tmp_path.joinpath(*["a folder with a long name " + "x" * 40] * 4)
-    (deep / "tmp").mkdir(parents=True)
-    monkeypatch.setattr(tempfile, "tempdir", str(deep / "tmp"))
-    with _private_socket(deep) as path:
-        assert path == deep / "actors.sock"
-        check_socket(path)
-
-    def no_sockets(path):
-        if path.parent == deep:
-            raise PermissionError(1, "Operation not permitted")
-
-    monkeypatch.setattr(train_module, "check_socket", no_sockets)
-    with _private_socket(deep) as path:
-        assert path.parent.parent == deep / "tmp"
-        check_socket(path)
-    assert not list((deep / "tmp").iterdir())
 
 
 def test_run_that_does_not_wait_says_what_is_kept_and_how_to_go_on(tmp_path):
