@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from processes import loaded, run
+from processes import loaded, run_in_turn
 
 from seed_matrace import cli
 from seed_matrace.cli import dispatch
@@ -111,22 +111,16 @@ def test_what_stands_behind_two_dashes_is_no_gin_file():
     assert (values.gin_file, others) == (["maps/3m.gin"], ["--a=1", "maps/8m.gin"])
 
 
-@pytest.mark.parametrize(
-    ("args", "said"),
-    [
-        (["train", "--num_actors=500"], "500 actors for 64 environments"),
-        (["train", "--gin_file=maps/3m.gin", "--run_dir=/proc/nowhere"], "cannot write to run directory /proc/nowhere"),
-        (
-            ["train", "--gin_file=maps/3m.gin", "--run_dir=RUN", "--gin_param=run.num_envs=100000000"],
-            "lower run.num_envs",
-        ),
-    ],
-)
-def test_mistake_found_after_tensorflow_was_set_up_is_one_sentence_too(args, said, tmp_path):
-    result = run(*(word.replace("RUN", str(tmp_path / "run")) for word in args))
-    assert result.returncode == 2
-    assert said in result.stderr
-    assert "Traceback" not in result.stderr
+def test_mistake_found_after_tensorflow_was_set_up_is_one_sentence_too(tmp_path):
+    mistakes = {
+        "500 actors for 64 environments": ["--num_actors=500"],
+        "cannot write to run directory /proc/nowhere": ["maps/3m.gin", "--run_dir=/proc/nowhere"],
+        "lower run.num_envs": ["maps/3m.gin", f"--run_dir={tmp_path}", "--gin_param=run.num_envs=100000000"],
+    }
+    for said, result in zip(mistakes, run_in_turn(*(["train", *args] for args in mistakes.values())), strict=True):
+        assert result.returncode == 2
+        assert said in result.stderr
+        assert "Traceback" not in result.stderr
 
 
 def test_map_that_does_not_exist_leaves_no_directory(tmp_path, monkeypatch):
@@ -149,13 +143,18 @@ def test_help_does_not_load_tensorflow():
     assert not loaded("import seed_matrace.cli; seed_matrace.cli.main(['train', '--help'])", "tensorflow")
 
 
-@pytest.mark.parametrize("part", ["env", "transport", "inference", "train", "end_to_end"])
-def test_bench_prints_one_json_object_last(part):
-    result = run("bench", part, "maps/3m.gin", "--seconds=0.2", "--gin_param=learner.unroll_length=5")
-    assert result.returncode == 0, result.stderr
-    figures = json.loads(result.stdout.splitlines()[-1])
-    assert figures["bench"] == part
-    assert figures["map"] == "3m"
+def test_bench_prints_one_json_object_last():
+    parts = ("env", "transport", "inference", "train", "end_to_end")
+    options = ("maps/3m.gin", "--seconds=0.2", "--gin_param=learner.unroll_length=5")
+    results = run_in_turn(*(["bench", part, *options] for part in parts))
+    for part, result in zip(parts, results, strict=True):
+        assert result.returncode == 0, result.stderr
+        figures = json.loads(result.stdout.splitlines()[-1])
+        assert (figures["bench"], figures["map"]) == (part, "3m")
+        _assert_measured(part, figures)
+
+
+def _assert_measured(part, figures):
     if part == "transport":
         assert all(
             figures[f"{name}_round_trips_per_s"] > 0 for name in ("shared_memory", "grpc_64_hosts", "unix_socket")

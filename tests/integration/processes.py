@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +40,22 @@ def command(*args: object) -> list[str]:
 def run(*args: object, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
     """Runs the program to its end."""
     return subprocess.run(command(*args), capture_output=True, text=True, timeout=timeout_s, env=_environment())
+
+
+def run_in_turn(*commands: Sequence[object], timeout_s: float = 120) -> list[subprocess.CompletedProcess[str]]:
+    """Runs several command lines in one process, which loads TensorFlow once; how each ended and what it said."""
+    lines = [[str(word) for word in words] for words in commands]
+    program = (
+        f"import sys\nfrom seed_matrace.cli import main\nfor words in {lines!r}:\n    code = main(words)\n"
+        "    print(f'\\0{code}', end='\\0', flush=True)\n    print(end='\\0', file=sys.stderr, flush=True)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=timeout_s, env=_environment()
+    )
+    outputs, errors = ended.stdout.split("\0"), ended.stderr.split("\0")
+    assert (ended.returncode, len(errors)) == (0, len(lines) + 1), ended.stdout + ended.stderr
+    said = zip(lines, outputs[1::2], outputs[::2], errors, strict=False)  # the last of outputs and errors are empty
+    return [subprocess.CompletedProcess(words, int(code), output, error) for words, code, output, error in said]
 
 
 def loaded(statements: str, *names: str) -> list[str]:

@@ -1,20 +1,36 @@
 """``--num_actors=0``: one thread, reproducible, resumable."""
 
 import json
+import shutil
 
 import pytest
-from processes import metrics, run, tiny_run, untimed_metrics
+from processes import metrics, run, run_in_turn, tiny_run, untimed_metrics
 
 from seed_matrace.files import CHECKSUMS, write_checked
 
 
-def test_same_seed_gives_the_same_metrics_and_another_seed_does_not(tmp_path):
-    for name, seed in (("a", 7), ("b", 7), ("c", 8)):
-        result = run("train", "--num_actors=0", f"--seed={seed}", f"--run_dir={tmp_path / name}", *tiny_run(400))
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run of 200 env steps, seed 0."""
+    run_dir = tmp_path_factory.mktemp("finished")
+    result = run("train", "--num_actors=0", f"--run_dir={run_dir}", *tiny_run(200))
+    assert result.returncode == 0, result.stderr
+    return run_dir
+
+
+@pytest.fixture
+def run_dir(finished, tmp_path):
+    """A copy of it, to go on with or to spoil."""
+    return shutil.copytree(finished, tmp_path / "run")
+
+
+def test_same_seed_gives_the_same_metrics_and_another_seed_does_not(finished, tmp_path):
+    for name, seed in (("again", 0), ("other", 8)):
+        result = run("train", "--num_actors=0", f"--seed={seed}", f"--run_dir={tmp_path / name}", *tiny_run(200))
         assert result.returncode == 0, result.stderr
-    lines = untimed_metrics(tmp_path / "a")
-    assert lines == untimed_metrics(tmp_path / "b")
-    assert lines != untimed_metrics(tmp_path / "c")
+    lines = untimed_metrics(finished)
+    assert lines == untimed_metrics(tmp_path / "again")
+    assert lines != untimed_metrics(tmp_path / "other")
     assert any("losses/total" in line for line in lines)
 
 
@@ -38,19 +54,17 @@ def test_run_directory_holds_what_the_documentation_says(tmp_path):
     assert "seed-matrace eval --run_dir=" in result.stdout
 
 
-def test_resuming_goes_on_where_the_run_stopped(tmp_path):
-    args = ["train", "--num_actors=0", f"--run_dir={tmp_path}"]
-    assert run(*args, *tiny_run(200)).returncode == 0
-    before = metrics(tmp_path)
-    result = run(*args, "--gin_param=run.total_env_steps=400")
+def test_resuming_goes_on_where_the_run_stopped(run_dir):
+    before = metrics(run_dir)
+    result = run("train", "--num_actors=0", f"--run_dir={run_dir}", "--gin_param=run.total_env_steps=400")
     assert result.returncode == 0, result.stderr
     assert "resumed at 200 env steps" in result.stdout
-    after = metrics(tmp_path)
+    after = metrics(run_dir)
     assert after[: len(before)] == before
     assert [line["env_steps"] for line in after] == sorted(line["env_steps"] for line in after)
     assert after[-1]["env_steps"] == 400
     assert after[-1]["learner_steps"] == 20
-    steps = [step["step_count"] for step in _results(tmp_path).values()]
+    steps = [step["step_count"] for step in _results(run_dir).values()]
     assert steps == sorted(set(steps))
 
 
@@ -61,79 +75,68 @@ def _results(run_dir):
     return nested
 
 
-def test_torn_newest_checkpoint_falls_back_to_the_one_before(tmp_path):
-    args = ["train", "--num_actors=0", f"--run_dir={tmp_path}"]
-    assert run(*args, *tiny_run(200)).returncode == 0
-    newest = max((tmp_path / "checkpoints").glob("step-*"))
+def test_torn_newest_checkpoint_falls_back_to_the_one_before(run_dir):
+    newest = max((run_dir / "checkpoints").glob("step-*"))
     data = next(newest.glob("variables.data*"))
     data.write_bytes(data.read_bytes()[:-10])
-    result = run(*args, "--gin_param=run.total_env_steps=300")
+    result = run("train", "--num_actors=0", f"--run_dir={run_dir}", "--gin_param=run.total_env_steps=300")
     assert result.returncode == 0, result.stderr
     assert f"{newest} is damaged" in result.stdout
-    assert metrics(tmp_path)[-1]["env_steps"] == 300
+    assert metrics(run_dir)[-1]["env_steps"] == 300
 
 
-@pytest.mark.parametrize(
-    ("flags", "said"),
-    [
-        (
-            ["--gin_param=env.backend='skirmish'", "--gin_param=env.map_name='8m'"],
-            "holds a run of another configuration",
-        ),
-        (["--gin_param=loss.discount=0.5"], "loss.discount was 0.99, now 0.5"),
-        (["--seed=3"], "holds a run of seed 0, not 3"),
-    ],
-)
-def test_run_directory_of_another_run_is_refused_and_untouched(tmp_path, flags, said):
-    assert run("train", "--num_actors=0", f"--run_dir={tmp_path}", *tiny_run(100)).returncode == 0
-    before = (tmp_path / "metrics.jsonl").read_bytes(), (tmp_path / "operative_config.gin").read_bytes()
-    result = run("train", "--num_actors=0", f"--run_dir={tmp_path}", *flags)
-    assert result.returncode == 2
-    assert said in result.stderr
-    assert before == ((tmp_path / "metrics.jsonl").read_bytes(), (tmp_path / "operative_config.gin").read_bytes())
+def test_run_directory_of_another_run_is_refused_and_untouched(finished):
+    refusals = {
+        "holds a run of another configuration": ["env.backend='skirmish'", "env.map_name='8m'"],
+        "loss.discount was 0.99, now 0.5": ["loss.discount=0.5"],
+        "holds a run of seed 0, not 3": ["--seed=3"],
+    }
+    before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
+    train = ["train", "--num_actors=0", f"--run_dir={finished}"]
+    flags = [[w if w.startswith("--") else f"--gin_param={w}" for w in others] for others in refusals.values()]
+    for said, result in zip(refusals, run_in_turn(*([*train, *own] for own in flags)), strict=True):
+        assert result.returncode == 2
+        assert said in result.stderr
+    assert {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()} == before
 
 
-def test_new_run_starts_from_another_runs_weights(tmp_path):
-    assert run("train", "--num_actors=0", f"--run_dir={tmp_path / 'a'}", *tiny_run(200)).returncode == 0
+def test_new_run_starts_from_another_runs_weights(finished, tmp_path):
     result = run(
         "train",
         "--num_actors=0",
-        f"--run_dir={tmp_path / 'b'}",
-        f"--init_from={tmp_path / 'a'}",
+        f"--run_dir={tmp_path}",
+        f"--init_from={finished}",
         *tiny_run(100, "network.critic_layers=(9,)"),
     )
     assert result.returncode == 0, result.stderr
     assert "6 of 6 policy variables, 1 of 6 critic variables taken over" in result.stdout
 
 
-def test_eval_prints_one_json_object_last(tmp_path):
-    assert run("train", "--num_actors=0", f"--run_dir={tmp_path}", *tiny_run(100)).returncode == 0
-    result = run("eval", f"--run_dir={tmp_path}", "--episodes=5", "--checkpoint=latest")
+def test_eval_prints_one_json_object_last(finished, run_dir):
+    older = json.loads((run_dir / "run.json").read_text()) | {"backend": "counting-0"}
+    write_checked(run_dir / "run.json", json.dumps(older))
+    evaluate = ["eval", "--episodes=5", "--checkpoint=latest"]
+    result, of_older = run_in_turn([*evaluate, f"--run_dir={finished}"], [*evaluate, f"--run_dir={run_dir}"])
     assert result.returncode == 0, result.stderr
     summary = json.loads(result.stdout.splitlines()[-1])
     assert summary["episodes"] == 5
     assert summary["win_rate"] == 1.0  # every first episode of this environment is won
-    assert summary["env_steps"] == 100
+    assert summary["env_steps"] == 200
     assert summary["backend"] == "counting-1"
     assert "trained on" not in result.stderr
-    older = json.loads((tmp_path / "run.json").read_text()) | {"backend": "counting-0"}
-    write_checked(tmp_path / "run.json", json.dumps(older))
-    result = run("eval", f"--run_dir={tmp_path}", "--episodes=5", "--checkpoint=latest")
-    assert "this team was trained on counting-0 and is evaluated on counting-1, which plays by other" in result.stderr
-    assert json.loads(result.stdout.splitlines()[-1])["backend"] == "counting-1"
+    assert "this team was trained on counting-0 and is evaluated on counting-1, which plays by other" in of_older.stderr
+    assert json.loads(of_older.stdout.splitlines()[-1])["backend"] == "counting-1"
 
 
-def test_run_of_an_older_program_resumes_with_defaults_for_newer_options(tmp_path):
-    args = ["train", "--num_actors=0", f"--run_dir={tmp_path}"]
-    assert run(*args, *tiny_run(100)).returncode == 0
-    operative = tmp_path / "operative_config.gin"
+def test_run_of_an_older_program_resumes_with_defaults_for_newer_options(run_dir):
+    operative = run_dir / "operative_config.gin"
     kept = [line for line in operative.read_text().splitlines() if not line.startswith("optimizer.clip_norm")]
     operative.write_text("\n".join(kept))
     for name in (CHECKSUMS, "metrics.jsonl", "eval/results.json"):
-        (tmp_path / name).unlink()
-    info = json.loads((tmp_path / "run.json").read_text())
+        (run_dir / name).unlink()
+    info = json.loads((run_dir / "run.json").read_text())
     del info["id"]
-    (tmp_path / "run.json").write_text(json.dumps(info))
-    result = run(*args, "--gin_param=run.total_env_steps=200")
+    (run_dir / "run.json").write_text(json.dumps(info))
+    result = run("train", "--num_actors=0", f"--run_dir={run_dir}", "--gin_param=run.total_env_steps=300")
     assert result.returncode == 0, result.stderr
-    assert "resumed at 100 env steps" in result.stdout
+    assert "resumed at 200 env steps" in result.stdout

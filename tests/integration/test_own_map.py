@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from processes import run, tiny_run
+from processes import run, run_in_turn, tiny_run
 
 from seed_matrace.evaluation.results import read_results
 from seed_matrace.skirmish.vector_env import BACKEND
@@ -37,15 +37,16 @@ def moved(tmp_path_factory):
 
 
 def test_a_moved_run_is_evaluated_exported_plotted_and_watched(moved, tmp_path):
-    result = json.loads(said(run("eval", f"--run_dir={moved}", "--episodes=3")).splitlines()[-1])
-    assert (result["map"], result["episodes"]) == ("mine", 3)
-    assert set(read_results(moved)[f"smac-{BACKEND}"]) == {"mine"}
-    for args in (
+    evaluated, *others = run_in_turn(
+        ["eval", f"--run_dir={moved}", "--episodes=3"],
         ["export", f"--run_dir={moved}", f"--output={tmp_path / 'policy.npz'}"],
         ["plot", moved, f"--output={tmp_path / 'curve.png'}"],
         ["watch", moved, f"--output={tmp_path / 'battle.html'}"],
-    ):
-        said(run(*args))
+    )
+    result = json.loads(said(evaluated).splitlines()[-1])
+    assert (result["map"], result["episodes"]) == ("mine", 3)
+    assert set(read_results(moved)[f"smac-{BACKEND}"]) == {"mine"}
+    assert all(said(other) for other in others)
 
 
 def test_a_moved_run_goes_on_and_starts_others(moved, tmp_path):
