@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from seed_matrace.files import digest
 from seed_matrace.skirmish.layout import FeatureLayout
 from seed_matrace.skirmish.paths import Paths, check_size, find_paths
 from seed_matrace.skirmish.placement import on_grid, pack
@@ -19,6 +20,8 @@ from seed_matrace.skirmish.scenario import read_scenario
 from seed_matrace.skirmish.terrains import load_terrain, terrain_of_rows
 from seed_matrace.skirmish.units import UNIT_STATS_DTYPE, UnitType, load_unit_type
 from seed_matrace.specs import EnvSpec
+
+_WORDS = {"name", "source", "map_type"}  # fields of a map file that change nothing of a battle
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class SkirmishMap:
     walkable: np.ndarray  # uint8 [width, height], indexed [x, y]
     climbable: np.ndarray  # the same for units that walk cliffs
     type_order: tuple[tuple[str, ...], tuple[str, ...]]  # own, enemy: unit types by their number in SMAC's one-hot
+    content: str  # tells apart maps of one name: a digest of the file less what is only said of it
     height: np.ndarray | None = None  # float64 [width, height] in 0..1, what the game reports; None: flat
     random_teams: RandomTeams | None = None  # then ``units`` and ``spawn`` only stand for what every episode samples
 
@@ -248,6 +252,7 @@ def _from_document(document: dict[str, Any]) -> SkirmishMap:
             tuple(document.get("ally_types", _types(allies))),
             tuple(document.get("enemy_types", _types(enemies))),
         ),
+        content=digest(json.dumps({field: document[field] for field in sorted(document.keys() - _WORDS)}).encode()),
         random_teams=_random_teams(document["draw"], ground.walkable) if "draw" in document else None,
     )
 

@@ -195,24 +195,29 @@ class SkirmishVectorEnv:
           ValueError: the bytes are of another map, seed, number of environments or version, or are cut off.
         """
         memory = self._open().memory()
-        header = self._state_header()
+        of_before = self._of_what().encode() + b"\n"  # states did not tell the map's content once
+        header = of_before if state.startswith(of_before) else self._state_header()
         expected = len(header) + 1 + sum(array.nbytes for array in memory)
         if not state.startswith(header) or len(state) != expected:
-            earlier = state[:_LONGEST_BACKEND].split(b" ")[0].decode(errors="replace")
-            is_of = (
-                f": it is of {earlier}, whose battles go by other rules"
-                if is_other_version(earlier)
-                else ", or cut off"
-            )
-            raise ValueError(f"not a state of {header.decode().strip()} ({expected} bytes){is_of}")
+            raise ValueError(f"not a state of {self._of_what()} ({expected} bytes){self._why_not(state)}")
         self._playing = bool(state[len(header)])
         start = len(header) + 1
         for array in memory:
             array[...] = np.frombuffer(state, array.dtype, array.size, start).reshape(array.shape)
             start += array.nbytes
 
+    def _why_not(self, state: bytes) -> str:
+        earlier = state[:_LONGEST_BACKEND].split(b" ")[0].decode(errors="replace")
+        if is_other_version(earlier):
+            return f": it is of {earlier}, whose battles go by other rules"
+        alike = state.startswith(f"{self._of_what()}, map ".encode()) and not state.startswith(self._state_header())
+        return f": it is of another map called {self.map.name}, with other contents" if alike else ", or cut off"
+
+    def _of_what(self) -> str:
+        return f"{BACKEND} {self.map.name} {self.num_envs} environments, streams {self._streams}"
+
     def _state_header(self) -> bytes:
-        return f"{BACKEND} {self.map.name} {self.num_envs} environments, streams {self._streams}\n".encode()
+        return f"{self._of_what()}, map {self.map.content}\n".encode()
 
     __copy__ = copy.deepcopy  # a copy plays its own battles
 

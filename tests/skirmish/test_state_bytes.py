@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -50,3 +53,35 @@ def test_state_of_an_earlier_simulator_is_refused_by_its_name() -> None:
     assert state.startswith(b"skirmish-3 3m ")
     with pytest.raises(ValueError, match=r"not a state of skirmish-3 3m .*: it is of skirmish-2, whose"):
         env.set_state_bytes(state.replace(b"skirmish-3", b"skirmish-2", 1))
+
+
+def test_state_of_another_scenario_of_that_name_and_size_is_refused(tmp_path: Path) -> None:
+    def play(episode_limit: int, **words: str) -> SkirmishVectorEnv:
+        sides = {side: [{"unit": "Marine", "count": 2, "at": [9, 16]}] for side in ("allies", "enemies")}
+        document = {"terrain": "octagon", "episode_limit": episode_limit, **sides, **words}
+        (tmp_path / "mine.json").write_text(json.dumps(document))
+        return SkirmishVectorEnv(str(tmp_path / "mine.json"), 2, seed=0)
+
+    env = play(50)
+    env.reset()
+    state = env.get_state_bytes()
+    with pytest.raises(ValueError, match="it is of another map called mine, with other contents"):
+        play(60).set_state_bytes(state)
+    retold = play(50, source="told anew")
+    retold.set_state_bytes(state)
+    assert retold.get_state_bytes() == state
+
+
+def test_state_from_before_states_told_their_map_goes_on() -> None:
+    """Checkpoints hold such: without the digest of the map."""
+    env = SkirmishVectorEnv("3m", 2, seed=0)
+    env.reset()
+    state = env.get_state_bytes()
+    header, rest = state.split(b"\n", 1)
+    before = header.split(b", map ")[0] + b"\n" + rest
+    assert len(before) < len(state)
+    other = SkirmishVectorEnv("3m", 2, seed=0)
+    other.set_state_bytes(before)
+    assert other.get_state_bytes() == state
+    with pytest.raises(ValueError, match="cut off"):
+        other.set_state_bytes(before[:-1])
