@@ -6,6 +6,7 @@ Importing this package is light: TensorFlow is loaded only by what needs it.
 from __future__ import annotations
 
 import os
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from seed_matrace.version import __version__
@@ -67,6 +68,8 @@ def make_vector_env(map_name: str, num_envs: int, seed: int = 0, **smac_options:
 def load_policy(path: str | os.PathLike[str], checkpoint: str = "best") -> Team:
     """A trained team; its ``.act(obs, avail_actions, episode_start)`` plays.
 
+    Warns of one that was trained on another version of the simulator, with other rules.
+
     Args:
       path: run directory, which takes TensorFlow to load; or a .npz of ``seed-matrace export``, which does not.
       checkpoint: of a run directory: "best" (best evaluated weights) or "latest".
@@ -75,10 +78,17 @@ def load_policy(path: str | os.PathLike[str], checkpoint: str = "best") -> Team:
       ValueError: there is nothing of that kind.
       RuntimeError: the run has no usable checkpoint yet.
     """
+    from seed_matrace.skirmish.vector_env import BACKEND, is_other_version
+
+    team: Team
     if os.fspath(path).endswith(".npz"):
         from seed_matrace.evaluation.numpy_policy import load_numpy_policy
 
-        return load_numpy_policy(path)
-    from seed_matrace.evaluation.policy import load_policy as load
+        team = load_numpy_policy(path)
+    else:
+        from seed_matrace.evaluation.policy import load_policy as load
 
-    return load(path, checkpoint)
+        team = load(path, checkpoint)
+    if is_other_version(team.backend):
+        warnings.warn(team.other_rules(BACKEND), stacklevel=2)
+    return team

@@ -45,8 +45,8 @@ def _eval(values: flags.FlagValues, _: list[str]) -> None:
 
     policy = load_policy(required(values, "run_dir"), values.checkpoint)
     env = replace(policy.config.env, backend=values.backend or policy.config.env.backend)
-    if elsewhere := policy.plays_elsewhere(env):
-        print(elsewhere, file=sys.stderr, flush=True)
+    if other_rules := policy.other_rules(backend_name(env)):
+        print(other_rules, file=sys.stderr, flush=True)
     replays = {"replays": values.save_replays, "replay_dir": Path(values.run_dir, "replays")}
     stats = play(policy, values.episodes, seed=BattlesOf.EVAL_COMMAND.seed(values.seed), env=env, **replays)
     result: dict[str, Any] = {"map": env.title, "backend": backend_name(env), "env_steps": policy.env_steps}

@@ -52,7 +52,7 @@ class NumpyPolicy(Team):
 
     def __init__(self, facts: PolicyFacts, weights: Mapping[str, np.ndarray]) -> None:
         team = GreedyTeam(self._greedy_step, facts.spec.n_agents * facts.gru_units)
-        super().__init__(team, facts.spec, facts.frame_stack)
+        super().__init__(team, facts.spec, facts.frame_stack, facts.backend)
         self.facts = facts
         self.weights = dict(weights)
 

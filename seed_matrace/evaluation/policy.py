@@ -35,29 +35,18 @@ class TrainedPolicy(Team):
 
     Attributes:
       config: the configuration it was trained with.
-      backend: what played the battles that it was trained in, with its version.
       env_steps: how many env steps it was trained on.
       network: the policy.
       judge: what it makes of a whole episode, as ``Learner.judge``; observations stacked as in training.
     """
 
     def __init__(self, learner: Learner, config: Config, spec: EnvSpec, env_steps: int, backend: str = "") -> None:
-        super().__init__(GreedyTeam(learner.greedy_step, learner.policy.recurrent_dim), spec, config.env.frame_stack)
+        team = GreedyTeam(learner.greedy_step, learner.policy.recurrent_dim)
+        super().__init__(team, spec, config.env.frame_stack, backend or backend_name(config.env))
         self.config = config
-        self.backend = backend or backend_name(config.env)
         self.env_steps = env_steps
         self.network = learner.policy
         self.judge = learner.judge
-
-    def plays_elsewhere(self, env: EnvConfig) -> str:
-        """A sentence where ``env`` is played by other rules than those that the team was trained under, else ""."""
-        plays = backend_name(env)
-        if plays == self.backend:
-            return ""
-        return (
-            f"this team was trained on {self.backend} and is evaluated on {plays}, which plays by other rules: the "
-            "result does not compare with those of its training"
-        )
 
 
 def play(

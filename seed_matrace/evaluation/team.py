@@ -14,14 +14,25 @@ class Team:
 
     Attributes:
       spec: sizes of observations, as the environment gives them, and actions.
+      backend: what played the battles that it was trained in, with its version.
     """
 
-    def __init__(self, act: Act, spec: EnvSpec, frame_stack: int) -> None:
+    def __init__(self, act: Act, spec: EnvSpec, frame_stack: int, backend: str) -> None:
         """``act`` chooses actions from what the network sees: ``frame_stack`` observations side by side."""
         self.spec = spec
+        self.backend = backend
         self._act = act
         self._depth = frame_stack
         self._stack = FrameStack(frame_stack, 0, spec)
+
+    def other_rules(self, plays: str) -> str:
+        """A sentence where ``plays``, a backend with its version, is not what the team was trained on, else ""."""
+        if plays == self.backend:
+            return ""
+        return (
+            f"this team was trained on {self.backend}, and what plays here is {plays}, by other rules: results do not "
+            "compare with those of its training"
+        )
 
     def act(self, obs: np.ndarray, avail_actions: np.ndarray, episode_start: np.ndarray) -> np.ndarray:
         """The most probable available action of every agent.

@@ -1,5 +1,6 @@
 """Exported policies play as the trained ones do."""
 
+import copy
 import dataclasses
 import json
 import subprocess
@@ -17,6 +18,7 @@ from seed_matrace.evaluation.export import export_numpy, export_saved_model
 from seed_matrace.evaluation.numpy_policy import load_numpy_policy
 from seed_matrace.evaluation.policy import TrainedPolicy
 from seed_matrace.learner.learner import Learner
+from seed_matrace.skirmish.vector_env import BACKEND
 from seed_matrace.training_env import training_spec
 
 VARIANTS = {
@@ -60,11 +62,20 @@ def episodes(policy):
 
 def test_numpy_weights_play_as_tensorflow_does(policy, episodes, tmp_path):
     export_numpy(policy, tmp_path / "policy.npz")
-    exported = seed_matrace.load_policy(tmp_path / "policy.npz")
+    with pytest.warns(UserWarning, match="trained on skirmish-2, and what plays here is skirmish-3, by other rules"):
+        exported = seed_matrace.load_policy(tmp_path / "policy.npz")
     assert (exported.facts.env_steps, exported.facts.backend) == (7, "skirmish-2")  # where it was trained
     same = np.mean([exported.act(*step) == policy.act(*step) for step in episodes])
     # Rounded otherwise, two actions may be as good as equal; more so in bfloat16, and a GRU remembers it.
     assert same > (0.98 if policy.config.network.dtype == "bfloat16" else 0.9999)
+
+
+def test_a_team_of_this_simulator_is_loaded_without_a_word(policy, tmp_path, recwarn):
+    policy = copy.copy(policy)
+    policy.backend = BACKEND
+    export_numpy(policy, tmp_path / "policy.npz")
+    assert seed_matrace.load_policy(tmp_path / "policy.npz").backend == BACKEND
+    assert not [warning for warning in recwarn if "other rules" in str(warning.message)]
 
 
 def test_numpy_logits_are_those_of_tensorflow(policy, episodes, tmp_path):

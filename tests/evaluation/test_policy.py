@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seed_matrace.config import load_config
-from seed_matrace.envs.registry import env_spec, make_vector_env
+from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
 from seed_matrace.evaluation.episodes import evaluate
 from seed_matrace.evaluation.greedy import GreedyTeam
 from seed_matrace.evaluation.policy import TrainedPolicy, play
@@ -68,8 +68,8 @@ def test_a_team_trained_under_other_rules_may_play_and_it_is_said(remembering, t
     learner, policy = remembering
     spec, config = policy.spec, policy.config
     older = TrainedPolicy(learner, config, spec, env_steps=0, backend="skirmish-2")
-    assert "trained on skirmish-2 and is evaluated on skirmish-3, which plays by other rules" in older.plays_elsewhere(
-        config.env
-    )
-    assert policy.plays_elsewhere(config.env) == ""
-    assert "evaluated on counting-1" in policy.plays_elsewhere(dataclasses.replace(config.env, backend="counting"))
+    said = "trained on skirmish-2, and what plays here is skirmish-3, by other rules"
+    assert said in older.other_rules(backend_name(config.env))
+    assert policy.other_rules(backend_name(config.env)) == ""
+    counting = dataclasses.replace(config.env, backend="counting")
+    assert "what plays here is counting-1" in policy.other_rules(backend_name(counting))
