@@ -43,7 +43,10 @@ def run(*args: object, timeout_s: float = 120) -> subprocess.CompletedProcess[st
 
 
 def run_in_turn(*commands: Sequence[object], timeout_s: float = 120) -> list[subprocess.CompletedProcess[str]]:
-    """Runs several command lines in one process, which loads TensorFlow once; how each ended and what it said."""
+    """Runs several command lines in one process, which loads TensorFlow once; how each ended and what it said.
+
+    One that trains comes first: training sets up TensorFlow, which nothing may have used before.
+    """
     lines = [[str(word) for word in words] for words in commands]
     program = (
         f"import sys\nfrom seed_matrace.cli import main\nfor words in {lines!r}:\n    code = main(words)\n"

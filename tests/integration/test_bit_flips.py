@@ -4,9 +4,11 @@ import json
 import subprocess
 import sys
 
+import pytest
 from processes import ROOT
 
 
+@pytest.mark.slow
 def test_one_bit_of_each_file_is_noticed_or_harmless(tmp_path):
     output = tmp_path / "counts.json"
     script = ROOT / "benchmarks" / "bit_flips.py"

@@ -20,6 +20,10 @@ from seed_matrace.training.sources import LockstepSource
 TOTAL = 600  # env steps: 30 learner steps
 POINTS = np.random.default_rng(0).choice(130, size=20, replace=False).tolist()
 KILLS = [("counting" if index % 2 else "skirmish", point) for index, point in enumerate(sorted(POINTS))]
+# Six of the twenty always, the others with -m slow.
+KILLS = [
+    kill if index % 7 in (0, 3) else pytest.param(*kill, marks=pytest.mark.slow) for index, kill in enumerate(KILLS)
+]
 KILLS += [("with memory", point) for point in (41, 83)]  # stacks, last actions, statistics, old weights, a schedule
 KILLS += [("recurrent", 59), ("pettingzoo", 71)]
 KINDS = {

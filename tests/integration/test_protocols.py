@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from processes import metrics, run, tiny_run
+from processes import metrics, run, run_in_turn, tiny_run
 
 from seed_matrace.config import EnvConfig
 from seed_matrace.evaluation.policy import load_policy, play
@@ -39,11 +39,14 @@ def test_absolute_metric_is_played_once_the_run_is_over(finished):
     assert json.loads((run_dir / "run.json").read_text())["finished"] == "budget"
 
 
-def test_run_started_again_plays_the_same_absolute_metric(finished):
+def test_run_started_again_plays_the_same_absolute_metric_and_eval_refuses_an_unknown_backend(finished):
     run_dir, _ = finished
     before = entries(run_dir)
-    result = run("train", "--num_actors=0", f"--run_dir={run_dir}")
-    assert result.returncode == 0, result.stderr
+    unknown = ["eval", f"--run_dir={run_dir}", "--backend=countin"]
+    again, refused = run_in_turn(["train", "--num_actors=0", f"--run_dir={run_dir}"], unknown)
+    assert refused.returncode == 2
+    assert "did you mean 'counting'?" in refused.stderr
+    assert again.returncode == 0, again.stderr
     assert entries(run_dir) == before
 
 
@@ -53,9 +56,3 @@ def test_trained_team_plays_where_it_knows_observations_and_actions(finished):
     np.testing.assert_array_equal(stats.battle_won, True)
     with pytest.raises(ValueError, match=r"3m on skirmish-\d+ has EnvSpec.*, this team was trained for EnvSpec"):
         play(policy, 5, seed=1, env=EnvConfig(backend="skirmish"))
-
-
-def test_eval_command_refuses_an_unknown_backend(finished):
-    result = run("eval", f"--run_dir={finished[0]}", "--backend=countin")
-    assert result.returncode == 2
-    assert "did you mean 'counting'?" in result.stderr
