@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seed_matrace._cext._paths import find_sight
+from seed_matrace._cext._paths import find_sight, find_ways
 
 CLEARANCE = 0.35  # cells kept from walls, about the radius of a small unit
 
-MOST_CELLS = 4096  # walkable ones beside an obstacle: the tables of their pairs take 0.7 GB while they are made
-MOST_WORK = 4e9  # corners times pairs of cells: half a minute
+MOST_CELLS = 4096  # walkable ones beside an obstacle: the tables of their pairs take 0.5 GB while they are made
+MOST_WORK = 4e9  # corners times pairs of cells: 10 to 20 s, of which lines of sight take a third
 WORTH_IT = 1.0  # cells that the longest way round must be longer than the straight one; less is sliding along a wall
 
 
@@ -48,26 +48,32 @@ def find_paths(walkable: np.ndarray) -> Paths | None:
     corners = _corners(walkable, cells)
     if not len(corners):
         return None
-    sight = np.zeros((len(cells), len(cells)), np.uint8)
-    find_sight(walkable, cells, CLEARANCE, sight)
     apart = np.hypot(*(cells[:, None] - cells[None]).transpose(2, 0, 1))
-    length = np.where(sight == 1, apart, np.inf)
+    length = np.where(lines_of_sight(walkable, cells), apart, np.inf)
     corner = np.full(length.shape, -1, np.int16)
-    for via in corners:  # Floyd and Warshall, with nothing but corners on the way
-        round_it = length[:, via, None] + length[None, via, :]
-        better = round_it < length - 1e-9
-        first = np.where(corner[:, via] >= 0, corner[:, via], via)
-        corner = np.where(better, first[:, None], corner).astype(np.int16)
-        length = np.where(better, round_it, length)
+    find_ways(corners.astype(np.int32), length, corner)
     if (length - apart).max() < WORTH_IT:
         return None
-    grid = np.argwhere(np.ones_like(walkable))
-    nearest = ((grid[:, None] - cells[None]) ** 2).sum(axis=2).argmin(axis=1)
+    (width, height), (x, y) = walkable.shape, cells.T
+    beside = (np.arange(height)[:, None] - y) ** 2
     return Paths(
-        cell_of=nearest.reshape(walkable.shape).astype(np.int16),
-        corner=np.ascontiguousarray(corner),
+        cell_of=np.array([((column - x) ** 2 + beside).argmin(axis=1) for column in range(width)], np.int16),
+        corner=corner,
         cell_center=(cells + 0.5).astype(np.float32),
     )
+
+
+def lines_of_sight(walkable: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """Bool [C, C]: between which of the walkable cells, int32 [C, 2], a small unit can go straight."""
+    room, free = np.full(walkable.shape, -1, np.int16), walkable.astype(bool)
+    while free.any():
+        room += free
+        padded = np.pad(free, 1)
+        around = [padded[i : i + len(free), j : j + free.shape[1]] for i in range(3) for j in range(3)]
+        free = np.logical_and.reduce(around)
+    sight = np.zeros((len(cells), len(cells)), np.uint8)
+    find_sight(room, cells, CLEARANCE, sight)
+    return sight.view(bool)
 
 
 def _corners(walkable: np.ndarray, cells: np.ndarray) -> np.ndarray:

@@ -1,12 +1,13 @@
 """Lines of sight against their naive twin, and ways round obstacles against all ways that there are."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from twins import paths as reference
 
-from seed_matrace._cext._paths import find_sight
 from seed_matrace.skirmish.maps import load_map
-from seed_matrace.skirmish.paths import CLEARANCE, find_paths
+from seed_matrace.skirmish.paths import CLEARANCE, find_paths, lines_of_sight
 
 WITH_OBSTACLES = ("2c_vs_64zg", "corridor", "so_many_baneling")
 DRAWN = {
@@ -26,25 +27,20 @@ def terrain(name):
     return walkable, np.ascontiguousarray(np.argwhere(walkable), np.int32)
 
 
-def sight_of(walkable, cells, kernel=find_sight):
-    sight = np.full((len(cells), len(cells)), 7, np.uint8)
-    kernel(walkable, cells, CLEARANCE, sight)
-    return sight
-
-
 @pytest.mark.parametrize("name", [*DRAWN, "2c_vs_64zg", "2m_vs_1z", "corridor", "so_many_baneling", "6h_vs_8z"])
 def test_sight_matches_the_naive_twin(name):
     walkable, cells = terrain(name)
     some = np.random.default_rng(3).permutation(len(cells))[:70]
     cells = np.ascontiguousarray(cells[some])
-    expected = sight_of(walkable, cells, reference.find_sight)
+    expected = np.full((len(cells), len(cells)), 7, np.uint8)
+    reference.find_sight(walkable, cells, CLEARANCE, expected)
     assert set(np.unique(expected)) <= {0, 1} and expected.diagonal().all()
-    np.testing.assert_array_equal(sight_of(walkable, cells), expected)
+    np.testing.assert_array_equal(lines_of_sight(walkable, cells), expected)
 
 
 def test_sight_needs_room_on_both_sides():
     walkable, cells = terrain("wall")
-    sight = sight_of(walkable, cells)
+    sight = lines_of_sight(walkable, cells)
     number = {tuple(cell): index for index, cell in enumerate(cells.tolist())}
     assert sight[number[0, 0], number[0, 10]] and sight[number[1, 0], number[1, 10]]
     assert not sight[number[2, 0], number[2, 10]] and not sight[number[1, 4], number[3, 6]]
@@ -53,7 +49,7 @@ def test_sight_needs_room_on_both_sides():
 @pytest.mark.parametrize("name", ["wall", "pillars", *WITH_OBSTACLES])
 def test_ways_lead_there_and_none_that_turns_at_corners_is_shorter(name):
     walkable, cells = terrain(name)
-    paths, sight = find_paths(walkable), sight_of(walkable, cells)
+    paths, sight = find_paths(walkable), lines_of_sight(walkable, cells)
     corners = [index for index, cell in enumerate(cells.tolist()) if reference.turns(walkable, *cell)]
     expected = reference.shortest_ways(sight, cells, corners)
     numbers = np.arange(len(cells))
@@ -83,6 +79,18 @@ def test_places_are_looked_up_by_the_nearest_walkable_cell(name):
     for place in np.ndindex(walkable.shape):
         apart = ((cells - place) ** 2).sum(axis=1)
         assert apart[paths.cell_of[place]] == apart.min(), place
+
+
+def test_a_hall_in_a_wide_map_takes_little_memory():
+    """Nothing is as large as the whole map times its walkable cells."""
+    walkable = np.zeros((256, 256), np.uint8)
+    walkable[100:140, 100:140] = 1
+    walkable[120, 110:120] = 0
+    tracemalloc.start()
+    paths = find_paths(walkable)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert paths is not None and peak < 300e6
 
 
 @pytest.mark.parametrize("name", ["two rooms", "slant"])
