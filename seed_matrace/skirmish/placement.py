@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from math import hypot
 
@@ -11,17 +11,19 @@ import numpy as np
 GRID = 4096  # positions of the engine per cell
 OVERLAP = 63 / 1024  # of two units that the engine has pushed apart; it counts as free of each other up to SLACK
 SLACK = 1 / 16
+_AT_ONCE = 4096  # places
 
+Place = tuple[float, float]  # x, y
 Disc = tuple[float, float, float]  # x, y, radius
 
 
 def pack(
-    center: tuple[float, float],
+    center: Place,
     radius: float,
     count: int,
     walkable: np.ndarray,
     taken: Sequence[Disc] = (),
-) -> list[tuple[float, float]]:
+) -> list[Place]:
     """Places units of one type one by one, in the order of creation.
 
     A unit goes to the centre if that is free. Else the eight neighbours on a square grid of its radius are tried: there
@@ -43,44 +45,45 @@ def pack(
       ValueError: no room on walkable ground.
     """
     center = on_grid(center)
-    neighbours, places = _places(center, radius, walkable)
+    neighbours = np.array(center) + _spiral(1)[1:] * radius
+    places = _places(center, radius, walkable)
+    nearest = next(places, None)
     discs = list(taken)
-    for disc in discs:
-        places = _clear_of(disc, radius, places)
     for _ in range(count):
-        place = _beside(center, radius, discs, neighbours=neighbours, places=places, walkable=walkable)
+        while nearest is not None and not _clear_of_all(nearest, radius, discs):
+            nearest = next(places, None)
+        place = _beside(center, radius, discs, neighbours=neighbours, nearest=nearest, walkable=walkable)
         if place is None:
             raise ValueError(f"no room for {count} units around {center}")
         discs.append((*place, radius))
-        places = _clear_of(discs[-1], radius, places)
     return [(x, y) for x, y, _ in discs[len(taken) :]]
 
 
-def on_grid(point: Sequence[float]) -> tuple[float, float]:
+def on_grid(point: Sequence[float]) -> Place:
     """The nearest point of the engine's grid."""
     return round(point[0] * GRID) / GRID, round(point[1] * GRID) / GRID
 
 
 def _beside(
-    center: tuple[float, float],
+    center: Place,
     radius: float,
     discs: list[Disc],
     *,
     neighbours: np.ndarray,
-    places: np.ndarray,
+    nearest: Place | None,
     walkable: np.ndarray,
-) -> tuple[float, float] | None:
+) -> Place | None:
     """The next unit's place: see ``pack``."""
-    if len(places) and tuple(places[0]) == center:
+    if nearest == center:
         return center
     for x, y in neighbours.tolist():
         place = on_grid(_pushed((x, y), radius, discs))
         if hypot(place[0] - x, place[1] - y) <= radius and _is_free(place, radius, discs) and _stands(place, walkable):
             return place
-    return (float(places[0, 0]), float(places[0, 1])) if len(places) else None
+    return nearest
 
 
-def _pushed(place: tuple[float, float], radius: float, discs: list[Disc]) -> tuple[float, float]:
+def _pushed(place: Place, radius: float, discs: list[Disc]) -> Place:
     """Away from each disc in the way, the latest first, until they overlap by no more than the engine allows."""
     for x, y, other in reversed(discs):
         gap, far = hypot(place[0] - x, place[1] - y), radius + other - OVERLAP
@@ -89,27 +92,28 @@ def _pushed(place: tuple[float, float], radius: float, discs: list[Disc]) -> tup
     return place
 
 
-def _is_free(place: tuple[float, float], radius: float, discs: list[Disc]) -> bool:
+def _is_free(place: Place, radius: float, discs: list[Disc]) -> bool:
     return all(hypot(place[0] - x, place[1] - y) >= radius + other - SLACK for x, y, other in discs)
 
 
-def _stands(place: tuple[float, float], walkable: np.ndarray) -> bool:
+def _stands(place: Place, walkable: np.ndarray) -> bool:
     inside = 0 <= place[0] < walkable.shape[0] and 0 <= place[1] < walkable.shape[1]
     return inside and bool(walkable[int(place[0]), int(place[1])])
 
 
-def _clear_of(disc: Disc, radius: float, places: np.ndarray) -> np.ndarray:
-    far = np.hypot(places[:, 0] - disc[0], places[:, 1] - disc[1])
-    return places[far >= radius + disc[2] - SLACK]
+def _clear_of_all(place: Place, radius: float, discs: list[Disc]) -> bool:
+    x, y, others = np.array(discs, np.float64).reshape(-1, 3).T
+    return bool((np.hypot(place[0] - x, place[1] - y) >= radius + others - SLACK).all())
 
 
-def _places(center: tuple[float, float], radius: float, walkable: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The eight neighbours [8, 2], and all walkable places [P, 2] of the grid, nearest first."""
+def _places(center: Place, radius: float, walkable: np.ndarray) -> Iterator[Place]:
+    """All walkable places of the grid, nearest first; few are ever asked for."""
     spiral = _spiral(int(max(walkable.shape) / radius) + 1)
-    places = np.array(center) + spiral * radius
-    within = places[((places >= 0) & (places < walkable.shape)).all(axis=1)]
-    cells = within.astype(int)
-    return places[1:9], within[walkable[cells[:, 0], cells[:, 1]]]
+    for first in range(0, len(spiral), _AT_ONCE):
+        places = np.array(center) + spiral[first : first + _AT_ONCE] * radius
+        within = places[((places >= 0) & (places < walkable.shape)).all(axis=1)]
+        cells = within.astype(int)
+        yield from map(tuple, within[walkable[cells[:, 0], cells[:, 1]]].tolist())
 
 
 @cache
@@ -117,11 +121,11 @@ def _spiral(rings: int) -> np.ndarray:
     """Offsets [P, 2] of a square grid, nearest first; of equally near ones those beside the axes, from the south
     anticlockwise: (0, -1), (1, 0), (0, 1), (-1, 0), (1, -1), ... (1, -2), (2, 1), (-1, 2), (-2, -1), (2, -1), ...
     """
-    offsets = [(0, 0)]
-    for ring in range(1, rings + 1):
-        for along in range(ring + 1):
-            offsets += [(along, -ring), (ring, along), (-along, ring), (-ring, -along)]
-            if 0 < along < ring:
-                offsets += [(ring, -along), (along, ring), (-ring, along), (-along, -ring)]
-    points = np.array(offsets)
+    ring, along = (part[1:] for part in np.tril_indices(rings + 1))  # (0, 0) apart
+    turned = [(along, -ring), (ring, along), (-along, ring), (-ring, -along)]
+    mirrored = [(ring, -along), (along, ring), (-ring, along), (-along, -ring)]
+    offsets = np.array([*turned, *mirrored]).transpose(2, 0, 1)  # [.., 8, 2]
+    kept = np.ones(offsets.shape[:2], bool)
+    kept[:, 4:] = ((along > 0) & (along < ring))[:, None]  # else they are those turned
+    points = np.concatenate([[(0, 0)], offsets[kept]])
     return points[np.argsort((points**2).sum(axis=1), kind="stable")]

@@ -6,10 +6,14 @@ a first command to move shows the exact place, and the creation of a unit its ce
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
+from twins import placement as naive
 
-from seed_matrace.skirmish.maps import SkirmishMap, load_map
+from seed_matrace.skirmish import maps
+from seed_matrace.skirmish.maps import SkirmishMap, load_map, map_names
 from seed_matrace.skirmish.placement import GRID, pack
 
 Places = list[tuple[float, float]]
@@ -104,3 +108,19 @@ def test_pack_stays_on_walkable_ground() -> None:
     here = pack((4, 4.5), 0.375, 12, ground)
     assert all(y >= 4 for _, y in here)
     assert here[1] == (4.6884765625, 4.5)  # the place in the south is blocked, so the east is next
+
+
+@pytest.mark.parametrize("name", map_names())
+def test_starts_of_every_map_are_those_of_the_naive_twin(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    battle_map = load_map(name)
+    monkeypatch.setattr(maps, "pack", naive.pack)
+    np.testing.assert_array_equal(battle_map.spawn, dataclasses.replace(battle_map).spawn)
+
+
+@pytest.mark.parametrize("radius", [0.375, 0.5625, 1.0])
+def test_crowded_starts_on_broken_ground_are_those_of_the_naive_twin(radius: float) -> None:
+    rng = np.random.default_rng(5)
+    for center in ((10.3, 9.77), (0.5, 0.5), (19.0, 4.0)):
+        ground = rng.random((20, 20)) < 0.8
+        taken = [(float(x), float(y), 0.5) for x, y in rng.random((12, 2)) * 20]
+        assert pack(center, radius, 30, ground, taken) == naive.pack(center, radius, 30, ground, taken)
