@@ -168,10 +168,10 @@ cdef struct Pair:  # of a crowd's units
 
 cdef struct Line:  # units on the ground that stand fast
     int count
-    int unit[MAX_UNITS]
-    float x[MAX_UNITS]
-    float y[MAX_UNITS]
-    float separation[MAX_UNITS]
+    int unit[MAX_UNITS + 4]
+    float x[MAX_UNITS + 4]
+    float y[MAX_UNITS + 4]
+    float separation[MAX_UNITS + 4]
 
 cdef struct Scratch:  # of one game loop
     int n_living
@@ -222,7 +222,7 @@ cdef inline bint within(const Battle* battle, int u, int v, float reach) noexcep
 
 cdef inline bint can_hit(const Battle* battle, int u, int v) noexcept nogil:
     """Whether u's weapon reaches the plane v is in."""
-    return battle.stats[u].targets & battle.stats[v].planes
+    return (battle.stats[u].targets & battle.stats[v].planes) != 0
 
 
 cdef inline void cancel_aim(Battle* battle, int u) noexcept nogil:
@@ -234,4 +234,4 @@ cdef inline void cancel_aim(Battle* battle, int u) noexcept nogil:
 
 cdef inline bint threatens(const Battle* battle, int v, int u) noexcept nogil:
     """Whether u counts v as a threat."""
-    return can_hit(battle, v, u) or battle.stats[v].always_threatens
+    return can_hit(battle, v, u) | battle.stats[v].always_threatens

@@ -57,8 +57,8 @@ cdef inline void attack(Battle* battle, Scratch* scratch, int u) noexcept nogil:
     """
     cdef const UnitStats* stats = &battle.stats[u]
     cdef bint faces
-    battle.cooldown[u] = battle.cooldown[u] - <float>1.0 if battle.cooldown[u] > 1 else <float>0.0
-    battle.weapon_wait[u] = battle.weapon_wait[u] - <float>1.0 if battle.weapon_wait[u] > 0 else <float>0.0
+    battle.cooldown[u] = max(battle.cooldown[u] - <float>1.0, <float>0.0)
+    battle.weapon_wait[u] = max(battle.weapon_wait[u], <float>0.0) - <float>(battle.weapon_wait[u] > 0)
     battle.backswing[u] -= battle.backswing[u] > 0
     if not scratch.in_reach[u]:
         return

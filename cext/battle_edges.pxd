@@ -94,14 +94,15 @@ cdef inline void settle(Battle* battle, int u, float to_x, float to_y) noexcept 
     """Puts a unit that wants to be at (to_x, to_y) there: on the grid and its ground, off edges that are too near."""
     cdef const Rules* rules = battle.rules
     cdef float x = to_x, y = to_y
-    if x == battle.x[u] and y == battle.y[u]:
-        return
     if battle.stats[u].mover == FLIES:
         x = min(max(x, rules.area_x0), rules.area_x1)
         y = min(max(y, rules.area_y0), rules.area_y1)
-    elif not push_out_of_all(battle, u, &x, &y):
-        return  # a push has put it inside of what is blocked
-    elif (x != to_x or y != to_y) and not push_out_of_all(battle, u, &x, &y):
-        return
+    elif edge_at(rules, battle.stats[u].mover, <int>x, <int>y) & NEAR:
+        if x == battle.x[u] and y == battle.y[u]:
+            return
+        if not push_out_of_all(battle, u, &x, &y):
+            return  # a push has put it inside of what is blocked
+        if (x != to_x or y != to_y) and not push_out_of_all(battle, u, &x, &y):
+            return
     battle.x[u] = snap(x)
     battle.y[u] = snap(y)

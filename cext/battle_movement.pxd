@@ -6,7 +6,7 @@ from battle cimport ANCHORED, GROUND_LAYER, IDLE, MOVE, MOVING, STANDING, Battle
 from battle_crowd cimport join_crowd, push_apart
 from battle_edges cimport settle
 from battle_paths cimport turn_corner
-from battle_walls cimport join_line, step_round
+from battle_walls cimport close_line, join_line, step_round
 
 
 cdef inline void plan(Battle* battle, Scratch* scratch, int u) noexcept nogil:
@@ -97,6 +97,7 @@ cdef inline void move_units(Battle* battle, Scratch* scratch) noexcept nogil:
     """Movement phase of one loop: everybody walks as planned from the same positions, then all are pushed apart."""
     cdef int k, u
     scratch.ground.count = scratch.air.count = 0
+    close_line(&scratch.line)
     for k in range(scratch.n_living):
         u = scratch.living[k]
         if battle.stats[u].acceleration > 0:

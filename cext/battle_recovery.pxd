@@ -92,7 +92,7 @@ cdef inline void recover(Battle* battle, int u) noexcept nogil:
     if battle.health[u] <= 0:
         return
     battle.health[u] = min(battle.health[u] + stats.health_regen, stats.health_max)
-    if battle.shield_wait[u] > 0:
-        battle.shield_wait[u] -= 1
-    else:
-        battle.shield[u] = min(battle.shield[u] + stats.shield_regen, stats.shield_max)
+    battle.shield[u] = min(
+        battle.shield[u] + stats.shield_regen * <float>(battle.shield_wait[u] <= 0), stats.shield_max
+    )
+    battle.shield_wait[u] -= battle.shield_wait[u] > 0

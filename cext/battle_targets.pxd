@@ -13,25 +13,25 @@ cdef enum:
 
 cdef inline int rank(const Battle* battle, int u, int v) noexcept nogil:
     """How urgent it is for u to attack v: whoever is ordered to attack u, or counts as if it were, goes first."""
-    cdef bint attacks = (battle.order[v] == ATTACK and battle.target[v] == u) or battle.stats[v].always_threatens
-    return 2 * (not battle.rules.mixed_targets or threatens(battle, v, u)) + attacks
+    cdef bint attacks = (battle.order[v] == ATTACK) & (battle.target[v] == u) | battle.stats[v].always_threatens
+    return 2 * ((not battle.rules.mixed_targets) | threatens(battle, v, u)) + attacks
 
 
 cdef inline int best_in_scan(const Battle* battle, int u) noexcept nogil:
     """Of the opponents in scan that it can hit the most urgent, then the nearest; -1 if there is none."""
-    cdef int v, found, best = -1, best_rank = 0
-    cdef float d2, best_d2 = 0
+    cdef int v, found, best = -1, best_rank = -1
+    cdef bint better
+    cdef float d2, limit, best_d2 = 0
     for v in range(first_foe(battle, u), last_foe(battle, u)):
-        if battle.health[v] <= 0 or not within(battle, u, v, battle.stats[u].scan):
-            continue
-        if battle.rules.mixed_targets and not can_hit(battle, u, v):
-            continue
         d2 = distance2(battle, u, v)
+        limit = battle.stats[u].scan + battle.stats[v].radius
         found = rank(battle, u, v)
-        if best < 0 or found > best_rank or (found == best_rank and d2 < best_d2):
-            best = v
-            best_rank = found
-            best_d2 = d2
+        better = (found > best_rank) | ((found == best_rank) & (d2 < best_d2))
+        better &= (battle.health[v] > 0) & (d2 <= limit * limit)
+        better &= (not battle.rules.mixed_targets) | can_hit(battle, u, v)
+        best = v if better else best
+        best_rank = found if better else best_rank
+        best_d2 = d2 if better else best_d2
     return best
 
 
@@ -72,9 +72,8 @@ cdef inline void look_round(Battle* battle, Scratch* scratch, int u) noexcept no
     cdef bint due = battle.scan_wait[u] <= 1
     battle.alarm[u] = -1
     battle.scan_wait[u] = SCAN_PERIOD if due else battle.scan_wait[u] - 1
-    if battle.order[u] != ATTACK_MOVE:
-        return
-    if not due and (target >= 0 or (alarm < 0 and battle.stats[u].scan < INFINITY)):  # who hunts always looks
+    cdef bint urgent = (target < 0) & ((alarm >= 0) | (battle.stats[u].scan >= INFINITY))  # who hunts looks always
+    if not ((battle.order[u] == ATTACK_MOVE) & (due | urgent)):
         return
     if target >= 0 and battle.health[target] <= 0:  # somebody got it in this loop
         return

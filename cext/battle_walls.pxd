@@ -19,38 +19,53 @@ cdef inline void join_line(const Battle* battle, Scratch* scratch, int u) noexce
     line.count += 1
 
 
+cdef inline void close_line(Line* line) noexcept nogil:
+    """Fills up with nobody, far away, to a multiple of four, as many as the compiler compares at once."""
+    cdef int v
+    for v in range(line.count, line.count + 3):
+        line.x[v] = line.y[v] = 1e6
+        line.separation[v] = 0.0
+
+
 cdef struct Blockers:  # who stands fast so near to a walker that a step can go into it
     int count
-    float x[MAX_UNITS]  # from the walker
-    float y[MAX_UNITS]
-    float gap[MAX_UNITS]  # who only just touches is not in the way
+    float x[MAX_UNITS + 1]  # from the walker
+    float y[MAX_UNITS + 1]
+    float gap[MAX_UNITS + 1]  # who only just touches is not in the way
+
+
+cdef inline bint runs_into(const Battle* battle, const Line* line, int u, float dx, float dy) noexcept nogil:
+    """Whether the step (dx, dy) of u goes into anybody but its target."""
+    cdef int v, target = battle.target[u], hits = 0
+    cdef float ox, oy, px, py, gap
+    cdef float x = battle.x[u], y = battle.y[u]
+    cdef float separation = battle.stats[u].separation - <float>0.00390625
+    for v in range((line.count + 3) & ~3):
+        ox = line.x[v] - x
+        oy = line.y[v] - y
+        px = ox - dx
+        py = oy - dy
+        gap = separation + line.separation[v]
+        hits += (px * px + py * py < gap * gap) & (ox * dx + oy * dy > 0) & (line.unit[v] != target)
+    return hits > 0
 
 
 cdef inline void find_blockers(const Battle* battle, const Line* line, int u, Blockers* blockers) noexcept nogil:
     """Collects whom a step of u can go into; its target is not in its way."""
-    cdef int v, n = 0, near = 0
+    cdef int v, n = 0
     cdef float ox, oy, gap, reach
     cdef float x = battle.x[u], y = battle.y[u]
     cdef float separation = battle.stats[u].separation - <float>0.00390625
     cdef float margin = battle.stats[u].speed + <float>0.0625
-    blockers.count = 0
-    for v in range(line.count):
-        ox = line.x[v] - x
-        oy = line.y[v] - y
-        reach = separation + line.separation[v] + margin
-        near += ox * ox + oy * oy < reach * reach
-    if near == 0:
-        return
     for v in range(line.count):
         ox = line.x[v] - x
         oy = line.y[v] - y
         gap = separation + line.separation[v]
         reach = gap + margin
-        if ox * ox + oy * oy < reach * reach and line.unit[v] != battle.target[u]:
-            blockers.x[n] = ox
-            blockers.y[n] = oy
-            blockers.gap[n] = gap
-            n += 1
+        blockers.x[n] = ox
+        blockers.y[n] = oy
+        blockers.gap[n] = gap
+        n += (ox * ox + oy * oy < reach * reach) & (line.unit[v] != battle.target[u])
     blockers.count = n
 
 
@@ -116,12 +131,10 @@ cdef inline void step_round(Battle* battle, Scratch* scratch, int u, float dx, f
     cdef Blockers blockers
     cdef float length, side, cosine = 1.0, sine = 0.0, turned, x = dx, y = dy
     cdef int _turn
-    blockers.count = 0
-    if battle.stats[u].layer == GROUND_LAYER:
-        find_blockers(battle, line, u, &blockers)
-    if not blocked(&blockers, dx, dy):
+    if battle.stats[u].layer != GROUND_LAYER or not runs_into(battle, line, u, dx, dy):
         battle.detour[u] = 0
     else:
+        find_blockers(battle, line, u, &blockers)
         if battle.detour[u] == 0 or battle.scan_wait[u] % LOOK_PERIOD == 0:
             length = sqrtf(dx * dx + dy * dy)
             battle.detour[u] = <int>nearer_end(battle, line, u, dx / length, dy / length)
