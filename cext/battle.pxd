@@ -155,9 +155,9 @@ cdef struct Crowd:  # living units of one layer, in the order of slots
     int count
     int unit[MAX_UNITS]
     int stance[MAX_UNITS]
-    float x[MAX_UNITS]
-    float y[MAX_UNITS]
-    float separation[MAX_UNITS]
+    float x[MAX_UNITS + 4]
+    float y[MAX_UNITS + 4]
+    float separation[MAX_UNITS + 4]
     float size[MAX_UNITS]  # cube of the radius
 
 cdef struct Pair:  # of a crowd's units

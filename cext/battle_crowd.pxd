@@ -10,7 +10,7 @@ from battle cimport ANCHORED, GROUND_LAYER, MAX_UNITS, MOVING, Battle, Crowd, Pa
 
 cdef enum:
     PUSH_ROUNDS = 5
-    MAX_PAIRS = MAX_UNITS * (MAX_UNITS - 1) // 2
+    MAX_PAIRS = MAX_UNITS * (MAX_UNITS - 1) // 2 + 1  # one more to write into
 
 
 cdef inline void join_crowd(const Battle* battle, Scratch* scratch, int u) noexcept nogil:
@@ -66,36 +66,33 @@ cdef inline float pass_by(
     return -aside if along < 0 else aside
 
 
-cdef inline int find_near(const Crowd* crowd, int i, int32_t* near) noexcept nogil:
-    """How many units behind i are so near to it that pushes may bring them together; ``near`` says which."""
-    cdef int j, count = 0
+cdef inline void find_near(const Crowd* crowd, int i, int32_t* near) noexcept nogil:
+    """Which units behind i are so near to it that pushes may bring them together; from a multiple of four on, and to
+    one, as many as the compiler compares at once.
+    """
+    cdef int j, first = (i + 1) & ~3, last = (crowd.count + 3) & ~3
     cdef float dx, dy, gap
     cdef float x = crowd.x[i], y = crowd.y[i], separation = crowd.separation[i] + <float>0.125
-    for j in range(i + 1, crowd.count):
+    for j in range(first, last):
         dx = crowd.x[j] - x
         dy = crowd.y[j] - y
         gap = separation + crowd.separation[j]
         near[j] = dx * dx + dy * dy < gap * gap
-        count += near[j]
-    return count
 
 
-cdef inline int find_pairs(const Battle* battle, const Crowd* crowd, Pair* pairs) noexcept nogil:
+cdef inline int find_pairs(const Crowd* crowd, Pair* pairs) noexcept nogil:
     """Who may come to push whom, in the order of slots; how many pairs."""
-    cdef int32_t near[MAX_UNITS]
-    cdef int i, j, left, n = 0
-    for i in range(crowd.count):
-        left = find_near(crowd, i, near)
-        j = i
-        while left > 0:
-            j += 1
-            if near[j]:
-                left -= 1
-                pairs[n].i = i
-                pairs[n].j = j
-                pairs[n].gap = crowd.separation[i] + crowd.separation[j]
-                pairs[n].share = yielding(battle, crowd, i, j)
-                n += 1
+    cdef int32_t near[MAX_UNITS + 4]
+    cdef int i, j, n = 0
+    for i in range(crowd.count - 1):
+        find_near(crowd, i, near)
+        for j in range(i + 1, crowd.count):  # without branches, which nobody could predict
+            pairs[n].i = i
+            pairs[n].j = j
+            n += near[j]
+    for i in range(n):
+        pairs[i].gap = crowd.separation[pairs[i].i] + crowd.separation[pairs[i].j]
+        pairs[i].share = -1.0
     return n
 
 
@@ -117,7 +114,7 @@ cdef inline void give_way(const Battle* battle, Crowd* crowd, int i, float x, fl
 
 
 cdef inline float push_pair(
-    const Battle* battle, const Scratch* scratch, Crowd* crowd, const Pair* pair, float part, bint first
+    const Battle* battle, const Scratch* scratch, Crowd* crowd, Pair* pair, float part, bint first
 ) noexcept nogil:
     """Moves two overlapping units apart along the line between them (east-west if they coincide); how much they did.
 
@@ -138,6 +135,8 @@ cdef inline float push_pair(
     else:
         dx = 1.0
         dy = 0.0
+    if pair.share < 0:
+        pair.share = yielding(battle, crowd, i, j)
     if first and crowd.stance[i] == MOVING and crowd.stance[j] == MOVING:
         aside = pass_by(battle, scratch, crowd, i, j, dx, dy)
     mine = overlap * part * pair.share
@@ -153,7 +152,7 @@ cdef inline void push_apart(const Battle* battle, const Scratch* scratch, Crowd*
     After the first round by more than they overlap, as in successive over-relaxation: a throng needs few rounds then.
     """
     cdef Pair pairs[MAX_PAIRS]
-    cdef int k, _round, n = find_pairs(battle, crowd, pairs)
+    cdef int k, _round, n = find_pairs(crowd, pairs)
     cdef float part = 1.0, worst
     for _round in range(PUSH_ROUNDS):
         worst = 0.0
