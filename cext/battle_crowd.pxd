@@ -146,18 +146,26 @@ cdef inline float push_pair(
     return overlap
 
 
+cdef inline float push_all(
+    const Battle* battle, const Scratch* scratch, Crowd* crowd, Pair* pairs, int n, float part, bint first
+) noexcept nogil:
+    """One round of pushes; the greatest overlap that it met."""
+    cdef int k
+    cdef float worst = 0.0
+    for k in range(n):
+        worst = max(worst, push_pair(battle, scratch, crowd, &pairs[k], part, first))
+    return worst
+
+
 cdef inline void push_apart(const Battle* battle, const Scratch* scratch, Crowd* crowd) noexcept nogil:
     """Parts the overlapping pair after pair until hardly anybody overlaps.
 
     After the first round by more than they overlap, as in successive over-relaxation: a throng needs few rounds then.
     """
     cdef Pair pairs[MAX_PAIRS]
-    cdef int k, _round, n = find_pairs(crowd, pairs)
-    cdef float part = 1.0, worst
-    for _round in range(PUSH_ROUNDS):
-        worst = 0.0
-        for k in range(n):
-            worst = max(worst, push_pair(battle, scratch, crowd, &pairs[k], part, _round == 0))
+    cdef int _round, n = find_pairs(crowd, pairs)
+    cdef float worst = push_all(battle, scratch, crowd, pairs, n, 1.0, True)
+    for _round in range(1, PUSH_ROUNDS):
         if worst <= <float>0.01:
-            break
-        part = 1.8
+            return
+        worst = push_all(battle, scratch, crowd, pairs, n, 1.8, False)

@@ -76,7 +76,7 @@ cdef inline bint blocked(const Blockers* blockers, float dx, float dy) noexcept 
     for v in range(blockers.count):
         px = blockers.x[v] - dx
         py = blockers.y[v] - dy
-        if px * px + py * py < blockers.gap[v] * blockers.gap[v] and blockers.x[v] * dx + blockers.y[v] * dy > 0:
+        if (px * px + py * py < blockers.gap[v] * blockers.gap[v]) & (blockers.x[v] * dx + blockers.y[v] * dy > 0):
             return True
     return False
 
@@ -101,25 +101,24 @@ cdef inline float nearer_end(const Battle* battle, const Line* line, int u, floa
         left[v] = across - gap
         right[v] = across + gap
     for v in range(line.count):
-        if line.unit[v] == battle.target[u] or along[v] <= 0:
+        if (line.unit[v] == battle.target[u]) | (along[v] <= 0):
             along[v] = 1000.0  # behind, or no hindrance
-        elif left[v] < 0 and right[v] > 0 and (nearest < 0 or along[v] < nearest):
+        elif (left[v] < 0) & (right[v] > 0) & ((nearest < 0) | (along[v] < nearest)):
             nearest = along[v]
             low = left[v]
             high = right[v]
     n = 0
     for v in range(line.count):
-        if along[v] <= nearest + <float>1.5:
-            left[n] = left[v]
-            right[n] = right[v]
-            n += 1
+        left[n] = left[v]
+        right[n] = right[v]
+        n += along[v] <= nearest + <float>1.5
     while grows:
         grows = False
         for v in range(n):
-            if left[v] < low and right[v] > low:
+            if (left[v] < low) & (right[v] > low):
                 low = left[v]
                 grows = True
-            if right[v] > high and left[v] < high:
+            if (right[v] > high) & (left[v] < high):
                 high = right[v]
                 grows = True
     return 1.0 if high < -low else -1.0
