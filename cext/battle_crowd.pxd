@@ -120,14 +120,12 @@ cdef inline float push_pair(
 
     Args:
       part: of their overlap.
-      first: in the first round even the least overlap counts.
     """
     cdef int i = pair.i, j = pair.j
     cdef float dx = crowd.x[j] - crowd.x[i]
     cdef float dy = crowd.y[j] - crowd.y[i]
     cdef float d2 = dx * dx + dy * dy, distance, overlap, mine, other, aside = 0.0
-    cdef float near = pair.gap if first else pair.gap - <float>0.01
-    if d2 >= near * near:
+    if d2 >= pair.gap * pair.gap:
         return 0.0
     distance = sqrtf(d2)
     overlap = pair.gap - distance

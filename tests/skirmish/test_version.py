@@ -10,12 +10,12 @@ from seed_matrace.skirmish.scripted import scripted_actions
 from seed_matrace.skirmish.vector_env import VERSION, SkirmishVectorEnv
 
 DIGESTS = {
-    "3m": "97861d450a8c7ee2",
-    "27m_vs_30m": "9b825b4b882902d6",
-    "1c3s5z": "a6764e94d421a0f1",
-    "MMM2": "1ddd1fb6d0788e92",
-    "bane_vs_bane": "bf9f19e089d1ce31",
-    "corridor": "a7957be3df804515",
+    "3m": "b1f7f2a497947c9e",
+    "27m_vs_30m": "9a8aff1517dd8887",
+    "1c3s5z": "956f6a9394bbcc48",
+    "MMM2": "27f27abb6eede33f",
+    "bane_vs_bane": "dc75f6fddf24327d",
+    "corridor": "51fece19aaef62e0",
 }
 
 

@@ -196,11 +196,10 @@ def near(one: Unit, other: Unit) -> bool:
 
 
 def push_pair(one: Unit, other: Unit, *, first: bool) -> F:
-    """Parts two by more than their overlap, which is returned; 0 if none, or hardly any after the first round."""
+    """Parts two by more than their overlap, which is returned; 0 if there is none."""
     dx, dy = other.pushed[0] - one.pushed[0], other.pushed[1] - one.pushed[1]
     gap = separation(one) + separation(other)
-    close = gap if first else gap - HARDLY
-    if dx * dx + dy * dy >= close * close:
+    if dx * dx + dy * dy >= gap * gap:
         return F(0)
     distance = np.sqrt(dx * dx + dy * dy)
     overlap = gap - distance
