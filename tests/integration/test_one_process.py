@@ -124,7 +124,7 @@ def test_eval_prints_one_json_object_last(finished, run_dir):
     assert summary["env_steps"] == 200
     assert summary["backend"] == "counting-1"
     assert "trained on" not in result.stderr
-    assert "this team was trained on counting-0 and is evaluated on counting-1, which plays by other" in of_older.stderr
+    assert "this team was trained on counting-0, and what plays here is counting-1, by other rules" in of_older.stderr
     assert json.loads(of_older.stdout.splitlines()[-1])["backend"] == "counting-1"
 
 
