@@ -5,18 +5,25 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from seed_matrace.algo.distributions import MaskedCategorical
 from seed_matrace.algo.recurrence import Past
-from seed_matrace.evaluation.numpy_policy import PolicyFacts, save_numpy_policy
+from seed_matrace.evaluation.numpy_policy import NumpyPolicy, PolicyFacts, save_numpy_policy
 from seed_matrace.evaluation.policy import TrainedPolicy
 
 Tensor = Any
+_TRIED_ENVS = 64
+_ROUNDING = {"float32": 1e-3, "bfloat16": 0.1}  # of logits, in parts of the largest
 
 
 def export_numpy(policy: TrainedPolicy, path: str | os.PathLike[str]) -> None:
-    """Writes a .npz file that plays without TensorFlow (``numpy_policy.NumpyPolicy``)."""
+    """Writes a .npz file that plays without TensorFlow (``numpy_policy.NumpyPolicy``).
+
+    Raises:
+      RuntimeError: it would play otherwise than the network, which has something that NumPy's does not know.
+    """
     env, network = policy.config.env, policy.config.network
     facts = PolicyFacts(
         map_name=env.title,
@@ -29,7 +36,30 @@ def export_numpy(policy: TrainedPolicy, path: str | os.PathLike[str]) -> None:
         last_action=network.last_action,
         dtype=network.dtype,
     )
-    save_numpy_policy(path, facts, policy.network.arrays())
+    weights = policy.network.arrays()
+    _compare(NumpyPolicy(facts, weights), policy)
+    save_numpy_policy(path, facts, weights)
+
+
+def _compare(exported: NumpyPolicy, policy: TrainedPolicy) -> None:
+    """Raises RuntimeError unless both compute the same of random observations and memory."""
+    rng, facts, spec = np.random.default_rng(0), exported.facts, policy.spec
+    agents = (_TRIED_ENVS, spec.n_agents)
+    obs = rng.normal(size=(*agents, facts.frame_stack * spec.obs_dim)).astype(np.float32)
+    last_action = rng.integers(-1, spec.n_actions, agents).astype(np.int32)
+    recurrent = rng.uniform(-1, 1, (_TRIED_ENVS, policy.network.recurrent_dim)).astype(np.float32)
+    past = Past.of_one_step(tf.constant(recurrent)) if policy.network.recurrent_dim else None
+    wanted = policy.network.forward(tf.constant(obs), tf.constant(last_action), past)[0].numpy()
+    try:
+        differ = float(np.abs(exported.logits(obs, last_action, recurrent)[0] - wanted).max())
+        differ /= max(1.0, float(np.abs(wanted).max()))
+    except (ValueError, IndexError, KeyError, AssertionError):  # arrays that do not even fit
+        differ = np.inf
+    if not differ <= _ROUNDING[facts.dtype]:
+        raise RuntimeError(
+            f"this policy's network computes something that its export does not know (logits differ by {differ:.2g} of "
+            "the largest): evaluation/numpy_policy.py must learn it; --format=savedmodel exports the network itself"
+        )
 
 
 def export_saved_model(policy: TrainedPolicy, path: str | os.PathLike[str]) -> None:

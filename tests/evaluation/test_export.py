@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -12,7 +13,8 @@ import pytest
 import tensorflow as tf
 
 import seed_matrace
-from seed_matrace.config import load_config
+from seed_matrace.algo.networks import AgentInputs
+from seed_matrace.config import NetworkConfig, load_config
 from seed_matrace.envs.registry import env_spec
 from seed_matrace.evaluation.export import export_numpy, export_saved_model
 from seed_matrace.evaluation.numpy_policy import load_numpy_policy
@@ -31,6 +33,7 @@ VARIANTS = {
     "seeing more": ["network.agent_id=True", "network.last_action=True", "network.normalise_obs=True"],
     "bfloat16": ["network.dtype='bfloat16'"],
 }
+OF_THE_CRITIC = {"critic_layers", "critic_input", "critic_gru_units", "normalise_values"}
 STEPS, ENVS = 12, 40
 
 
@@ -96,6 +99,19 @@ def test_numpy_logits_are_those_of_tensorflow(policy, episodes, tmp_path):
     )
     if "recurrent" in results:
         np.testing.assert_allclose(results["recurrent"], recurrent, atol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["plain", "recurrent", "bfloat16"], indirect=True)
+def test_a_network_that_numpy_does_not_know_is_not_exported(policy, tmp_path, monkeypatch):
+    monkeypatch.setattr(AgentInputs, "normalise", lambda self, obs: tf.maximum(obs, -0.5))
+    with pytest.raises(RuntimeError, match=r"computes something that its export does not know .* must learn it"):
+        export_numpy(policy, tmp_path / "policy.npz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_option_of_networks_is_exported_or_the_critics():
+    tried = re.findall(r"network\.(\w+)=", " ".join(binding for variant in VARIANTS.values() for binding in variant))
+    assert {"policy_layers", *tried} | OF_THE_CRITIC == {field.name for field in dataclasses.fields(NetworkConfig)}
 
 
 def test_saved_model_does_steps_of_the_learner(policy, episodes, tmp_path):
