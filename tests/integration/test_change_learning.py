@@ -15,6 +15,7 @@ RECIPES = sorted((Path(__file__).parent / "recipes").glob("*.diff"))
 TESTS = (
     "tests/algo/test_losses.py",
     "tests/configs/test_option_reads.py",
+    "tests/docs/test_configuration.py",
     "tests/docs/test_metrics.py",
     "tests/evaluation/test_export.py",
     "tests/learner/test_learner.py",
@@ -33,10 +34,10 @@ def program(tmp_path_factory):
 
 def test_recipes_are_followed(program):
     chosen = "every_metric or reach_the_loss or page_names or (squares and numpy) or own_obs-recurrent"
-    chosen += " or momentum or option_is_read"
+    chosen += " or momentum or option_is_read or error_is_the_programs"
     result = program.python("-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *TESTS, "-k", chosen)
     assert result.returncode == 0, result.stdout
-    assert re.search(r"\n8 passed", result.stdout), result.stdout
+    assert re.search(r"\n10 passed", result.stdout), result.stdout
 
 
 def test_a_plain_option_is_known_everywhere_by_its_field_alone(program):
