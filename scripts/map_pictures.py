@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from seed_matrace.replay import EVENTS, Replay
+from seed_matrace.replay import EVENTS, Replay, Seen
 from seed_matrace.skirmish.maps import map_names
-from seed_matrace.skirmish.recording import Seen
 from seed_matrace.skirmish.scripted import scripted_actions
 from seed_matrace.skirmish.vector_env import BACKEND, SkirmishVectorEnv
 from seed_matrace.viewer.painter import FINE, Painter

@@ -102,6 +102,21 @@ class PlayedBattle(NamedTuple):
     state: np.ndarray  # float32 [T, S]
 
 
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What a policy saw and thought in a battle of T steps."""
+
+    avail_actions: np.ndarray  # uint8 [T, N, A]
+    probabilities: np.ndarray  # float [T, N, A]; A = 0: not known
+    values: np.ndarray  # float [T, V]; V = 0: not known
+
+
+def unknown_policy(avail_actions: np.ndarray) -> Seen:
+    """What is known of a policy that nobody knows: uint8 [T, N, A], what it could choose."""
+    steps, agents, _ = avail_actions.shape
+    return Seen(avail_actions, np.zeros((steps, agents, 0), np.float32), np.zeros((steps, 0), np.float32))
+
+
 def in_steps(values: np.ndarray, steps: np.ndarray | float) -> np.ndarray:
     """``values`` in fixed steps, uint16; beyond what that holds, the most it does."""
     return np.clip(np.rint(np.asarray(values) * steps), 0, 65535).astype(np.uint16)

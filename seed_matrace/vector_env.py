@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from seed_matrace.specs import EnvSpec
 from seed_matrace.types import EnvOutput
 
 if TYPE_CHECKING:
-    from seed_matrace.replay import PlayedBattle
+    from seed_matrace.replay import PlayedBattle, Replay, Seen
 
 
 class EnvLostError(RuntimeError):
@@ -61,6 +61,25 @@ class VectorEnv(Protocol):
 
     def close(self) -> None:
         """Frees what the environments hold; safe to call twice."""
+
+
+class Recording(Protocol):
+    """Writes down one battle while it is played."""
+
+    def replay(self, about: dict[str, Any], seen: Seen) -> Replay:
+        """The battle, which has ended.
+
+        Args:
+          about: what the replay is to say of itself.
+          seen: what the policy saw and thought.
+        """
+
+
+class RecordingVectorEnv(VectorEnv, Protocol):
+    """Environments whose battles are recorded by playing them once more."""
+
+    def record(self) -> Recording:
+        """Records environment 0 from here on; to be called after ``reset``, for one episode."""
 
 
 class GamesVectorEnv(VectorEnv, Protocol):

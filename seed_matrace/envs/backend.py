@@ -60,7 +60,8 @@ class Backend:
       title: what messages call what it plays.
       nobody_wins: why episodes are neither won nor lost, so that returns are all there is to compare; "" if they are.
       plays_elsewhere: games live in programs of their own: they take long, cannot be kept, and can be lost.
-      can_record: there are replays of its battles, played again (``SkirmishVectorEnv.record``) or kept by its games.
+      can_record: there are replays of its battles, kept by its games (``GamesVectorEnv.battle``) if it plays elsewhere,
+        else played again: its environments are a ``vector_env.RecordingVectorEnv``.
       plays_scenarios: ``env.map_name`` may be the path of a scenario file.
       sizes_are_noted: environments would have to be built to know their sizes, so a run notes them.
       options: of ``EnvOptions``, those that it plays by, besides those of every backend. If another is set, the

@@ -164,6 +164,12 @@ def backend_of(env: EnvOptions) -> Backend:
     return BACKENDS[env.backend]
 
 
+def backend_stamped(stamp: str) -> Backend | None:
+    """Of which backend a stamp with its version is, as "skirmish-3"; None: of none in the table."""
+    begun = [backend for backend in BACKENDS.values() if stamp.startswith(f"{backend.stamp}-")]
+    return max(begun, key=lambda backend: len(backend.stamp), default=None)  # "sc2-x" may be a backend, too
+
+
 def check_options(env: EnvOptions) -> None:
     """Raises FieldError if an option is set that the backend does nothing with, or that its other options exclude."""
     backend = backend_of(env)
@@ -174,6 +180,10 @@ def check_options(env: EnvOptions) -> None:
         played = backend.title or f"env.backend = {backend.name!r}"
         if item.name in _SMAC:
             raise FieldError(f"{item.name} is of SMAC's battles and means nothing to {played}: leave it out")
-        owner = next(other for other in BACKENDS.values() if item.name in other.options)
-        raise FieldError(f"{item.name} is of {owner.title}: env.backend = {owner.name!r} expected")
+        owner = next((other for other in BACKENDS.values() if item.name in other.options), None)
+        if owner is None:
+            raise FieldError(
+                f"{item.name} is of no backend: one in the table of backends must have it in its `options`"
+            )
+        raise FieldError(f"{item.name} is of {owner.title or 'another backend'}: env.backend = {owner.name!r} expected")
     backend.check(env)

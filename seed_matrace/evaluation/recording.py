@@ -14,10 +14,8 @@ from seed_matrace.config import EnvConfig
 from seed_matrace.envs.frame_stack import FrameStackVectorEnv
 from seed_matrace.envs.registry import backend_name, make_vector_env
 from seed_matrace.evaluation.episodes import Act
-from seed_matrace.replay import PROBABILITY, PlayedBattle, Replay, in_steps
-from seed_matrace.skirmish.recording import Seen, unknown_policy
-from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
-from seed_matrace.vector_env import VectorEnv
+from seed_matrace.replay import PROBABILITY, PlayedBattle, Replay, Seen, in_steps, unknown_policy
+from seed_matrace.vector_env import RecordingVectorEnv, VectorEnv
 
 # (obs [T, N, O], avail_actions [T, N, A], state [T, S], last_action [T, N]) -> probabilities [T, N, A], values [T, V].
 Judge = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -87,9 +85,15 @@ def record_battle(
 
     Raises:
       ValueError: an action was not available: these are not the battle's actions.
-      RuntimeError: the battle had not ended after them.
+      RuntimeError: the battle had not ended after them; or the backend is said to leave replays, and its environments
+        do not record.
     """
-    frames = cast(SkirmishVectorEnv, make_vector_env(dataclasses.replace(env, frame_stack=1), 1, seed, battle))
+    frames = cast(RecordingVectorEnv, make_vector_env(dataclasses.replace(env, frame_stack=1), 1, seed, battle))
+    if not hasattr(frames, "record"):
+        raise RuntimeError(
+            f"backend {env.backend!r} says can_record, and its environments have no record(): leave can_record out, or "
+            "give them what RecordingVectorEnv of vector_env.py asks for"
+        )
     shown: VectorEnv = FrameStackVectorEnv(frames, env.frame_stack) if env.frame_stack > 1 else frames
     with closing(shown):
         out = shown.reset()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from seed_matrace.envs.backend import SMAC_PREFIX
-from seed_matrace.envs.backends import BACKENDS
+from seed_matrace.envs.backends import backend_stamped
 from seed_matrace.files import read_checked, write_checked
 from seed_matrace.foreign_files import parse_json
 from seed_matrace.learner.run_info import read_run_info, run_id
@@ -137,8 +137,8 @@ def read_results(run_dir: str | Path) -> dict[str, Any]:
 
 def keys_of_run(backend: str, map_name: str, seed: int) -> tuple[str, str, str]:
     """What a run's results stand under: environment, task and run."""
-    is_smac = any(known.is_smac and backend.startswith(f"{known.stamp}-") for known in BACKENDS.values())
-    return f"{SMAC_PREFIX}{backend}" if is_smac else backend, map_name, f"seed_{seed}"
+    of = backend_stamped(backend)
+    return f"{SMAC_PREFIX}{backend}" if of and of.is_smac else backend, map_name, f"seed_{seed}"
 
 
 def _check(results: Any) -> None:

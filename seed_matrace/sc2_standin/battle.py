@@ -7,10 +7,10 @@ from enum import IntEnum
 
 import numpy as np
 
-from seed_matrace.replay import Order, pack_replay
+from seed_matrace.replay import Order, pack_replay, unknown_policy
 from seed_matrace.skirmish.battles import build_battles
 from seed_matrace.skirmish.maps import SkirmishMap
-from seed_matrace.skirmish.recording import Recording, unknown_policy
+from seed_matrace.skirmish.recording import Recording
 from seed_matrace.skirmish.slots import slot_types
 from seed_matrace.skirmish.smac_units import TAG_SHIFT, unit_tag, unit_type_id
 from seed_matrace.skirmish.units import UnitType

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seed_matrace.replay import AMOUNT, PROBABILITY, STEPS, Replay, in_steps
+from seed_matrace.replay import AMOUNT, PROBABILITY, STEPS, Replay, Seen, in_steps
 from seed_matrace.skirmish.layout import FLOOR_HEIGHT, PIT_HEIGHT
 from seed_matrace.skirmish.maps import SkirmishMap
 from seed_matrace.skirmish.units import UnitType
@@ -103,21 +103,6 @@ class Recording:
             ground=_ground(self._map),
             height=_height(self._map),
         )
-
-
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """What a policy saw and thought in a battle of T steps."""
-
-    avail_actions: np.ndarray  # uint8 [T, N, A]
-    probabilities: np.ndarray  # float [T, N, A]; A = 0: not known
-    values: np.ndarray  # float [T, V]; V = 0: not known
-
-
-def unknown_policy(avail_actions: np.ndarray) -> Seen:
-    """What is known of a policy that nobody knows: uint8 [T, N, A], what it could choose."""
-    steps, agents, _ = avail_actions.shape
-    return Seen(avail_actions, np.zeros((steps, agents, 0), np.float32), np.zeros((steps, 0), np.float32))
 
 
 def describe(unit: UnitType) -> dict[str, Any]:

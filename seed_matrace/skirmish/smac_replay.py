@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from seed_matrace._cext._skirmish import Skirmish
-from seed_matrace.replay import SUFFIX, Replay
+from seed_matrace.replay import SUFFIX, Replay, unknown_policy
 from seed_matrace.skirmish.battles import step_battles
 from seed_matrace.skirmish.maps import SkirmishMap
-from seed_matrace.skirmish.recording import Recording, unknown_policy
+from seed_matrace.skirmish.recording import Recording
 from seed_matrace.skirmish.units import UnitType
 from seed_matrace.types import EnvOutput
 

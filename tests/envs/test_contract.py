@@ -1,10 +1,12 @@
 """What every vector environment must do, tried on each backend."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from seed_matrace.config import EnvConfig
-from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
+from seed_matrace.envs.registry import backend_name, can_record, env_spec, make_vector_env
 from seed_matrace.specs import empty_env_output, env_output_spec
 from seed_matrace.types import flatten
 
@@ -126,6 +128,13 @@ def test_step_before_reset_is_an_error(env_config):
     env = make_vector_env(env_config, NUM_ENVS, seed=0)
     with pytest.raises(RuntimeError):
         env.step(np.ones((NUM_ENVS, env.spec.n_agents), np.int32))
+
+
+def test_environments_record_if_the_backend_leaves_replays(env_config):
+    env = make_vector_env(dataclasses.replace(env_config, frame_stack=1), 1, seed=0)
+    env.reset()
+    assert hasattr(env, "record") == can_record(env_config)
+    assert not can_record(env_config) or hasattr(env.record(), "replay")
 
 
 def test_close_may_be_called_twice(env_config):

@@ -83,11 +83,12 @@ def run_dir(program):
     return program.folder / "run"
 
 
-def test_contract_and_the_rooms_hold(program):
-    of_the_toy = ("tests/envs/test_contract.py", "tests/test_architecture.py", "-k", "toy or place or options.py")
+def test_contract_table_and_rooms_hold(program):
+    of_the_toy = ("tests/envs/test_backends.py", "tests/envs/test_contract.py", "tests/test_architecture.py")
+    of_the_toy += ("-k", "test_backends or toy or place or options.py")
     result = program.python("-m", "pytest", "-q", "-n0", *of_the_toy)
     assert result.returncode == 0, result.stdout
-    assert re.search(r"\n[2-9]\d passed", result.stdout), result.stdout
+    assert re.search(r"\n[2-9]\d\d passed", result.stdout), result.stdout
 
 
 def test_run_is_of_the_toy_in_every_file(run_dir):
