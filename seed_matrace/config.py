@@ -234,7 +234,7 @@ class RunConfig(_Checked):
 
 @dataclass(frozen=True)
 class TopologyConfig(_Checked):
-    """On how much machine a run is; nothing of it changes what is learnt. ``training.topology`` makes a plan of it."""
+    """On how much machine a run is; nothing of it says what is learnt. ``training.topology`` makes a plan of it."""
 
     num_actors: int | None = _option(None, "actor processes in all, unless --num_actors says so", low=1, machine=True)
     actors_per_host: int = _option(16, "actor processes of one actor host, at most", low=1, machine=True)

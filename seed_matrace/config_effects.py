@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from seed_matrace.config import OPTIONS, Config, load_config, options
+from seed_matrace.config import MACHINE, OPTIONS, Config, load_config, options
 from seed_matrace.envs.backends import backend_of
 from seed_matrace.smac_options import STARCRAFT2_VERSION
 
@@ -20,6 +20,7 @@ _OF_A_PERSON = {"env.replay_dir", "env.replay_prefix", "env.continuing_episode"}
 _THRESHOLDS = ("loss.clip_rho_threshold", "loss.clip_c_threshold", "loss.clip_pg_rho_threshold")
 _TOPOLOGY = {name for name in OPTIONS if name.startswith("topology.")}
 _OF_ACTORS = {name for name in OPTIONS if name.startswith(("inference.", "actor."))} | {"learner.queued_unrolls"}
+_OF_THE_LAG = {"topology.num_actors", "actor.groups_per_actor", "inference.max_wait_ms"}  # though of the machine
 _REWARD = (1e-3, 1e4, "episodes of SMAC's are worth 20 in all")
 _CLIPS = (1e-2, math.inf, "nearly nothing of what was played is learnt from")
 _CORES = (0.1, 1024, "no machine has so many")
@@ -70,7 +71,7 @@ def warnings_of(config: Config, num_actors: int | None = None, *, here: bool = F
 
 
 def effective(config: Config, num_actors: int | None = None) -> dict[str, Any]:
-    """What the options do, by name: runs of one seed on one machine that agree in all of it are the same run.
+    """What the options do to what is learnt, by name: runs of one seed that agree in all of it are the same run.
 
     Args:
       num_actors: as the command says that begins the run, whatever ``topology.num_actors`` is; None: not known.
@@ -78,8 +79,9 @@ def effective(config: Config, num_actors: int | None = None) -> dict[str, Any]:
     env, optimizer = config.env, config.optimizer
     without_effect = [*_without_effect(config), *_without_actors(config, num_actors, here=True)]
     idle = {name for names, _ in without_effect for name in names} | {"evaluation.every_fraction"}
+    idle |= MACHINE - _OF_THE_LAG
     if num_actors is not None:
-        idle |= _TOPOLOGY
+        idle.add("topology.num_actors")
     idle |= {f"env.{name}" for name in backend_of(env).idle_options}
     if optimizer.decay_to == 1:
         idle.add("optimizer.decay_to")

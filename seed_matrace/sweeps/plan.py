@@ -98,7 +98,7 @@ def plan_sweep(
         if options == same:
             raise ValueError(
                 f"{one[0]}/{one[1]} and {other[0]}/{other[1]} would be the same runs, equal in every option that does "
-                "something; leave out one, or what makes its value do nothing"
+                "something to what is learnt; leave out one, or what makes its value do nothing"
             )
     return runs
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from absl import logging
 
-from seed_matrace.config import Config
+from seed_matrace.config import MACHINE, Config
 from seed_matrace.config_effects import warnings_of
 from seed_matrace.envs.registry import backend_name, env_spec, has_winner, noted_spec, plays_elsewhere
 from seed_matrace.files import is_utf8
@@ -78,7 +78,8 @@ def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], 
         for text in warnings_of(config, num_actors, here=not options.listen_at) if hosts.chief else ():
             logging.warning("warning: %s", text)
         seed, scenario = hosts.from_chief(start.seed), scenario_info(config)
-        hosts.check_alike(f"{start.texts[1]} {scenario}")
+        learnt = [line for line in start.texts[1].splitlines() if line.partition(" = ")[0] not in MACHINE]
+        hosts.check_alike(f"{learnt} {scenario}")
         start = dataclasses.replace(start, seed=seed, config=directory.keep_scenario(config))
         write_down = functools.partial(_write_down, directory, start, scenario, devices)
         if not resuming:

@@ -7,7 +7,10 @@ from processes import finish, kill_group, metrics, start, tasks, tiny_run, wait_
 
 
 def _start_hosts(run_dir, *args):
-    return [start("train", "--num_actors=0", f"--run_dir={run_dir}", *args, TF_CONFIG=task) for task in tasks(2)]
+    """Of two kinds of machines."""
+    command = ["train", "--num_actors=0", f"--run_dir={run_dir}", *args]
+    own = [f"--gin_param=learner.inter_op_threads={threads}" for threads in (2, 1)]
+    return [start(*command, threads, TF_CONFIG=task) for threads, task in zip(own, tasks(2), strict=True)]
 
 
 def _train_steps(run_dir):

@@ -128,6 +128,8 @@ def test_combinations_that_do_not_load_are_refused_before_anything_runs(flags, s
             for grid in ("env.step_mul=[8, None]", "topology.num_actors=[1, 2]", "topology.learner_port=[0, 9]")
         ),
         *({"grids": [grid]} for grid in ("inference.max_wait_ms=[0, 5]", "actor.groups_per_actor=[1, 2]")),
+        {"grids": ["learner.intra_op_threads=[1, 2]"], "num_actors": 2},
+        {"grids": ["learner.strategy=['auto', 'one_device']", "inference.actor_timeout_s=[1, 2]"], "num_actors": 2},
         *({"grids": [grid]} for grid in ("learner.queued_unrolls=[1, 2]", "evaluation.absolute_episodes=[None, 320]")),
         {"grids": ["topology.num_actors=[1, 2]"], "num_actors": 1},
         {"grids": ["evaluation.every_env_steps=[0, 100_000]"], "gin_params": ["run.total_env_steps=5_000_000"]},
@@ -139,8 +141,9 @@ def test_variants_that_would_be_the_same_runs_are_refused(flags):
         plan_sweep(**flags)
 
 
-def test_what_only_actors_do_tells_runs_with_actors_apart():
-    assert len(plan_sweep(grids=["inference.max_wait_ms=[0, 5]"], num_actors=2)) == 2
+@pytest.mark.parametrize("option", ["inference.max_wait_ms", "actor.groups_per_actor", "learner.queued_unrolls"])
+def test_what_changes_the_policy_lag_tells_runs_with_actors_apart(option):
+    assert len(plan_sweep(grids=[f"{option}=[1, 5]"], num_actors=2)) == 2
 
 
 @pytest.mark.parametrize("grid", ["env.arguments=[None, {}]", "env.episode_limit=[0, 25]"])
