@@ -41,10 +41,11 @@ def _eval(values: flags.FlagValues, _: list[str]) -> None:
     use_sc2_python(values)
     check_utf8("--run_dir", values.run_dir)
     import_tensorflow()
-    from seed_matrace.evaluation.policy import load_policy, play
+    from seed_matrace.evaluation.policy import check_playable, load_policy, play
 
     policy = load_policy(required(values, "run_dir"), values.checkpoint)
     env = replace(policy.config.env, backend=values.backend or policy.config.env.backend)
+    check_playable(policy, env, replays=values.save_replays > 0)  # before anything is said of how they would compare
     if other_rules := policy.other_rules(backend_name(env)):
         print(other_rules, file=sys.stderr, flush=True)
     replays = {"replays": values.save_replays, "replay_dir": Path(values.run_dir, "replays")}

@@ -49,6 +49,16 @@ class TrainedPolicy(Team):
         self.judge = learner.judge
 
 
+def check_playable(policy: TrainedPolicy, env: EnvConfig, *, replays: bool) -> None:
+    """Raises ValueError if a team cannot play in an environment, or replays are wanted of a backend that has none."""
+    if replays and not can_record(env):
+        recorded = " and ".join(backend.name for backend in BACKENDS.values() if backend.can_record)
+        raise ValueError(f"there are replays of battles on {recorded}, not of backend {env.backend!r}")
+    spec = env_spec(_unstacked(env))
+    if spec != policy.spec:
+        raise ValueError(f"{env.title} on {backend_name(env)} has {spec}, this team was trained for {policy.spec}")
+
+
 def play(
     policy: TrainedPolicy,
     episodes: int,
@@ -74,13 +84,7 @@ def play(
         backend that has none.
     """
     env = _unstacked(env or policy.config.env)  # the policy stacks what it sees
-    if replays and not can_record(env):
-        recorded = " and ".join(backend.name for backend in BACKENDS.values() if backend.can_record)
-        raise ValueError(f"there are replays of battles on {recorded}, not of backend {env.backend!r}")
-    if env_spec(env) != policy.spec:
-        raise ValueError(
-            f"{env.title} on {backend_name(env)} has {env_spec(env)}, this team was trained for {policy.spec}"
-        )
+    check_playable(policy, env, replays=replays > 0)
     folder = replay_dir or Path()
 
     def keep(number: int, replay: Replay) -> None:

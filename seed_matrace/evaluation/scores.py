@@ -115,7 +115,7 @@ class ScoreTable:
     def __init__(self, scores: Iterable[Score]) -> None:
         self._scores = list(scores)
         if not self._scores:
-            raise ValueError("no run has a score yet")
+            raise ValueError("no run has a score yet: none was evaluated, or nobody wins in what they play")
         for what in ("backend", "step_unit", "kind"):
             found = sorted({getattr(score, what) for score in self._scores})
             if len(found) > 1:

@@ -35,11 +35,17 @@ def task_grid_figure(
       whole_paper: plots all 14 tasks of the paper, also those without a run.
 
     Raises:
-      ValueError: no run was evaluated yet, or runs of several backends.
+      ValueError: no run was evaluated yet, nobody wins, or runs of several backends.
     """
     plotted = {name: [run for run in runs if len(run.curve(TAG).values)] for name, runs in variants.items()}
     every_run = [run for runs in plotted.values() for run in runs]
     if not every_run:
+        unwon = {run.map_name for runs in variants.values() for run in runs if len(run.curve("eval/return").values)}
+        if unwon:
+            raise ValueError(
+                f"nothing to draw: panels of maps show win rates, and nobody wins in {', '.join(sorted(unwon))}; "
+                "--kind=curves draws the returns of one map"
+            )
         raise ValueError("nothing to draw yet: no run was evaluated")
     backends = sorted({run.backend for run in every_run})
     if len(backends) > 1:

@@ -77,7 +77,7 @@ def test_scores_of_one_seed_are_averaged_before_they_make_a_table():
 
 
 def test_no_score_is_refused():
-    with pytest.raises(ValueError, match="no run has a score yet"):
+    with pytest.raises(ValueError, match="no run has a score yet: none was evaluated, or nobody wins"):
         ScoreTable([])
 
 

@@ -116,7 +116,11 @@ def test_eval_prints_one_json_object_last(finished, run_dir):
     older = json.loads((run_dir / "run.json").read_text()) | {"backend": "counting-0"}
     write_checked(run_dir / "run.json", json.dumps(older))
     evaluate = ["eval", "--episodes=5", "--checkpoint=latest"]
-    result, of_older = run_in_turn([*evaluate, f"--run_dir={finished}"], [*evaluate, f"--run_dir={run_dir}"])
+    result, of_older, elsewhere = run_in_turn(
+        [*evaluate, f"--run_dir={finished}"],
+        [*evaluate, f"--run_dir={run_dir}"],
+        [*evaluate, f"--run_dir={run_dir}", "--backend=skirmish"],
+    )
     assert result.returncode == 0, result.stderr
     summary = json.loads(result.stdout.splitlines()[-1])
     assert summary["episodes"] == 5
@@ -126,6 +130,7 @@ def test_eval_prints_one_json_object_last(finished, run_dir):
     assert "trained on" not in result.stderr
     assert "this team was trained on counting-0, and what plays here is counting-1, by other rules" in of_older.stderr
     assert json.loads(of_older.stdout.splitlines()[-1])["backend"] == "counting-1"
+    assert "this team was trained for EnvSpec" in elsewhere.stderr and "do not compare" not in elsewhere.stderr
 
 
 def test_run_of_an_older_program_resumes_with_defaults_for_newer_options(run_dir):

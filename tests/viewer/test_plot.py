@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -159,6 +161,22 @@ def test_runs_of_several_backends_share_no_grid(make_sweep):
     other = [type(run)(run.path, run.map_name, "sc2-4.10", run.seed, run.reports) for run in runs]
     with pytest.raises(ValueError, match=r"different backends do not compare: sc2-4.10, skirmish-1"):
         task_grid_figure({"ours": runs, "theirs": other})
+
+
+def test_runs_in_which_nobody_wins_have_no_grid_and_it_is_said(make_sweep):
+    def without_wins(run):
+        return [{tag: value for tag, value in report.items() if tag != "eval/win_rate"} for report in run.reports]
+
+    runs = [
+        dataclasses.replace(run, reports=without_wins(run)) for run in runs_in(make_sweep(maps=("8m", "3m"), seeds=1))
+    ]
+    with pytest.raises(
+        ValueError, match="panels of maps show win rates, and nobody wins in 3m, 8m; --kind=curves draws"
+    ):
+        task_grid_figure({"ours": runs})
+    begun = [dataclasses.replace(run, reports=[]) for run in runs]
+    with pytest.raises(ValueError, match="nothing to draw yet: no run was evaluated"):
+        task_grid_figure({"ours": begun})
 
 
 def test_profile_is_over_the_maps_all_variants_share(make_sweep):
