@@ -164,7 +164,7 @@ cdef struct Pair:  # of a crowd's units
     int i
     int j
     float gap  # at which they touch
-    float share  # of an overlap that i gives way
+    float yields  # the part of an overlap that i gives way
 
 cdef struct Line:  # units on the ground that stand fast
     int count

@@ -34,12 +34,12 @@ cdef inline float yielding(const Battle* battle, const Crowd* crowd, int i, int 
     walk the bigger yields more, and of two agents the one in the lower slot.
     """
     cdef int mine = crowd.stance[i], other = crowd.stance[j]
-    cdef float share
+    cdef float part
     if mine == MOVING and other == MOVING:
-        share = crowd.size[i] / (crowd.size[i] + crowd.size[j])
+        part = crowd.size[i] / (crowd.size[i] + crowd.size[j])
         if crowd.unit[j] < battle.n_agents:  # and so is i, which comes before it
-            share = min(share + <float>0.2, <float>1.0)
-        return share
+            part = min(part + <float>0.2, <float>1.0)
+        return part
     if mine == other:
         return 0.5
     if mine == ANCHORED or other == ANCHORED:
@@ -92,7 +92,7 @@ cdef inline int find_pairs(const Crowd* crowd, Pair* pairs) noexcept nogil:
             n += near[j]
     for i in range(n):
         pairs[i].gap = crowd.separation[pairs[i].i] + crowd.separation[pairs[i].j]
-        pairs[i].share = -1.0
+        pairs[i].yields = -1.0
     return n
 
 
@@ -135,11 +135,11 @@ cdef inline float push_pair(
     else:
         dx = 1.0
         dy = 0.0
-    if pair.share < 0:
-        pair.share = yielding(battle, crowd, i, j)
+    if pair.yields < 0:
+        pair.yields = yielding(battle, crowd, i, j)
     if first and crowd.stance[i] == MOVING and crowd.stance[j] == MOVING:
         aside = pass_by(battle, scratch, crowd, i, j, dx, dy)
-    mine = overlap * part * pair.share
+    mine = overlap * part * pair.yields
     other = overlap * part - mine
     give_way(battle, crowd, i, dy * aside - dx * mine, -dx * aside - dy * mine)
     give_way(battle, crowd, j, dx * other - dy * aside, dy * other + dx * aside)

@@ -18,17 +18,17 @@ cdef inline bint can_heal(const Battle* battle, int u, int v) noexcept nogil:
 
 
 cdef inline int worst_in_scan(const Battle* battle, int u) noexcept nogil:
-    """Friend in scan with the least share of its life (ties: nearest, lowest slot), -1 if nobody needs healing."""
+    """Friend in scan with the least part of its life (ties: nearest, lowest slot), -1 if nobody needs healing."""
     cdef int v, best = -1
-    cdef float share, d2, best_share = 0, best_d2 = 0
+    cdef float part, d2, best_part = 0, best_d2 = 0
     for v in range(first_friend(battle, u), last_friend(battle, u)):
         if not can_heal(battle, u, v) or not within(battle, u, v, battle.stats[u].scan):
             continue
-        share = battle.health[v] / battle.stats[v].health_max
+        part = battle.health[v] / battle.stats[v].health_max
         d2 = distance2(battle, u, v)
-        if best < 0 or share < best_share or (share == best_share and d2 < best_d2):
+        if best < 0 or part < best_part or (part == best_part and d2 < best_d2):
             best = v
-            best_share = share
+            best_part = part
             best_d2 = d2
     return best
 

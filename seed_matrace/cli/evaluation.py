@@ -129,7 +129,7 @@ def _plot(values: flags.FlagValues, run_dirs: list[str]) -> None:
 
 
 PLOT = Command(
-    "Draws runs, or all runs under a directory: seeds as bands, variants as colours, maps as panels.",
+    "Plots runs, or all runs under a directory: seeds as bands, variants as colours, maps as panels.",
     "seed-matrace plot sweeps/entropy --statistic=iqm --output=entropy.svg",
     _define_plot_flags,
     _plot,

@@ -221,7 +221,7 @@ def _check_positions(side: str, groups: tuple[UnitGroup, ...], walkable: np.ndar
         named = [(f"places[{k}]", point) for k, point in enumerate(group.positions)] or [("at", group.at)]
         for field, (x, y) in named:
             if not (x < walkable.shape[0] and y < walkable.shape[1] and walkable[int(x), int(y)]):
-                raise ValueError(f"{side}[{index}].{field} is [{x:g}, {y:g}]; a place on walkable ground expected")
+                raise ValueError(f"{side}[{index}].{field} is [{x:g}, {y:g}]; a position on walkable ground expected")
     for index in range(len(groups)):
         try:
             _positioned(groups[: index + 1], walkable)

@@ -145,7 +145,7 @@ def _group(entry: Any, field: str, size: tuple[int, int]) -> dict[str, Any]:
     if "places" in entry:
         positions = entry["places"]
         fits = isinstance(positions, list) and 0 < len(positions) <= MAX_TEAM
-        require(fits, f"{field}.places", positions, f"a list of 1 to {MAX_TEAM} places [x, y]")
+        require(fits, f"{field}.places", positions, f"a list of 1 to {MAX_TEAM} positions [x, y]")
         for index, position in enumerate(positions):
             check_point(f"{field}.places[{index}]", position, size)
         require("at" not in entry, f"{field}.at", entry.get("at"), "either places or at, not both,")

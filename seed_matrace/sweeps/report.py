@@ -212,7 +212,7 @@ def _pictures(sweep: _Sweep, folder: Path) -> Iterator[Block]:
     evaluated = {name: [run for run in runs if len(run.curve(TAG).values)] for name, runs in _by_name(sweep).items()}
     variants = {name: runs for name, runs in evaluated.items() if runs}
     if not variants:
-        raise ValueError(f"nothing to report yet: no run of {sweep.path} has win rates (plot draws returns too)")
+        raise ValueError(f"nothing to report yet: no run of {sweep.path} has win rates (plot shows returns too)")
     yield Heading("Learning curves")
     caption = "Evaluated win rate by map; the grey strip holds published results of another backend."
     yield from _picture(task_grid_figure(variants, statistic="iqm"), folder, "win_rates", caption)

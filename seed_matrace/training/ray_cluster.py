@@ -244,7 +244,7 @@ def _waiting_for(wanted: list[dict[str, float]]) -> str:
     learner, *hosts = wanted
     nodes = [{name: node["Resources"].get(name, 0) for name in ("CPU", "GPU")} for node in ray.nodes() if node["Alive"]]
     return (
-        f"waiting for nodes with place for a learner ({learner}) and {len(hosts)} hosts of actors (up to {hosts[-1]} "
+        f"waiting for nodes with room for a learner ({learner}) and {len(hosts)} hosts of actors (up to {hosts[-1]} "
         f"each); the cluster's nodes have {nodes}, some of it taken. Smaller pieces: topology.actors_per_host, "
         "topology.cpus_per_actor, topology.learner_cpus"
     )

@@ -46,7 +46,7 @@ def conclusion(config: Config, path: Path, progress: Progress, finished: str) ->
         plot_learning_curve([path], curve)
         plotted = str(curve)
     except Exception as error:  # whatever plotting fails of, the run is over and whole
-        plotted = f"cannot be drawn ({error})"
+        plotted = f"cannot be plotted ({error})"
     newest = progress.newest_outcomes
     battles = f"{sum(newest)} of the newest {len(newest)} evaluation battles won"
     outcome = battles if has_winner(config.env) else f"the best evaluation's return {progress.best[1]:.1f}"

@@ -45,7 +45,7 @@ class RefusedError(_SentenceError):
 
 
 class OccupiedError(RefusedError):
-    """Another actor has the place; it may be this one's own connection from before, not yet found dead."""
+    """Another actor of its number is connected; it may be this one's own connection from before, not yet found dead."""
 
 
 class RunOverError(_SentenceError):

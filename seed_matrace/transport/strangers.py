@@ -23,7 +23,7 @@ class Strangers:
     """The connections to ``port`` that are not ``known``.
 
     Args:
-      limit: beyond it the oldest ones go, of the address that has most of them: who comes newly finds a place.
+      limit: beyond it the oldest ones go, of the address that has most of them: who comes newly finds room.
       patience_s: how long one may stay.
     """
 

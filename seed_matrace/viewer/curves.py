@@ -49,7 +49,7 @@ def plot_learning_curve(
       ``output``.
 
     Raises:
-      ValueError: not a run directory, nothing to draw yet, or different maps or backends without ``mix``.
+      ValueError: not a run directory, nothing to plot yet, or different maps or backends without ``mix``.
     """
     runs = tell_maps_apart([read_run(path) for path in dict.fromkeys(Path(path).resolve() for path in run_dirs)])
     return save_figure(learning_curve_figure(runs, mix=mix, title=title), output)
@@ -69,7 +69,7 @@ def learning_curve_figure(
     """
     plotted = [run for run in runs if run.reports]
     if not plotted:
-        raise ValueError(f"nothing to draw yet: no reports in {', '.join(str(run.path) for run in runs) or 'no runs'}")
+        raise ValueError(f"nothing to plot yet: no reports in {', '.join(str(run.path) for run in runs) or 'no runs'}")
     kinds = dict.fromkeys(f"{run.map_name} on {run.backend}" for run in plotted)
     if len(kinds) > 1 and not mix:
         raise ValueError(

@@ -46,7 +46,7 @@ def plot(
       say: told which runs are of one seed and count as one.
 
     Raises:
-      ValueError: no run there, nothing to draw yet, or runs that do not compare.
+      ValueError: no run there, nothing to plot yet, or runs that do not compare.
     """
     runs = tell_maps_apart([read_run(run_dir) for run_dir in find_runs(paths)])
     kind = options.kind

@@ -43,10 +43,10 @@ def task_grid_figure(
         unwon = {run.map_name for runs in variants.values() for run in runs if len(run.curve("eval/return").values)}
         if unwon:
             raise ValueError(
-                f"nothing to draw: panels of maps show win rates, and nobody wins in {', '.join(sorted(unwon))}; "
-                "--kind=curves draws the returns of one map"
+                f"nothing to plot: panels of maps show win rates, and nobody wins in {', '.join(sorted(unwon))}; "
+                "--kind=curves plots the returns of one map"
             )
-        raise ValueError("nothing to draw yet: no run was evaluated")
+        raise ValueError("nothing to plot yet: no run was evaluated")
     backends = sorted({run.backend for run in every_run})
     if len(backends) > 1:
         raise ValueError(f"runs of different backends do not compare: {', '.join(backends)}. Plot them apart")

@@ -21,7 +21,7 @@ def test_printed_commands_name_the_run_whatever_it_is_called(tmp_path, name):
         ["train", f"--run_dir={tmp_path / name}", "--gin_param=run.total_env_steps=200"],
         [f"--logdir={tmp_path / name}/tb"],
     ]
-    assert "  learning curve  cannot be drawn (" in said[1]  # there is no run: the conclusion comes all the same
+    assert "  learning curve  cannot be plotted (" in said[1]  # there is no run: the conclusion comes all the same
 
 
 def test_run_that_does_not_wait_says_what_is_kept_and_how_to_go_on(tmp_path):

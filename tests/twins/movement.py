@@ -243,8 +243,8 @@ def yielding(unit: Unit, other: Unit) -> F:
     if unit.stance == other.stance == MOVING:
         mine, yours = (F(one.type.radius) for one in (unit, other))
         mine, yours = mine * mine * mine, yours * yours * yours
-        share = mine / (mine + yours)
-        return min(share + F(0.2), F(1)) if unit.ally and other.ally else share
+        part = mine / (mine + yours)
+        return min(part + F(0.2), F(1)) if unit.ally and other.ally else part
     if unit.stance == other.stance:
         return F(0.5)
     if ANCHORED in (unit.stance, other.stance):

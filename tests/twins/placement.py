@@ -7,10 +7,12 @@ from math import sqrt
 
 import numpy as np
 
-from seed_matrace.skirmish.placement import SLACK, Disc, Place, _beside, on_grid
+from seed_matrace.skirmish.placement import SLACK, Disc, Position, _beside, on_grid
 
 
-def pack(center: Place, radius: float, count: int, walkable: np.ndarray, taken: Sequence[Disc] = ()) -> list[Place]:
+def pack(
+    center: Position, radius: float, count: int, walkable: np.ndarray, taken: Sequence[Disc] = ()
+) -> list[Position]:
     """As ``placement.pack``."""
     center, discs = on_grid(center), list(taken)
     around = spiral(int(max(walkable.shape) / radius) + 1)
@@ -25,8 +27,8 @@ def pack(center: Place, radius: float, count: int, walkable: np.ndarray, taken: 
     return [(x, y) for x, y, _ in discs[len(taken) :]]
 
 
-def is_free(place: Place, radius: float, walkable: np.ndarray, discs: list[Disc]) -> bool:
-    (x, y), (width, height) = place, walkable.shape
+def is_free(position: Position, radius: float, walkable: np.ndarray, discs: list[Disc]) -> bool:
+    (x, y), (width, height) = position, walkable.shape
     if not (0 <= x < width and 0 <= y < height and walkable[int(x), int(y)]):
         return False
     return all(sqrt((x - ox) ** 2 + (y - oy) ** 2) >= radius + other - SLACK for ox, oy, other in discs)

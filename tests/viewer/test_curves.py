@@ -206,9 +206,9 @@ def test_throughput_of_a_short_run_does_not_fall_to_nothing_at_evaluations(tmp_p
 
 def test_nothing_to_draw_is_said(tmp_path):
     write_run_info(tmp_path / "begun", backend="skirmish-1", map_name="3m", seed=1, argv=[])
-    with pytest.raises(ValueError, match=r"nothing to draw yet: no reports in .*begun"):
+    with pytest.raises(ValueError, match=r"nothing to plot yet: no reports in .*begun"):
         plot_learning_curve([tmp_path / "begun"], tmp_path / "curve.png")
-    with pytest.raises(ValueError, match="nothing to draw yet"):
+    with pytest.raises(ValueError, match="nothing to plot yet"):
         plot_learning_curve([], tmp_path / "curve.png")
     with pytest.raises(ValueError, match="is not a run directory"):
         plot_learning_curve([tmp_path / "elsewhere"], tmp_path / "curve.png")
