@@ -6,8 +6,10 @@ import dataclasses
 
 import numpy as np
 import pytest
+from sweep_on_disk import write_run
 
 from seed_matrace.evaluation.scores import ScoreTable, read_scores
+from seed_matrace.sweeps.plan import plan_sweep
 from seed_matrace.viewer.curves import learning_curve_figure
 from seed_matrace.viewer.plot import PlotOptions, find_runs, plot
 from seed_matrace.viewer.profiles import profile_figure
@@ -51,8 +53,11 @@ def test_variants_are_named_after_what_differs(make_sweep):
 
 
 def test_budget_and_machine_make_no_variant(make_sweep):
-    grids = ["run.total_env_steps=[5000, 6000]", "learner.intra_op_threads=[1, 2]"]
-    assert list(by_variant(runs_in(make_sweep(grids=grids, seeds=1)))) == ["matrace"]
+    sweep_dir = make_sweep(grids=["run.total_env_steps=[5000, 6000]"], seeds=1)
+    (other,) = plan_sweep(gin_params=["learner.intra_op_threads=2"])
+    write_run(sweep_dir / "other", other, won=16)
+    assert len(runs_in(sweep_dir)) == 3
+    assert list(by_variant(runs_in(sweep_dir))) == ["matrace"]
 
 
 def test_runs_of_one_configuration_and_seed_count_as_one(make_sweep, tmp_path):
@@ -171,11 +176,11 @@ def test_runs_in_which_nobody_wins_have_no_grid_and_it_is_said(make_sweep):
         dataclasses.replace(run, reports=without_wins(run)) for run in runs_in(make_sweep(maps=("8m", "3m"), seeds=1))
     ]
     with pytest.raises(
-        ValueError, match="panels of maps show win rates, and nobody wins in 3m, 8m; --kind=curves draws"
+        ValueError, match="panels of maps show win rates, and nobody wins in 3m, 8m; --kind=curves plots"
     ):
         task_grid_figure({"ours": runs})
     begun = [dataclasses.replace(run, reports=[]) for run in runs]
-    with pytest.raises(ValueError, match="nothing to draw yet: no run was evaluated"):
+    with pytest.raises(ValueError, match="nothing to plot yet: no run was evaluated"):
         task_grid_figure({"ours": begun})
 
 
