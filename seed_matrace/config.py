@@ -136,6 +136,12 @@ class OptimizerConfig(_Checked):
 class LearnerConfig(_Checked):
     batch_size: int = _option(32, "unroll columns of one learner step (B)", low=1)
     unroll_length: int = _option(100, "env steps of one unroll (T)", low=1)
+    updates_per_batch: int = _option(
+        1, "learner steps on each batch; V-trace corrects for the policy that the earlier ones moved", low=1, high=64
+    )
+    max_kl: float = _option(
+        0.0, "nats per agent from the behaviour policy beyond which a batch gets no further learner step; 0 is off", low=0.0
+    )
     policy_lag: int = _option(
         0, "acts with weights so many learner steps old, to measure what lag does", low=0, high=10_000
     )

@@ -11,7 +11,7 @@ import tensorflow as tf
 _EXECUTOR = "SINGLE_THREADED_EXECUTOR"  # which has the least to do for one thread
 
 
-def on_calling_thread(function: Any) -> Callable[..., Any]:
+def on_calling_thread(function: Any, *, branches: bool = False) -> Callable[..., Any]:
     """``function`` with all of its operations run by the thread that calls it; for functions on the CPU.
 
     Called as it is, a compiled function is handed to TensorFlow's threads, even a short one and by every executor, and
@@ -21,11 +21,13 @@ def on_calling_thread(function: Any) -> Callable[..., Any]:
     Args:
       function: a ``ConcreteFunction`` of flat arguments, tensors or None as it was traced. What it captures, such as
         variables, is captured here once.
+      branches: whether it has conditions or loops, which that executor does not know.
 
     Returns:
       A callable with the function's arguments and results.
     """
     captured = function.captured_inputs
+    executor = "" if branches else _EXECUTOR
     dtypes = [output.dtype.as_datatype_enum for output in function.outputs]  # numbers need no conversion at each call
     structure = function.structured_outputs
     leaves = tf.nest.flatten(structure)
@@ -38,7 +40,7 @@ def on_calling_thread(function: Any) -> Callable[..., Any]:
         given = [tensor for tensor in inputs if tensor is not None]
         results = [None] * len(leaves)
         outputs = tf.raw_ops.StatefulPartitionedCall(
-            args=[*given, *captured], Tout=dtypes, f=function, executor_type=_EXECUTOR
+            args=[*given, *captured], Tout=dtypes, f=function, executor_type=executor
         )
         for index, output in zip(indices, outputs, strict=True):
             results[index] = output

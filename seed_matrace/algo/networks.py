@@ -99,6 +99,7 @@ class Policy(tf.Module):
         copies = None if share else spec.n_agents
         gru = Gru(gru_units, rng, agents=spec.n_agents, copies=not share) if gru_units else None
         self._mlp = Mlp(sizes, rng, copies=copies, layer_norm=layer_norm, dtype=dtype, gru=gru)
+        self.n_agents = spec.n_agents
         self.recurrent_dim = gru.recurrent_dim if gru else 0
 
     def __call__(self, obs: Tensor, last_action: Tensor | None = None, past: Past | None = None) -> Tensor:
@@ -299,6 +300,11 @@ class Networks(tf.Module):
             normalise_state=config.normalise_obs and config.critic_input == "state",
             normalise_values=config.normalise_values,
         )
+
+    @property
+    def trained(self) -> list[tf.Variable]:
+        """The variables that have a gradient: the policy's, then the critic's."""
+        return [*self.policy.trainable_variables, *self.critic.trainable_variables]
 
     def __call__(self, unroll: Unroll) -> tuple[Tensor, Tensor]:
         """Logits at the steps 0 .. T-1 and values at all T+1 steps of a batch of unrolls."""

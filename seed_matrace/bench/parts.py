@@ -206,7 +206,7 @@ def _train_step(config: Config, devices: Devices | None) -> Part:
     batch = random_unroll(config, sizes.batch_size)
 
     def train() -> None:
-        learner.train_step(batch)["losses/total"].numpy()
+        learner.train_step(batch)["losses/total"]
 
     for _ in range(_WARM_UP):
         train()

@@ -10,13 +10,13 @@ import tensorflow as tf
 from seed_matrace.algo.acting import CompiledPolicy, as_tensor, can_alias
 from seed_matrace.algo.calling_thread import on_calling_thread
 from seed_matrace.algo.distributions import MaskedCategorical
-from seed_matrace.algo.losses import EntropyCost, LossOutput, compute_final_values, matrace_loss
+from seed_matrace.algo.losses import EntropyCost
 from seed_matrace.algo.networks import Networks
 from seed_matrace.algo.recurrence import Past
-from seed_matrace.algo.replicas import mean_over_replicas
 from seed_matrace.learner.policy_lag import PolicyLag
 from seed_matrace.learner.schedules import LearningRate
-from seed_matrace.learner.strategy import Devices, metrics_of_batch
+from seed_matrace.learner.strategy import Devices
+from seed_matrace.learner.train_step import TrainStep
 from seed_matrace.specs import EnvSpec, unroll_spec
 from seed_matrace.types import Memory, PolicyOutput, Unroll
 
@@ -51,10 +51,8 @@ class Learner:
             self.policy, self.critic = self._team.policy, self._team.critic
             self.entropy_cost = EntropyCost(config.loss.entropy_cost, config.loss.entropy_cost_speed)
             self.learner_steps = tf.Variable(0, dtype=tf.int64, name="learner_steps")
-            self._networks = [*self.policy.trainable_variables, *self.critic.trainable_variables]
-            self._variables = [*self._networks, *self.entropy_cost.trainable_variables]
             self.optimizer = tf.keras.optimizers.Adam(_learning_rate(config), epsilon=config.optimizer.epsilon)
-            self.optimizer.build(self._variables)
+            self.optimizer.build([*self._team.trained, *self.entropy_cost.trainable_variables])
 
         self._own_thread = not self._devices.strategy and not tf.config.list_logical_devices("GPU")
         acting = self._team
@@ -69,6 +67,9 @@ class Learner:
             self.policy_lag = PolicyLag(self._team.variables, acting.variables, config.learner.policy_lag)
         elif acting is not self._team:
             self._copies = list(zip(acting.variables, self._team.variables, strict=True))
+        self._train = TrainStep(
+            config, self._team, self.entropy_cost, self.optimizer, self.learner_steps, self._devices, self._move_lag
+        )
         self._train_functions: dict[int, Any] = {}
         self._train_function(config.learner.unroll_length + 1)
 
@@ -125,8 +126,8 @@ class Learner:
         probabilities = MaskedCategorical(logits, avail_actions).probabilities()
         return probabilities.numpy()[:, 0], tf.reshape(values, [steps, -1]).numpy()
 
-    def train_step(self, batch: Unroll) -> dict[str, Tensor]:
-        """Does one learner step.
+    def train_step(self, batch: Unroll) -> dict[str, float]:
+        """Does the learner steps of one batch, ``learner.updates_per_batch`` unless ``learner.max_kl`` ends them sooner.
 
         Args:
           batch: arrays or tensors [T+1, B, ...], with several hosts this one's columns of the batch. Arrays aligned
@@ -134,9 +135,10 @@ class Learner:
             configured one is traced when it is first seen.
 
         Returns:
-          float32 scalars by tag, "losses/total" among them: finite unless training has gone wrong.
+          As of ``TrainStep``; all that was done is finite unless training has gone wrong.
         """
-        return self._train_function(len(batch.reward))(*map(as_tensor, batch))
+        values = self._train_function(len(batch.reward))(*map(as_tensor, batch)).numpy().tolist()
+        return self._train.by_tag(values)
 
     def publish(self) -> None:
         """Hands weights that were set from outside to a device that acts with a copy; ``train_step`` does so itself."""
@@ -186,55 +188,19 @@ class Learner:
             own_columns = self._config.learner.batch_size // self._devices.host.count
             columns = own_columns if self._devices.strategy else None  # TPUs must know
             signature = [tf.TensorSpec([field.shape[0], columns, *field.shape[2:]], field.dtype) for field in shapes]
-            train = tf.function(self._train, autograph=False).get_concrete_function(*signature)
-            self._train_functions[steps] = on_calling_thread(train) if self._own_thread else train
+            train = tf.function(self._train_and_publish, autograph=False).get_concrete_function(*signature)
+            branches = bool(self._config.learner.max_kl)
+            self._train_functions[steps] = on_calling_thread(train, branches=branches) if self._own_thread else train
         return self._train_functions[steps]
 
-    def _train(self, *fields: Tensor) -> dict[str, Tensor]:
-        metrics = self._devices.run(self._train_replica, fields)
-        if self.policy_lag:
-            self.policy_lag.advance()
+    def _train_and_publish(self, *fields: Tensor) -> Tensor:
+        metrics = self._train(*fields)
         self.publish()
         return metrics
 
-    def _train_replica(self, *fields: Tensor) -> dict[str, Tensor]:
-        """The step on one replica's columns; changes the weights of all replicas alike."""
-        batch = Unroll(*fields)
-        gradients, loss = self._gradients(batch)
-        gradients = mean_over_replicas(gradients)
-        networks = len(self._networks)
-        norm = tf.linalg.global_norm(gradients[:networks])
-        if self._config.optimizer.clip_norm > 0:
-            # The entropy cost's gradient stays out: it is often the largest and would shrink all others.
-            clipped, _ = tf.clip_by_global_norm(gradients[:networks], self._config.optimizer.clip_norm, use_norm=norm)
-            gradients = [*clipped, *gradients[networks:]]
-        rate = tf.identity(self.optimizer.learning_rate)  # before the step counts itself
-        if self._devices.replicas > 1:
-            # Keras sums over replicas, but clipping needs the sum before; each hands in its part of the mean.
-            gradients = [gradient / self._devices.replicas for gradient in gradients]
-        self.optimizer.apply(gradients, self._variables)
-        self.entropy_cost.limit()
-        self._team.observe(batch.obs, batch.state, loss.vs)
-        self.learner_steps.assign_add(1)
-        return {**metrics_of_batch(loss.metrics), "optimizer/grad_norm": norm, "optimizer/learning_rate": rate}
-
-    def _gradients(self, batch: Unroll) -> tuple[list[Tensor], LossOutput]:
-        """Gradients of the loss in the order of ``_variables``, and the loss."""
-        final = None
-        if self._config.loss.bootstrap_time_limit:
-            final = compute_final_values(self.critic, batch, known_shapes=self._devices.compiled)
-        with tf.GradientTape() as tape:
-            logits, values = self._team(batch)
-            loss = matrace_loss(
-                logits=logits,
-                values=values,
-                unroll=batch,
-                entropy_cost=self.entropy_cost(),
-                config=self._config.loss,
-                value_scale=self.critic.value_scale,
-                final_values=final,
-            )
-        return tape.gradient(loss.total, self._variables), loss
+    def _move_lag(self) -> None:
+        if self.policy_lag:
+            self.policy_lag.advance()
 
 
 def _learning_rate(config: Config) -> float | LearningRate:

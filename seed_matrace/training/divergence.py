@@ -76,17 +76,21 @@ def check_loss(
     """Does nothing while loss and gradients are finite and the loss is at most ``stop_loss``.
 
     Args:
-      scalars: the metrics of one learner step.
-      batch: what the step was done on.
-      learner_step: how many steps were done before.
+      scalars: the metrics of one batch.
+      batch: what its learner steps were done on.
+      learner_step: how many were done before.
       stop_loss: limit of the loss' absolute value.
       run_dir: where the batch is saved before the error, as FAILED_BATCH with the fields of ``Unroll``.
 
     Raises:
       DivergedError: says what is wrong, where to look and what may help.
     """
-    loss, norm = scalars["losses/total"], scalars["optimizer/grad_norm"]
-    if np.isfinite(norm) and abs(loss) <= stop_loss:
+    updates = ["", *(f"_update_{number}" for number in range(2, int(scalars["optimizer/updates"]) + 1))]
+    for done, update in enumerate(updates):
+        loss, norm = scalars[f"losses/total{update}"], scalars[f"optimizer/grad_norm{update}"]
+        if not (np.isfinite(norm) and abs(loss) <= stop_loss):
+            break
+    else:
         return
     kept = f"The batch is in {run_dir / FAILED_BATCH}"
     try:
@@ -94,7 +98,7 @@ def check_loss(
     except OSError as error:
         kept = str(error)
     raise DivergedError(
-        f"training has diverged: at learner step {learner_step} the loss is {loss:.6g} and its gradient's norm "
+        f"training has diverged: at learner step {learner_step + done} the loss is {loss:.6g} and its gradient's norm "
         f"{norm:.6g}. {_advice(scalars, batch)} {kept}; checkpoints are from before"
     )
 

@@ -139,7 +139,7 @@ class TrainingRun:
 
     def _train_step(self, batch: Unroll) -> None:
         lag = self.progress.learner_steps - batch.policy_version[:-1]
-        scalars = {name: float(value) for name, value in self.learner.train_step(batch).items()}
+        scalars = self.learner.train_step(batch)
         check_loss(
             scalars,
             batch,
@@ -149,7 +149,7 @@ class TrainingRun:
         )
         self._means.add({**scalars, "perf/policy_lag_mean": float(lag.mean()), "perf/policy_lag_max": float(lag.max())})
         self.progress.env_steps += lag.size * self._hosts.count
-        self.progress.learner_steps += 1
+        self.progress.learner_steps += int(scalars["optimizer/updates"])
 
     def _do_what_is_due(self, source: BatchSource, stop: threading.Event) -> None:
         run, steps = self.config.run, self.config.learner.batch_size * self.config.learner.unroll_length

@@ -1,0 +1,146 @@
+"""What one batch does to the weights: one learner step or several, compiled into one function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+
+from seed_matrace.algo.losses import EntropyCost, LossOutput, compute_final_values, matrace_loss
+from seed_matrace.algo.networks import Networks
+from seed_matrace.algo.replicas import mean_over_replicas
+from seed_matrace.learner.strategy import Devices, metrics_of_batch
+from seed_matrace.types import Unroll
+
+if TYPE_CHECKING:
+    from seed_matrace.config import Config
+
+Tensor = Any
+
+LATER_METRICS = ("losses/total", "policy/kl", "IS/rho_mean", "IS/clipped_fraction", "optimizer/grad_norm")
+
+
+class TrainStep:
+    """``learner.updates_per_batch`` learner steps on a batch.
+
+    The behaviour policy's log-probabilities stay as they were recorded, so that V-trace's ratios correct each step for
+    what the ones before it changed. States that enter an unroll's step 0 stay as recorded, too.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        networks: Networks,
+        entropy_cost: EntropyCost,
+        optimizer: Any,
+        learner_steps: tf.Variable,
+        devices: Devices,
+        after_each: Callable[[], None],
+    ) -> None:
+        """Args: after_each: called when the weights of all replicas have changed."""
+        self._config, self._devices, self._after_each = config, devices, after_each
+        self._networks, self._entropy_cost, self._optimizer = networks, entropy_cost, optimizer
+        self._learner_steps = learner_steps
+        self._tags: list[str] = []
+        self._variables = [*networks.trained, *entropy_cost.trainable_variables]
+
+    def __call__(self, *fields: Tensor) -> Tensor:
+        """All learner steps on one batch, given as the fields of an ``Unroll``; returns float32 [M] for ``by_tag``."""
+        first = self._everywhere(self._first_step, fields)
+        again: Callable[..., Tensor] = partial(self._everywhere, self._later_step)
+        if not self._devices.strategy:  # a function that is called K times is built once
+            again = tf.function(again, autograph=False, experimental_attributes={"_noinline": True})
+        done, kl, later = tf.ones([]), first["policy/kl"], []
+        for number in range(2, self._config.learner.updates_per_batch + 1):
+            if self._config.learner.max_kl:
+                near = tf.logical_and(done == number - 1.0, kl <= self._max_kl)
+                later.append(tf.cond(near, partial(again, fields), lambda: tf.zeros([len(LATER_METRICS)])))
+                done += tf.cast(near, tf.float32)
+            else:
+                later.append(again(fields))
+                done += 1.0
+            kl = later[-1][LATER_METRICS.index("policy/kl")]
+        first["optimizer/updates"] = done
+        self._tags = list(first)
+        return tf.concat([tf.stack(list(first.values())), *later], axis=0)
+
+    def by_tag(self, values: Sequence[float]) -> dict[str, float]:
+        """What a call returned as metrics by tag.
+
+        Returns:
+          All tags of the first step; "optimizer/updates", how many steps were done; and LATER_METRICS of step k, if it
+          was done, as "TAG_update_k".
+        """
+        metrics = dict(zip(self._tags, values, strict=False))
+        for number in range(2, int(metrics["optimizer/updates"]) + 1):
+            begin = len(self._tags) + (number - 2) * len(LATER_METRICS)
+            metrics |= {f"{tag}_update_{number}": values[begin + i] for i, tag in enumerate(LATER_METRICS)}
+        return metrics
+
+    @property
+    def _max_kl(self) -> float:
+        """Of what ``policy/kl`` says: of the team unless every agent has a value of its own."""
+        agents = 1 if self._config.network.one_value_per_agent else self._networks.policy.n_agents
+        return self._config.learner.max_kl * agents
+
+    def _everywhere(self, step: Callable[..., Any], fields: tuple[Tensor, ...]) -> Any:
+        """One learner step, in every replica."""
+        results = self._devices.run(step, fields)
+        self._learner_steps.assign_add(1)
+        self._after_each()
+        return results
+
+    def _first_step(self, *fields: Tensor) -> dict[str, Tensor]:
+        """The one that everything is reported of, and that running moments follow: no batch counts twice in them."""
+        batch = Unroll(*fields)
+        loss, norm, rate = self._step(batch)
+        self._networks.observe(batch.obs, batch.state, loss.vs)
+        return {**metrics_of_batch(loss.metrics), "optimizer/grad_norm": norm, "optimizer/learning_rate": rate}
+
+    def _later_step(self, *fields: Tensor) -> Tensor:
+        """One more on the same batch; its LATER_METRICS, float32 [5]."""
+        loss, norm, _ = self._step(Unroll(*fields))
+        metrics = metrics_of_batch({tag: loss.metrics[tag] for tag in LATER_METRICS if tag in loss.metrics})
+        return tf.stack([{**metrics, "optimizer/grad_norm": norm}[tag] for tag in LATER_METRICS])
+
+    def _step(self, batch: Unroll) -> tuple[LossOutput, Tensor, Tensor]:
+        """One learner step on a replica's columns, which changes the weights of all replicas alike.
+
+        Returns:
+          The loss, the norm of the networks' gradient before it was clipped, and the step size.
+        """
+        gradients, loss = self._gradients(batch)
+        gradients = mean_over_replicas(gradients)
+        networks = len(self._networks.trained)
+        norm = tf.linalg.global_norm(gradients[:networks])
+        if self._config.optimizer.clip_norm > 0:
+            # The entropy cost's gradient stays out: it is often the largest and would shrink all others.
+            clipped, _ = tf.clip_by_global_norm(gradients[:networks], self._config.optimizer.clip_norm, use_norm=norm)
+            gradients = [*clipped, *gradients[networks:]]
+        rate = tf.identity(self._optimizer.learning_rate)  # before the step counts itself
+        if self._devices.replicas > 1:
+            # Keras sums over replicas, but clipping needs the sum before; each hands in its part of what it has.
+            gradients = [gradient / self._devices.replicas for gradient in gradients]
+        self._optimizer.apply(gradients, self._variables)
+        self._entropy_cost.limit()
+        return loss, norm, rate
+
+    def _gradients(self, batch: Unroll) -> tuple[list[Tensor], LossOutput]:
+        """Gradients of the loss in the order of ``_variables``, and the loss."""
+        final, critic = None, self._networks.critic
+        if self._config.loss.bootstrap_time_limit:
+            final = compute_final_values(critic, batch, known_shapes=self._devices.compiled)
+        with tf.GradientTape() as tape:
+            logits, values = self._networks(batch)
+            loss = matrace_loss(
+                logits=logits,
+                values=values,
+                unroll=batch,
+                entropy_cost=self._entropy_cost(),
+                config=self._config.loss,
+                value_scale=critic.value_scale,
+                final_values=final,
+            )
+        return tape.gradient(loss.total, self._variables), loss
