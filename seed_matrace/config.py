@@ -110,6 +110,11 @@ class LossConfig(_Checked):
         "off-policy correction: ratio of the joint action, or of each agent's own; none is the ablation",
         choices=("joint", "per_agent", "none"),
     )
+    policy_ratios: str = _option(
+        "as_targets",
+        "what weighs the policy gradient of a central critic: the ratio of its targets, or of each agent's own action",
+        choices=("as_targets", "per_agent"),
+    )
     mean_value: bool = _option(False, "one value per agent: all agents' targets start from the mean of their values")
     bootstrap_time_limit: bool = _option(
         False, "returns go on behind the time limit with the value of what was seen last; SMAC ends them"
@@ -117,6 +122,13 @@ class LossConfig(_Checked):
     max_abs_reward: float = _option(0.0, "clips rewards to +- this; 0 is off", low=0.0)
     baseline_cost: float = _option(0.5, "weight of the value loss", low=0.0)
     kl_cost: float = _option(0.0, "weight of the divergence from the behaviour policy; 0 is off", low=0.0)
+    entropy_schedule: str = _option(
+        "trained", "what moves the entropy cost", choices=("trained", "env_steps", "target")
+    )
+    entropy_floor: float = _option(0.003, "what env steps bring it down to, and a target at most", low=1e-8, high=1e8)
+    entropy_ceiling: float = _option(0.03, "what a target entropy brings it up to at most", low=1e-8, high=1e8)
+    entropy_env_steps: int = _option(1_000_000, "env steps in which it gets there", low=1)
+    target_entropy_fraction: float = _option(0.1, "entropy per agent", low=0.0, high=1.0)
     target_entropy: float = _option(1e-5, "the entropy cost is trained towards this joint entropy (nats)", low=0.0)
     entropy_cost: float = _option(1.0, "entropy cost at the start", low=1e-8, high=1e8)
     entropy_cost_speed: float = _option(10.0, "how fast the entropy cost adapts; 0 keeps it fixed", low=0.0)
@@ -130,6 +142,7 @@ class OptimizerConfig(_Checked):
     decay_env_steps: int = _option(0, "env steps over which it falls to decay_to x learning_rate; 0 is off", low=0)
     decay_to: float = _option(0.0, "fraction of learning_rate that is left in the end", low=0.0, high=1.0)
     clip_norm: float = _option(0.0, "clips the global gradient norm; 0 is off", low=0.0)
+    clip_apart: bool = _option(False, "clips the norms of policy and critic each by itself")
 
 
 @dataclass(frozen=True)
@@ -140,7 +153,18 @@ class LearnerConfig(_Checked):
         1, "learner steps on each batch; V-trace corrects for the policy that the earlier ones moved", low=1, high=64
     )
     max_kl: float = _option(
-        0.0, "nats per agent from the behaviour policy beyond which a batch gets no further learner step; 0 is off", low=0.0
+        0.0,
+        "nats per agent from the behaviour policy beyond which a batch gets no further learner step; 0 is off",
+        low=0.0,
+    )
+    replay_buffer: int = _option(
+        0, "newest unroll columns that are kept to be trained on again; 0 keeps none", low=0, high=1 << 20
+    )
+    replay_fraction: float = _option(
+        0.5, "part of each batch that comes from the replay buffer, if there is one", above=0.0, high=1.0
+    )
+    replay_order: str = _option(
+        "uniform", "which of the kept columns a batch gets: any alike, or the newest", choices=("uniform", "newest")
     )
     policy_lag: int = _option(
         0, "acts with weights so many learner steps old, to measure what lag does", low=0, high=10_000
@@ -165,6 +189,16 @@ class LearnerConfig(_Checked):
     inter_op_threads: int = _option(
         2, "TensorFlow threads across operations; 0 lets TensorFlow choose", low=0, high=1024, machine=True
     )
+
+    @property
+    def fresh_columns(self) -> int:
+        """Columns of a batch that were never trained on, at least one."""
+        kept = int(self.batch_size * self.replay_fraction) if self.replay_buffer else 0
+        return max(self.batch_size - kept, 1)
+
+    @property
+    def env_steps_per_batch(self) -> int:
+        return self.fresh_columns * self.unroll_length
 
 
 @dataclass(frozen=True)

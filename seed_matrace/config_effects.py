@@ -173,7 +173,7 @@ def _unusual(values: Mapping[str, Any]) -> Iterator[str]:
 def _doubts(config: Config) -> Iterator[str]:
     """What does something, but maybe not what was meant."""
     loss, optimizer, run = config.loss, config.optimizer, config.run
-    step = config.learner.batch_size * config.learner.unroll_length
+    step = config.learner.env_steps_per_batch
     learner_steps = -(-run.total_env_steps // step)
     if loss.clip_c_threshold > loss.clip_rho_threshold and loss.importance_weights != "none":
         yield (

@@ -22,6 +22,7 @@ class Targets(NamedTuple):
 
     vs: Tensor  # value targets
     pg_advantages: Tensor  # weights of grad log pi
+    advantages: Tensor  # the same before the clipped ratio multiplies them
     log_rhos: Tensor  # log(pi/mu), whether or not the loss corrects for it
     continues: Tensor  # 0 where the action at t ended the episode, else 1
 

@@ -7,7 +7,6 @@ T: unroll length in env steps, B: unroll columns, N: agents, A: actions.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,30 +29,7 @@ class LossOutput(NamedTuple):
     total: Tensor  # float32 scalar, what the optimizer minimises
     metrics: dict[str, Tensor]  # float32 scalars by tag, "losses/total" among them
     vs: Tensor  # float32 [T, B] or [T, B, N], the value targets; no gradient
-
-
-class EntropyCost(tf.Module):
-    """The entropy bonus' weight alpha = exp(speed * p), p trained by the optimizer that trains the networks.
-
-    SEED RL's form: p is limited to +-20 / speed, that is, alpha to exp(+-20), for its gradient vanishes with alpha.
-    """
-
-    def __init__(self, initial: float, speed: float) -> None:
-        """Args: initial: alpha at the start, > 0; speed: exponent of the parametrisation; 0 keeps alpha fixed."""
-        super().__init__(name="entropy_cost")
-        self._initial, self._speed = initial, speed
-        if speed > 0:
-            self.parameter = tf.Variable(math.log(initial) / speed, dtype=tf.float32, name="parameter")
-
-    def __call__(self) -> Tensor:
-        """Alpha now, float32 scalar."""
-        return tf.exp(self._speed * self.parameter) if self._speed > 0 else tf.constant(self._initial)
-
-    def limit(self) -> None:
-        """Puts the parameter back into its range; call it after every optimizer step."""
-        if self._speed > 0:
-            bound = 20.0 / self._speed
-            self.parameter.assign(tf.clip_by_value(self.parameter, -bound, bound))
+    entropy_fraction: Tensor  # float32 scalar, mean entropy of agents with a choice over the largest they could have
 
 
 def matrace_loss(
@@ -89,12 +65,17 @@ def matrace_loss(
     log_pi, log_ratios, entropies = of_agents if per_agent else (tf.reduce_sum(x, axis=-1) for x in of_agents)
 
     targets = _targets(log_ratios, values, final_values, unroll, config)
-    errors, advantages = targets.vs - values[:-1], targets.pg_advantages
+    errors = targets.vs - values[:-1]
     scale = 1.0 if value_scale is None else value_scale
+    policy_gain = log_pi * targets.pg_advantages
+    if not per_agent and config.policy_ratios == "per_agent":
+        # Each agent's gradient is weighed by its own ratio: one agent that has moved on does not silence the others.
+        weights = tf.stop_gradient(tf.minimum(tf.exp(of_agents[1]), config.clip_pg_rho_threshold))
+        policy_gain = tf.reduce_sum(of_agents[0] * weights, axis=-1) * targets.advantages
 
     entropy, kl = tf.reduce_mean(entropies), -tf.reduce_mean(log_ratios)
     terms = {
-        "policy": -tf.reduce_mean(log_pi * (advantages / scale)),
+        "policy": -tf.reduce_mean(policy_gain / scale),
         "V": config.baseline_cost * 0.5 * tf.reduce_mean(tf.square(errors / scale)),
         "entropy": -tf.stop_gradient(entropy_cost) * entropy,
         # Its gradient moves alpha down while the entropy is above the target; its value is of no interest.
@@ -108,7 +89,15 @@ def matrace_loss(
         **{"losses/total": total, "policy/entropy": entropy, "policy/entropy_cost": entropy_cost, "policy/kl": kl},
         **loss_metrics(values, targets, agents_entropy, config),
     }
-    return LossOutput(total, {tag: tf.stop_gradient(value) for tag, value in metrics.items()}, targets.vs)
+    metrics = {tag: tf.stop_gradient(value) for tag, value in metrics.items()}
+    return LossOutput(total, metrics, targets.vs, _entropy_fraction(agents_entropy, unroll))
+
+
+def _entropy_fraction(agents_entropy: Tensor, unroll: Unroll) -> Tensor:
+    """Sum of entropies [T, B, N] over the sum of what they could be at most, the logarithm of the number of choices."""
+    choices = tf.reduce_sum(tf.cast(unroll.avail_actions[:-1], tf.float32), axis=-1)
+    largest = tf.reduce_sum(tf.math.log(choices))
+    return tf.stop_gradient(tf.math.divide_no_nan(tf.reduce_sum(agents_entropy), largest))
 
 
 def _targets(
@@ -133,7 +122,7 @@ def _targets(
     rewards, baseline = _spread(rewards, log_rhos), _baseline(values, config)
     if final_values is not None:  # part of the last step's reward, for the trace ends there
         rewards += config.discount * _baseline(final_values, config)
-    vs, pg_advantages = vtrace(
+    corrected = vtrace(
         log_rhos=tf.zeros_like(log_rhos) if config.importance_weights == "none" else log_rhos,
         discounts=config.discount * continues,
         rewards=rewards,
@@ -144,7 +133,7 @@ def _targets(
         clip_pg_rho_threshold=config.clip_pg_rho_threshold,
         lambda_=config.lambda_,
     )
-    return Targets(vs, pg_advantages, log_rhos, continues)
+    return Targets(*corrected, log_rhos, continues)
 
 
 def _baseline(values: Tensor, config: LossConfig) -> Tensor:

@@ -13,10 +13,11 @@ Tensor = Any  # tf.Tensor, or anything tf.convert_to_tensor takes
 
 
 class VTraceOutput(NamedTuple):
-    """Gradients do not flow through either."""
+    """Gradients flow through none of them."""
 
     vs: Tensor  # float32 [T, B, ...], targets of the value function
     pg_advantages: Tensor  # float32 [T, B, ...], weights of grad log pi
+    advantages: Tensor  # float32 [T, B, ...], the same before the clipped ratio multiplies them
 
 
 def vtrace(
@@ -50,7 +51,7 @@ def vtrace(
       lambda_: multiplies c; 0 gives one-step targets, 1 n-step targets (Espeholt et al. 2018, remark 2).
 
     Returns:
-      VTraceOutput(vs, pg_advantages), float32 [T, B, ...], gradients stopped.
+      VTraceOutput(vs, pg_advantages, advantages), float32 [T, B, ...], gradients stopped.
 
     Raises:
       ValueError: ranks or leading dimensions differ, T is 0 or not known when the graph is built.
@@ -69,8 +70,9 @@ def vtrace(
     vs = values + discounted_sums(deltas, discounts * cs)
 
     vs_t_plus_1 = tf.concat([vs[1:], bootstrap], axis=0)
-    pg_advantages = tf.minimum(rhos, clip_pg_rho_threshold) * (rewards + discounts * vs_t_plus_1 - values)
-    return VTraceOutput(vs=vs, pg_advantages=pg_advantages)
+    advantages = rewards + discounts * vs_t_plus_1 - values
+    pg_advantages = tf.minimum(rhos, clip_pg_rho_threshold) * advantages
+    return VTraceOutput(vs=vs, pg_advantages=pg_advantages, advantages=advantages)
 
 
 def discounted_sums(terms: Tensor, factors: Tensor) -> Tensor:

@@ -133,7 +133,7 @@ def _endless_run(
     config: Config, seconds: float, devices: Devices | None
 ) -> Iterator[tuple[TrainingRun, Path, _Recorder]]:
     """A run in a directory that goes when it ends; it has no target, and its budget is not to be reached."""
-    per_report = _STEPS_PER_REPORT * config.learner.batch_size * config.learner.unroll_length
+    per_report = _STEPS_PER_REPORT * config.learner.env_steps_per_batch
     total = per_report * 100_000
     run = dataclasses.replace(
         config.run,

@@ -10,7 +10,7 @@ import tensorflow as tf
 from seed_matrace.algo.acting import CompiledPolicy, as_tensor, can_alias
 from seed_matrace.algo.calling_thread import on_calling_thread
 from seed_matrace.algo.distributions import MaskedCategorical
-from seed_matrace.algo.losses import EntropyCost
+from seed_matrace.algo.entropy_cost import EntropyCost, EntropySchedule, EntropyTarget
 from seed_matrace.algo.networks import Networks
 from seed_matrace.algo.recurrence import Past
 from seed_matrace.learner.policy_lag import PolicyLag
@@ -49,8 +49,9 @@ class Learner:
         with self._devices.scope():
             self._team = Networks(spec, config.network, seed)
             self.policy, self.critic = self._team.policy, self._team.critic
-            self.entropy_cost = EntropyCost(config.loss.entropy_cost, config.loss.entropy_cost_speed)
             self.learner_steps = tf.Variable(0, dtype=tf.int64, name="learner_steps")
+            self.env_steps = tf.Variable(0, dtype=tf.int64, name="env_steps")  # set by whoever goes on with a run
+            self.entropy_cost = _entropy_cost(config, self.env_steps)
             self.optimizer = tf.keras.optimizers.Adam(_learning_rate(config), epsilon=config.optimizer.epsilon)
             self.optimizer.build([*self._team.trained, *self.entropy_cost.trainable_variables])
 
@@ -127,7 +128,7 @@ class Learner:
         return probabilities.numpy()[:, 0], tf.reshape(values, [steps, -1]).numpy()
 
     def train_step(self, batch: Unroll) -> dict[str, float]:
-        """Does the learner steps of one batch, ``learner.updates_per_batch`` unless ``learner.max_kl`` ends them sooner.
+        """Does the learner steps of one batch.
 
         Args:
           batch: arrays or tensors [T+1, B, ...], with several hosts this one's columns of the batch. Arrays aligned
@@ -195,12 +196,22 @@ class Learner:
 
     def _train_and_publish(self, *fields: Tensor) -> Tensor:
         metrics = self._train(*fields)
+        self.env_steps.assign_add(self._config.learner.env_steps_per_batch)
         self.publish()
         return metrics
 
     def _move_lag(self) -> None:
         if self.policy_lag:
             self.policy_lag.advance()
+
+
+def _entropy_cost(config: Config, env_steps: tf.Variable) -> EntropyCost | EntropySchedule | EntropyTarget:
+    loss, learner = config.loss, config.learner
+    if loss.entropy_schedule == "env_steps":
+        return EntropySchedule(loss, env_steps)
+    if loss.entropy_schedule == "target":
+        return EntropyTarget(loss, learner.env_steps_per_batch / learner.updates_per_batch)
+    return EntropyCost(loss.entropy_cost, loss.entropy_cost_speed)
 
 
 def _learning_rate(config: Config) -> float | LearningRate:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from seed_matrace.algo.losses import EntropyCost, LossOutput, compute_final_values, matrace_loss
+from seed_matrace.algo.entropy_cost import EntropyCost, EntropySchedule, EntropyTarget
+from seed_matrace.algo.losses import LossOutput, compute_final_values, matrace_loss
 from seed_matrace.algo.networks import Networks
 from seed_matrace.algo.replicas import mean_over_replicas
 from seed_matrace.learner.strategy import Devices, metrics_of_batch
@@ -33,7 +35,7 @@ class TrainStep:
         self,
         config: Config,
         networks: Networks,
-        entropy_cost: EntropyCost,
+        entropy_cost: EntropyCost | EntropySchedule | EntropyTarget,
         optimizer: Any,
         learner_steps: tf.Variable,
         devices: Devices,
@@ -115,16 +117,19 @@ class TrainStep:
         gradients = mean_over_replicas(gradients)
         networks = len(self._networks.trained)
         norm = tf.linalg.global_norm(gradients[:networks])
-        if self._config.optimizer.clip_norm > 0:
+        if limit := self._config.optimizer.clip_norm:
             # The entropy cost's gradient stays out: it is often the largest and would shrink all others.
-            clipped, _ = tf.clip_by_global_norm(gradients[:networks], self._config.optimizer.clip_norm, use_norm=norm)
-            gradients = [*clipped, *gradients[networks:]]
+            of_policy = len(self._networks.policy.trainable_variables)
+            ends = [0, of_policy, networks] if self._config.optimizer.clip_apart else [0, networks]
+            parts = [gradients[begin:end] for begin, end in itertools.pairwise(ends)]
+            clipped = [tf.clip_by_global_norm(part, limit)[0] for part in parts]
+            gradients = [*itertools.chain(*clipped), *gradients[networks:]]
         rate = tf.identity(self._optimizer.learning_rate)  # before the step counts itself
         if self._devices.replicas > 1:
             # Keras sums over replicas, but clipping needs the sum before; each hands in its part of what it has.
             gradients = [gradient / self._devices.replicas for gradient in gradients]
         self._optimizer.apply(gradients, self._variables)
-        self._entropy_cost.limit()
+        self._entropy_cost.after_step(loss.entropy_fraction)
         return loss, norm, rate
 
     def _gradients(self, batch: Unroll) -> tuple[list[Tensor], LossOutput]:

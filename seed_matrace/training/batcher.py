@@ -10,6 +10,7 @@ import numpy as np
 
 from seed_matrace.inference.unrolls import FullUnroll, Unrolls, UnrollSizes
 from seed_matrace.specs import EnvSpec, empty_unroll
+from seed_matrace.training.replay_buffer import ReplayBuffer
 from seed_matrace.types import Unroll
 
 _POLL_S = 0.5
@@ -18,10 +19,22 @@ _POLL_S = 0.5
 class Batcher:
     """Takes unrolls in the order they became full; columns left over open the next batch."""
 
-    def __init__(self, unrolls: Unrolls, spec: EnvSpec, batch_size: int, sizes: UnrollSizes) -> None:
+    def __init__(
+        self,
+        unrolls: Unrolls,
+        spec: EnvSpec,
+        batch_size: int,
+        sizes: UnrollSizes,
+        *,
+        fresh: int | None = None,
+        replay_buffer: ReplayBuffer | None = None,
+    ) -> None:
+        """Args: fresh: columns of a batch that are new, the others coming from ``replay_buffer``; all unless given."""
         self._unrolls = unrolls
         self._spec = spec
         self._batch_size = batch_size
+        self._fresh = batch_size if fresh is None else fresh
+        self._replay_buffer = replay_buffer
         self._sizes = sizes
         self._open: FullUnroll | None = None
         self._used = 0  # columns of the open unroll that are already in a batch
@@ -37,24 +50,39 @@ class Batcher:
 
         After False, call again with the same batch to go on.
         """
-        while self._filled < self._batch_size:
+        while self._filled < self._fresh:
             if self._open is None:
                 self._open = self._unrolls.take(timeout_s)
                 if self._open is None:
                     return False
             self._copy_columns(self._open, batch)
         self._filled = 0
+        if self._replay_buffer:
+            if not self._replay_buffer.held:
+                self._replay_buffer.add(batch, self._fresh)
+                self._replay_buffer.fill(batch, self._fresh)
+            else:
+                self._replay_buffer.fill(batch, self._fresh)
+                self._replay_buffer.add(batch, self._fresh)
         return True
 
     def state(self) -> dict[str, np.ndarray]:
         """What ``set_state`` needs; to be called between two batches."""
+        kept = self._replay_buffer.state() if self._replay_buffer else {}
+        arrays = {f"replay_buffer/{name}": array for name, array in kept.items()}
         if self._open is None:
-            return {"open": np.array([-1, 0])}
+            return arrays | {"open": np.array([-1, 0])}
         fields = zip(Unroll._fields, self._open.unroll, strict=True)
-        return {"open": np.array([self._open.group, self._used]), **{f"open/{name}": array for name, array in fields}}
+        opened = {f"open/{name}": array for name, array in fields}
+        return arrays | {"open": np.array([self._open.group, self._used]), **opened}
 
     def set_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Goes on where ``state`` left another batcher; its unrolls must have been restored."""
+        if self._replay_buffer:
+            prefix = "replay_buffer/"
+            self._replay_buffer.set_state(
+                {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+            )
         group, self._used = arrays["open"].tolist()
         self._open = self._unrolls.borrow(group) if group >= 0 else None
         if self._open is not None:
@@ -64,7 +92,7 @@ class Batcher:
 
     def _copy_columns(self, full: FullUnroll, batch: Unroll) -> None:
         columns = full.unroll.reward.shape[1]
-        count = min(columns - self._used, self._batch_size - self._filled)
+        count = min(columns - self._used, self._fresh - self._filled)
         source, target = slice(self._used, self._used + count), slice(self._filled, self._filled + count)
         for from_array, to_array in zip(full.unroll, batch, strict=True):
             to_array[:, target] = from_array[:, source]

@@ -85,20 +85,24 @@ def check_loss(
     Raises:
       DivergedError: says what is wrong, where to look and what may help.
     """
-    updates = ["", *(f"_update_{number}" for number in range(2, int(scalars["optimizer/updates"]) + 1))]
-    for done, update in enumerate(updates):
-        loss, norm = scalars[f"losses/total{update}"], scalars[f"optimizer/grad_norm{update}"]
+    done = int(scalars["optimizer/updates"])
+    for update, suffix in enumerate(["", *(f"_update_{number}" for number in range(2, done + 1))]):
+        loss, norm = scalars[f"losses/total{suffix}"], scalars[f"optimizer/grad_norm{suffix}"]
         if not (np.isfinite(norm) and abs(loss) <= stop_loss):
-            break
-    else:
-        return
+            raise DivergedError(_diverged(learner_step + update, loss, norm, scalars, batch, run_dir))
+
+
+def _diverged(
+    learner_step: int, loss: float, norm: float, scalars: Mapping[str, float], batch: Unroll, run_dir: Path
+) -> str:
+    """Keeps the batch; what is wrong, where to look and what may help."""
     kept = f"The batch is in {run_dir / FAILED_BATCH}"
     try:
         write_arrays(run_dir / FAILED_BATCH, batch._asdict(), compressed=False)
     except OSError as error:
         kept = str(error)
-    raise DivergedError(
-        f"training has diverged: at learner step {learner_step + done} the loss is {loss:.6g} and its gradient's norm "
+    return (
+        f"training has diverged: at learner step {learner_step} the loss is {loss:.6g} and its gradient's norm "
         f"{norm:.6g}. {_advice(scalars, batch)} {kept}; checkpoints are from before"
     )
 

@@ -55,6 +55,7 @@ class TrainingRun:
         self.config = config
         self.learner = Learner(config, training_spec(config), seed, devices)
         self._hosts = Hosts(devices or Devices())
+        self._env_steps_per_batch = self._hosts.part_of(config).learner.env_steps_per_batch * self._hosts.count
         self.progress = Progress()
         self._run_dir = run_dir
         self._seed = seed
@@ -64,6 +65,7 @@ class TrainingRun:
         self._source_arrays: dict[str, np.ndarray] = {}
         self._saved_learner_steps = -1  # of the newest checkpoint
         self.resumed = self._restore()
+        self.learner.env_steps.assign(self.progress.env_steps)
         if self._hosts.chief:
             self._say_what_is_missing()
             self._writer = MetricsWriter(run_dir, self.progress.metrics_bytes if self.resumed else None)
@@ -101,6 +103,7 @@ class TrainingRun:
         """Begins where the first of several hosts begins; to be called before its batches are asked for."""
         for counter in ("env_steps", "learner_steps", "session"):
             setattr(self.progress, counter, self._hosts.from_chief(getattr(self.progress, counter)))
+        self.learner.env_steps.assign(self.progress.env_steps)
         self._hosts.copy_weights(self.learner)
 
     def train(self, source: BatchSource, stop: threading.Event) -> Progress:
@@ -148,11 +151,11 @@ class TrainingRun:
             run_dir=self._run_dir,
         )
         self._means.add({**scalars, "perf/policy_lag_mean": float(lag.mean()), "perf/policy_lag_max": float(lag.max())})
-        self.progress.env_steps += lag.size * self._hosts.count
+        self.progress.env_steps += self._env_steps_per_batch
         self.progress.learner_steps += int(scalars["optimizer/updates"])
 
     def _do_what_is_due(self, source: BatchSource, stop: threading.Event) -> None:
-        run, steps = self.config.run, self.config.learner.batch_size * self.config.learner.unroll_length
+        run, steps = self.config.run, self._env_steps_per_batch
         budget_used = self.progress.env_steps >= run.total_env_steps
 
         def due(fraction: float, every_env_steps: int = 0) -> bool:

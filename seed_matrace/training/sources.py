@@ -26,8 +26,10 @@ from seed_matrace.inference.inference import (
 from seed_matrace.inference.rewards import check_reward
 from seed_matrace.inference.server import InferenceServer, Note
 from seed_matrace.inference.unrolls import Unrolls, UnrollSizes
+from seed_matrace.specs import empty_unroll
 from seed_matrace.training.batcher import Batcher, BatcherThread
 from seed_matrace.training.divergence import largest_reward
+from seed_matrace.training.replay_buffer import ReplayBuffer
 from seed_matrace.training_env import make_schema, make_training_env, training_spec
 from seed_matrace.transport.address import Address
 from seed_matrace.transport.carriers import listen
@@ -106,7 +108,8 @@ def check_memory(config: Config, plan: GroupPlan) -> None:
     """Raises ValueError if the unrolls and batches of a run would not fit into this machine's free memory."""
     sizes, spec = unroll_sizes(config, plan), training_spec(config)
     per_env_step = sizes.memory_bytes(spec) / (plan.num_groups * (1 + sizes.queued) * plan.group_size)
-    batches = 4 * per_env_step * config.learner.batch_size  # two under way, and about as much again in the train step
+    # Two batches under way, and about as much again in the train step.
+    batches = per_env_step * (4 * config.learner.batch_size + config.learner.replay_buffer)
     needed = sizes.memory_bytes(spec) + batches
     free = _free_bytes()
     if needed > free:
@@ -149,7 +152,13 @@ class Acting:
         """The parts that every source is made of."""
         spec, sizes = training_spec(self.config), unroll_sizes(self.config, plan)
         unrolls = Unrolls(spec, sizes)
-        batcher = Batcher(unrolls, spec, self.config.learner.batch_size, sizes)
+        learner, replay_buffer = self.config.learner, None
+        if learner.replay_buffer:
+            columns = empty_unroll(spec, sizes.unroll_length, learner.replay_buffer, sizes.fields)
+            newest_first = learner.replay_order == "newest"
+            replay_buffer = ReplayBuffer(columns, newest_first=newest_first, seed=self.seed + self.host.index)
+        fresh = learner.fresh_columns
+        batcher = Batcher(unrolls, spec, learner.batch_size, sizes, fresh=fresh, replay_buffer=replay_buffer)
         policy = VersionedPolicy(self.policy_step, self.policy_version, self.alias)
         largest, name = largest_reward(self.config), self.config.env.title
         seed = self.seed + self.session + self.host.index * _SEEDS_OF_A_HOST
@@ -230,6 +239,7 @@ class ActorSource(BatchSource):
         """Listens at ``addresses`` (ValueError if one of them cannot be had); ``note`` is told which actor was lost."""
         self._unrolls, batcher, self._inference = acting.make_parts(plan)
         self._handed_out = 0  # env steps
+        self._env_steps_per_batch = acting.config.learner.env_steps_per_batch
         self._run_over = False
         table = GroupTable(plan, seed=acting.battle_seed, session=acting.session)
         admission = Admission(make_schema(acting.config), plan.capacity, table.assign)
@@ -250,7 +260,7 @@ class ActorSource(BatchSource):
                 raise part.error
         batch = self._batcher.next_batch(_BATCH_TIMEOUT_S)
         if batch is not None:
-            self._handed_out += batch.action[:-1, :, 0].size
+            self._handed_out += self._env_steps_per_batch
         return batch
 
     def release(self, batch: Unroll) -> None:

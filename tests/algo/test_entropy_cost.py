@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seed_matrace.algo.losses import EntropyCost
+from seed_matrace.algo.entropy_cost import EntropyCost
 
 STEPS = (100, 300, 1000)
 
@@ -21,7 +21,7 @@ def entropy_costs(entropies, *, initial=1.0, learning_rate=1e-3, epsilon=1e-7):
             with tf.GradientTape() as tape:
                 loss = cost() * tf.stop_gradient(entropy - 1e-5)
             optimizer.apply_gradients([(tape.gradient(loss, cost.parameter), cost.parameter)])
-            cost.limit()
+            cost.after_step(0.0)
 
     found = []
     for first, last in zip((0, *STEPS), STEPS, strict=False):

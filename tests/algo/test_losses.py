@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seed_matrace.algo.losses import EntropyCost, LossOutput, matrace_loss
+from seed_matrace.algo.entropy_cost import EntropyCost
+from seed_matrace.algo.losses import LossOutput, matrace_loss
 from seed_matrace.algo.networks import Critic, Policy
 from seed_matrace.algo.vtrace import vtrace
 from seed_matrace.config import LossConfig
@@ -263,13 +264,13 @@ def test_entropy_cost_stays_in_its_range():
     cost = EntropyCost(initial=1.0, speed=10.0)
     for value, expected in ((-5.0, -2.0), (0.3, 0.3), (5.0, 2.0)):
         cost.parameter.assign(value)
-        cost.limit()
+        cost.after_step(0.0)
         np.testing.assert_allclose(cost.parameter, expected)
 
 
 def test_speed_0_keeps_the_entropy_cost():
     cost = EntropyCost(initial=0.003, speed=0.0)
-    cost.limit()
+    cost.after_step(0.0)
     assert cost.trainable_variables == ()
     np.testing.assert_allclose(cost(), 0.003)
 
@@ -299,9 +300,10 @@ def test_config_options_reach_the_loss():
     changes = {
         **{"discount": 0.5, "lambda_": 0.5, "clip_rho_threshold": 0.5, "clip_c_threshold": 0.5},
         **{"clip_pg_rho_threshold": 0.5, "importance_weights": "none", "baseline_cost": 1.0, "target_entropy": 1.0},
-        **{"max_abs_reward": 0.5, "kl_cost": 0.5},
+        **{"max_abs_reward": 0.5, "kl_cost": 0.5, "policy_ratios": "per_agent"},
     }
-    own = {"entropy_cost", "entropy_cost_speed"}
+    own = {"entropy_cost", "entropy_cost_speed", "entropy_schedule", "entropy_floor", "entropy_ceiling"}
+    own |= {"entropy_env_steps", "target_entropy_fraction"}
     assert {field.name for field in dataclasses.fields(LossConfig)} == {
         *changes,
         *own,

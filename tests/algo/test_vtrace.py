@@ -33,8 +33,8 @@ def _paper(
         for u in range(t, steps):
             discounted_trace = np.prod(discounts[t:u], axis=0) * np.prod(c[t:u], axis=0)
             vs[t] += discounted_trace * rho[u] * (rewards[u] + discounts[u] * v[u + 1] - v[u])
-    advantages = np.minimum(pg_rho_bar, ratio) * (rewards + discounts * vs[1:] - values)
-    return VTraceOutput(vs[:-1], advantages)
+    advantages = rewards + discounts * vs[1:] - values
+    return VTraceOutput(vs[:-1], np.minimum(pg_rho_bar, ratio) * advantages, advantages)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (7, 2), (8, 4), (33, 2), (6, 2, 3)], ids=str)
