@@ -52,7 +52,9 @@ class Learner:
             self.learner_steps = tf.Variable(0, dtype=tf.int64, name="learner_steps")
             self.env_steps = tf.Variable(0, dtype=tf.int64, name="env_steps")  # set by whoever goes on with a run
             self.entropy_cost = _entropy_cost(config, self.env_steps)
-            self.optimizer = tf.keras.optimizers.Adam(_learning_rate(config), epsilon=config.optimizer.epsilon)
+            self.optimizer = tf.keras.optimizers.Adam(
+                _learning_rate(config, self.env_steps), epsilon=config.optimizer.epsilon
+            )
             self.optimizer.build([*self._team.trained, *self.entropy_cost.trainable_variables])
 
         self._own_thread = not self._devices.strategy and not tf.config.list_logical_devices("GPU")
@@ -214,6 +216,6 @@ def _entropy_cost(config: Config, env_steps: tf.Variable) -> EntropyCost | Entro
     return EntropyCost(loss.entropy_cost, loss.entropy_cost_speed)
 
 
-def _learning_rate(config: Config) -> float | LearningRate:
+def _learning_rate(config: Config, env_steps: tf.Variable) -> float | LearningRate:
     changes = config.optimizer.warmup_steps or config.optimizer.decay_env_steps
-    return LearningRate(config) if changes else config.optimizer.learning_rate
+    return LearningRate(config, env_steps) if changes else config.optimizer.learning_rate

@@ -15,21 +15,21 @@ Tensor = Any
 class LearningRate(tf.keras.optimizers.schedules.LearningRateSchedule):
     """Rises over the first learner steps and falls with the env steps, both linearly; the smaller factor counts.
 
-    Follows from the optimizer's own count of steps alone, so that a resumed run is where it was.
+    Follows from the optimizer's own count of steps and from the env steps, so that a resumed run is where it was.
     """
 
-    def __init__(self, config: Config) -> None:
-        self._options = config.optimizer
-        self._env_steps_per_step = config.learner.batch_size * config.learner.unroll_length
+    def __init__(self, config: Config, env_steps: tf.Variable) -> None:
+        """Args: env_steps: what was trained on so far, counted by others."""
+        self._options, self._env_steps = config.optimizer, env_steps
 
     def __call__(self, step: Tensor) -> Tensor:
         """The rate of learner step ``step`` (from 0), float32 scalar."""
-        options, done = self._options, tf.cast(step, tf.float32)
+        options = self._options
         factors = [tf.ones([])]
         if options.warmup_steps:
-            factors.append((done + 1.0) / options.warmup_steps)
+            factors.append((tf.cast(step, tf.float32) + 1.0) / options.warmup_steps)
         if options.decay_env_steps:
-            used = tf.minimum(done * self._env_steps_per_step / options.decay_env_steps, 1.0)
+            used = tf.minimum(tf.cast(self._env_steps, tf.float32) / options.decay_env_steps, 1.0)
             factors.append(1.0 - used * (1.0 - options.decay_to))
         return options.learning_rate * tf.reduce_min(tf.stack(factors))
 

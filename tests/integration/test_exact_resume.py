@@ -25,7 +25,7 @@ KILLS = [
     kill if index % 7 in (0, 3) else pytest.param(*kill, marks=pytest.mark.slow) for index, kill in enumerate(KILLS)
 ]
 KILLS += [("with memory", point) for point in (41, 83)]  # stacks, last actions, statistics, old weights, a schedule
-KILLS += [("recurrent", 59), ("pettingzoo", 71)]
+KILLS += [("recurrent", 59), ("pettingzoo", 71), ("again", 47), ("again", 88)]
 KINDS = {
     "counting": ["env.backend='counting'"],
     "skirmish": ["env.backend='skirmish'"],
@@ -33,6 +33,10 @@ KINDS = {
         *("env.backend='counting'", "network.critic_input='joint_obs_and_actions'", "network.last_action=True"),
         *("network.normalise_obs=True", "network.normalise_values=True", "optimizer.decay_env_steps=500"),
         *("learner.policy_lag=2", "env.frame_stack=3", "loss.bootstrap_time_limit=True"),
+    ],
+    "again": [
+        *("env.backend='counting'", "learner.updates_per_batch=3", "learner.max_kl=0.001", "learner.replay_buffer=5"),
+        *("loss.entropy_schedule='target'", "loss.entropy_env_steps=100", "optimizer.decay_env_steps=500"),
     ],
     "pettingzoo": ["env.backend='pettingzoo'", "env.map_name='roles'", "env.episode_limit=9"],
     "recurrent": [

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from seed_matrace.config import SECTIONS, Config, OptimizerConfig
 from seed_matrace.learner.schedules import LearningRate
@@ -12,9 +13,11 @@ PER_STEP = 32 * 100  # env steps
 
 
 def _rate(step: int, **options) -> float:
+    """After ``step`` batches of one learner step each."""
     config = Config(**{name: kind() for name, kind in SECTIONS.items()})
     optimizer = OptimizerConfig(learning_rate=0.01, **options)
-    return float(LearningRate(dataclasses.replace(config, optimizer=optimizer))(step))
+    env_steps = tf.Variable(step * PER_STEP, dtype=tf.int64)
+    return float(LearningRate(dataclasses.replace(config, optimizer=optimizer), env_steps)(step))
 
 
 @pytest.mark.parametrize(("step", "expected"), [(0, 0.001), (4, 0.005), (9, 0.01), (500, 0.01)])
