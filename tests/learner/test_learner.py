@@ -141,6 +141,7 @@ def test_variants_train_and_their_checkpoint_holds_all_that_training_changes(cri
         learner.train_step(unroll)
     path = tf.train.Checkpoint(**learner.trackables).write(str(tmp_path / "weights"))
     tf.train.Checkpoint(**restored.trackables).read(path).assert_consumed()
+    restored.env_steps.assign(learner.env_steps)  # the run counts them
     for _ in range(3):
         metrics, again = learner.train_step(unroll), restored.train_step(unroll)
         for tag, value in metrics.items():

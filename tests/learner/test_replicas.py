@@ -70,7 +70,7 @@ def _train(variant, devices=None, columns=slice(None)):
     config = _config(variant)
     learner = Learner(config, SPEC, seed=1, devices=devices)
     metrics = [learner.train_step(_batch(config, number, columns)) for number in range(2)]
-    changed = {f"metrics/{tag}": value.numpy() for step in metrics for tag, value in step.items()}
+    changed = {f"metrics/{tag}": np.float32(value) for step in metrics for tag, value in step.items()}
     for name in ("policy", "critic", "entropy_cost", "optimizer"):
         for index, variable in enumerate(getattr(learner, name).variables):
             changed[f"{name}/{index}"] = variable.numpy()
