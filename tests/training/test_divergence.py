@@ -24,6 +24,7 @@ from seed_matrace.types import EpisodeStats, Unroll
 
 SPEC = EnvSpec(n_agents=2, n_actions=3, obs_dim=4, state_dim=5, episode_limit=10)
 SOUND = {"losses/total": 1.0, "optimizer/grad_norm": 2.0, "IS/rho_max": 3.0, "V/value_mean": 4.0}
+SOUND |= {"optimizer/updates": 2.0, "losses/total_update_2": 1.0, "optimizer/grad_norm_update_2": 2.0}
 
 
 class Silent:
@@ -53,6 +54,8 @@ def test_sound_losses_pass(tmp_path):
         ({"losses/total": np.inf}, "the loss is inf"),
         ({"losses/total": -101.0}, "the loss is -101"),
         ({"optimizer/grad_norm": np.nan}, "norm nan"),
+        ({"losses/total_update_2": np.nan}, "at learner step 8 the loss is nan"),
+        ({"optimizer/grad_norm_update_2": np.inf}, "norm inf"),
     ],
     ids=str,
 )
@@ -61,7 +64,7 @@ def test_what_is_not_sound_is_said_and_its_batch_kept(tmp_path, scalars, said):
     batch.obs[...] = np.random.default_rng(0).normal(size=batch.obs.shape)
     with pytest.raises(DivergedError, match=said) as caught:
         _check(tmp_path, batch, **scalars)
-    assert "learner step 7" in str(caught.value)
+    assert ("learner step 8" if "update_2" in str(scalars) else "learner step 7") in str(caught.value)
     assert "optimizer.learning_rate" in str(caught.value)
     with np.load(tmp_path / FAILED_BATCH) as kept:
         assert set(kept) == set(Unroll._fields)
