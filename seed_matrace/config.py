@@ -122,16 +122,24 @@ class LossConfig(_Checked):
     max_abs_reward: float = _option(0.0, "clips rewards to +- this; 0 is off", low=0.0)
     baseline_cost: float = _option(0.5, "weight of the value loss", low=0.0)
     kl_cost: float = _option(0.0, "weight of the divergence from the behaviour policy; 0 is off", low=0.0)
-    entropy_schedule: str = _option(
-        "trained", "what moves the entropy cost", choices=("trained", "env_steps", "target")
-    )
-    entropy_floor: float = _option(0.003, "what env steps bring it down to, and a target at most", low=1e-8, high=1e8)
-    entropy_ceiling: float = _option(0.03, "what a target entropy brings it up to at most", low=1e-8, high=1e8)
-    entropy_env_steps: int = _option(1_000_000, "env steps in which it gets there", low=1)
-    target_entropy_fraction: float = _option(0.1, "entropy per agent", low=0.0, high=1.0)
     target_entropy: float = _option(1e-5, "the entropy cost is trained towards this joint entropy (nats)", low=0.0)
     entropy_cost: float = _option(1.0, "entropy cost at the start", low=1e-8, high=1e8)
-    entropy_cost_speed: float = _option(10.0, "how fast the entropy cost adapts; 0 keeps it fixed", low=0.0)
+    entropy_cost_speed: float = _option(
+        10.0, "schedule 'trained': how fast the entropy cost adapts; 0 keeps it fixed", low=0.0
+    )
+    entropy_schedule: str = _option(
+        "trained",
+        "what moves the entropy cost: the optimizer, the env steps, or how far entropies are from a target",
+        choices=("trained", "env_steps", "target"),
+    )
+    entropy_floor: float = _option(0.003, "schedules but 'trained': the least entropy cost", low=1e-8, high=1e8)
+    entropy_ceiling: float = _option(0.03, "schedule 'target': the largest entropy cost", low=1e-8, high=1e8)
+    entropy_env_steps: int = _option(
+        1_000_000, "schedule 'env_steps': when the floor is reached; 'target': how slowly it adapts", low=1
+    )
+    target_entropy_fraction: float = _option(
+        0.1, "schedule 'target': an agent's entropy over the largest it could have", low=0.0, high=1.0
+    )
 
 
 @dataclass(frozen=True)
