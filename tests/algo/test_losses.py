@@ -298,10 +298,10 @@ def test_config_options_reach_the_loss():
     unroll, (logits, values) = _random_unroll(), _random_outputs()
     base = _loss(unroll, logits, values).total
     changes = {
+        "policy_ratios": "per_agent",
         **{"discount": 0.5, "lambda_": 0.5, "clip_rho_threshold": 0.5, "clip_c_threshold": 0.5},
         **{"clip_pg_rho_threshold": 0.5, "importance_weights": "none", "baseline_cost": 1.0, "target_entropy": 1.0},
         **{"max_abs_reward": 0.5, "kl_cost": 0.5},
-        "policy_ratios": "per_agent",
     }
     own = {"entropy_cost", "entropy_cost_speed", "entropy_schedule", "entropy_floor", "entropy_ceiling"}
     own |= {"entropy_env_steps", "target_entropy_fraction"}

@@ -10,6 +10,7 @@ from processes import run, tiny_run
 from seed_matrace.learner.metrics import read_metrics
 
 ALL_METRICS = ("env.backend='skirmish'", "env.map_name='3m'", "loss.kl_cost=0.1")
+
 AGAIN = ("learner.updates_per_batch=2",)
 
 OF_METRICS = ("algo", "learner", "training", "evaluation")
