@@ -52,9 +52,8 @@ class Learner:
             self.learner_steps = tf.Variable(0, dtype=tf.int64, name="learner_steps")
             self.env_steps = tf.Variable(0, dtype=tf.int64, name="env_steps")  # set by whoever goes on with a run
             self.entropy_cost = _entropy_cost(config, self.env_steps)
-            self.optimizer = tf.keras.optimizers.Adam(
-                _learning_rate(config, self.env_steps), epsilon=config.optimizer.epsilon
-            )
+            rate = _learning_rate(config, self.env_steps)
+            self.optimizer = tf.keras.optimizers.Adam(rate, epsilon=config.optimizer.epsilon)
             self.optimizer.build([*self._team.trained, *self.entropy_cost.trainable_variables])
 
         self._own_thread = not self._devices.strategy and not tf.config.list_logical_devices("GPU")
