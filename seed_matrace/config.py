@@ -133,7 +133,7 @@ class LossConfig(_Checked):
         choices=("trained", "env_steps", "target"),
     )
     entropy_floor: float = _option(0.003, "schedules but 'trained': the least entropy cost", low=1e-8, high=1e8)
-    entropy_ceiling: float = _option(0.03, "schedule 'target': the largest entropy cost", low=1e-8, high=1e8)
+    entropy_ceiling: float = _option(1.0, "schedule 'target': the largest entropy cost", low=1e-8, high=1e8)
     entropy_env_steps: int = _option(
         1_000_000, "schedule 'env_steps': when the floor is reached; 'target': how slowly it adapts", low=1
     )
@@ -169,7 +169,7 @@ class LearnerConfig(_Checked):
         0, "newest unroll columns that are kept to be trained on again; 0 keeps none", low=0, high=1 << 20
     )
     replay_fraction: float = _option(
-        0.5, "part of each batch that comes from the replay buffer, if there is one", above=0.0, high=1.0
+        0.5, "fraction of each batch's columns that comes from the replay buffer, if there is one", above=0.0, high=0.99
     )
     replay_order: str = _option(
         "uniform", "which of the kept columns a batch gets: any alike, or the newest", choices=("uniform", "newest")
@@ -200,9 +200,8 @@ class LearnerConfig(_Checked):
 
     @property
     def fresh_columns(self) -> int:
-        """Columns of a batch that were never trained on, at least one."""
-        kept = int(self.batch_size * self.replay_fraction) if self.replay_buffer else 0
-        return max(self.batch_size - kept, 1)
+        """Columns of a batch that were never trained on before."""
+        return self.batch_size - (int(self.batch_size * self.replay_fraction) if self.replay_buffer else 0)
 
     @property
     def env_steps_per_batch(self) -> int:
@@ -326,6 +325,7 @@ class Config:
                 f"only launched anew: more than starcraft2.launch_timeout_s + step_timeout_s = {longest_s:g} expected, "
                 "or 0"
             )
+        self._check_learner_steps()
         if not self.network.one_value_per_agent:
             wanted = {
                 "loss.importance_weights = 'per_agent'": self.loss.importance_weights == "per_agent",
@@ -337,6 +337,26 @@ class Config:
                     "'joint_obs_and_actions'): what a central critic predicts depends on the joint action, and so does "
                     "its ratio"
                 )
+
+    def _check_learner_steps(self) -> None:
+        learner, loss = self.learner, self.loss
+        if learner.replay_buffer and learner.fresh_columns == learner.batch_size:
+            raise ConfigError(
+                f"learner.replay_fraction = {learner.replay_fraction:g} of learner.batch_size = {learner.batch_size} "
+                f"is less than one column; {1 / learner.batch_size:g} or more expected, or learner.replay_buffer = 0"
+            )
+        if loss.entropy_schedule == "trained":
+            return
+        if loss.entropy_cost < loss.entropy_floor:
+            raise ConfigError(
+                f"loss.entropy_cost = {loss.entropy_cost:g}, where loss.entropy_schedule = {loss.entropy_schedule!r} "
+                f"begins, is below loss.entropy_floor = {loss.entropy_floor:g}"
+            )
+        if loss.entropy_schedule == "target" and loss.entropy_cost > loss.entropy_ceiling:
+            raise ConfigError(
+                f"loss.entropy_cost = {loss.entropy_cost:g}, where loss.entropy_schedule = 'target' begins, is above "
+                f"loss.entropy_ceiling = {loss.entropy_ceiling:g}"
+            )
 
 
 SECTIONS: dict[str, type] = dict(typing.get_type_hints(Config))

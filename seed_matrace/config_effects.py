@@ -18,6 +18,14 @@ _STATE = {"env.obs_instead_of_state", "env.state_last_action", "env.state_timest
 _OF_THE_GAME = {"env.window_size_x", "env.window_size_y", "env.debug", "env.difficulty"}
 _OF_A_PERSON = {"env.replay_dir", "env.replay_prefix", "env.continuing_episode"}  # who steps an environment by hand
 _THRESHOLDS = ("loss.clip_rho_threshold", "loss.clip_c_threshold", "loss.clip_pg_rho_threshold")
+_ENTROPY_OF = {  # what each schedule of the entropy cost looks at, besides where it begins
+    "trained": {"loss.entropy_cost_speed", "loss.target_entropy"},
+    "env_steps": {"loss.entropy_floor", "loss.entropy_env_steps"},
+    "target": {
+        *("loss.entropy_floor", "loss.entropy_ceiling", "loss.entropy_env_steps", "loss.target_entropy_fraction"),
+    },
+}
+_ENTROPY = set().union(*_ENTROPY_OF.values())
 _TOPOLOGY = {name for name in OPTIONS if name.startswith("topology.")}
 _OF_ACTORS = {name for name in OPTIONS if name.startswith(("inference.", "actor."))} | {"learner.queued_unrolls"}
 _OF_THE_LAG = {"topology.num_actors", "actor.groups_per_actor", "inference.max_wait_ms"}  # though of the machine
@@ -135,16 +143,33 @@ def _without_effect(config: Config) -> Iterator[tuple[set[str], str]]:
     if loss.importance_weights == "none":
         above = {name for name in _THRESHOLDS if options(config)[name] >= 1}
         yield above, "loss.importance_weights = 'none' takes every ratio for 1"
-    if not loss.entropy_cost_speed:
-        yield {"loss.target_entropy"}, "loss.entropy_cost_speed = 0 keeps the entropy cost fixed"
-    if not config.optimizer.decay_env_steps:
-        yield {"optimizer.decay_to"}, "optimizer.decay_env_steps = 0 is off"
+        yield {"loss.policy_ratios"}, "loss.importance_weights = 'none' takes every ratio for 1"
+    yield from _without_effect_on_steps(config)
     if config.evaluation.every_env_steps:
         yield {"evaluation.every_fraction"}, f"evaluation.every_env_steps = {config.evaluation.every_env_steps} decides"
     if not config.run.stop_win_rate:
         yield {"run.stop_episodes"}, "run.stop_win_rate = 0 never stops early"
     if why := backend.nobody_wins(env):
         yield {"run.stop_win_rate", "run.stop_episodes"}, why
+
+
+def _without_effect_on_steps(config: Config) -> Iterator[tuple[set[str], str]]:
+    """The same of how learner steps are done."""
+    loss, learner, optimizer = config.loss, config.learner, config.optimizer
+    schedule = f"loss.entropy_schedule = {loss.entropy_schedule!r}"
+    yield _ENTROPY - _ENTROPY_OF[loss.entropy_schedule], f"{schedule} does not look at it"
+    if loss.entropy_schedule == "trained" and not loss.entropy_cost_speed:
+        yield {"loss.target_entropy"}, "loss.entropy_cost_speed = 0 keeps the entropy cost fixed"
+    if config.network.one_value_per_agent:
+        yield {"loss.policy_ratios"}, "with one value per agent loss.importance_weights says whose ratios count"
+    if learner.updates_per_batch == 1:
+        yield {"learner.max_kl"}, "learner.updates_per_batch = 1: no batch gets a second learner step"
+    if not learner.replay_buffer:
+        yield {"learner.replay_fraction", "learner.replay_order"}, "learner.replay_buffer = 0 keeps no unrolls"
+    if not optimizer.clip_norm:
+        yield {"optimizer.clip_apart"}, "optimizer.clip_norm = 0 clips nothing"
+    if not optimizer.decay_env_steps:
+        yield {"optimizer.decay_to"}, "optimizer.decay_env_steps = 0 is off"
 
 
 def _without_actors(config: Config, num_actors: int | None, here: bool) -> Iterator[tuple[set[str], str]]:

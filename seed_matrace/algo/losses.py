@@ -68,7 +68,7 @@ def matrace_loss(
     errors = targets.vs - values[:-1]
     scale = 1.0 if value_scale is None else value_scale
     policy_gain = log_pi * targets.pg_advantages
-    if not per_agent and config.policy_ratios == "per_agent":
+    if not per_agent and config.policy_ratios == "per_agent" and config.importance_weights != "none":
         # Each agent's gradient is weighed by its own ratio: one agent that has moved on does not silence the others.
         weights = tf.stop_gradient(tf.minimum(tf.exp(of_agents[1]), config.clip_pg_rho_threshold))
         policy_gain = tf.reduce_sum(of_agents[0] * weights, axis=-1) * targets.advantages

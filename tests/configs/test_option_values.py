@@ -63,6 +63,14 @@ NEEDS_A_LOOK = [
     ("run.stop_episodes = 64\nrun.stop_win_rate = 0", "run.stop_win_rate = 0 never stops early"),
     ("loss.target_entropy = 1\nloss.entropy_cost_speed = 0", "keeps the entropy cost fixed"),
     ("loss.importance_weights = 'none'\nloss.clip_c_threshold = 3", "takes every ratio for 1"),
+    ("loss.importance_weights = 'none'\nloss.policy_ratios = 'per_agent'", "takes every ratio for 1"),
+    ("network.critic_input = 'own_obs'\nloss.policy_ratios = 'per_agent'", "whose ratios count"),
+    ("learner.max_kl = 0.1", "no batch gets a second learner step"),
+    ("learner.replay_fraction = 0.25\nlearner.replay_order = 'newest'", "keeps no unrolls"),
+    ("optimizer.clip_apart = True\noptimizer.clip_norm = 0", "clips nothing"),
+    ("loss.entropy_floor = 0.01\nloss.entropy_env_steps = 10_000", "'trained' does not look at it"),
+    ("loss.entropy_schedule = 'env_steps'\nloss.target_entropy_fraction = 0.3", "does not look at it"),
+    ("loss.entropy_schedule = 'target'\nloss.entropy_cost_speed = 5", "does not look at it"),
     ("inference.max_wait_ms = 1000\ninference.actor_timeout_s = 0.5", "wait longer than"),
     ("starcraft2.step_timeout_s = 30", "plays no StarCraft II"),
     ("starcraft2.replay_every = 1", "plays no StarCraft II"),
@@ -195,3 +203,16 @@ def test_numbering_of_enemies_is_the_simulators_own():
     assert warning == "env.shuffle_enemies = False does nothing in this run: env.backend = 'counting' has no battles"
     with pytest.raises(ConfigError, match=r"env.shuffle_enemies is of SMAC's battles and means nothing to PettingZoo"):
         load_config([], [asked, "env.backend = 'pettingzoo'", "env.map_name = 'mpe2.simple_spread_v3'"])
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ("learner.replay_buffer = 8\nlearner.replay_fraction = 0.01", "less than one column; 0.03125 or more expected"),
+        ("loss.entropy_schedule = 'env_steps'\nloss.entropy_cost = 0.001", "below loss.entropy_floor = 0.003"),
+        ("loss.entropy_schedule = 'target'\nloss.entropy_cost = 2", "above loss.entropy_ceiling = 1"),
+    ],
+)
+def test_options_of_learner_steps_that_contradict_each_other_are_refused(params, said):
+    with pytest.raises(ConfigError, match=said):
+        load_config([], [params])
