@@ -87,7 +87,7 @@ def check_loss(
     """
     done = int(scalars["optimizer/updates"])
     for update, suffix in enumerate(["", *(f"_update_{number}" for number in range(2, done + 1))]):
-        loss, norm = scalars[f"losses/total{suffix}"], scalars[f"optimizer/grad_norm{suffix}"]
+        loss, norm = scalars["losses/total" + suffix], scalars["optimizer/grad_norm" + suffix]
         if not (np.isfinite(norm) and abs(loss) <= stop_loss):
             raise DivergedError(_diverged(learner_step + update, loss, norm, scalars, batch, run_dir))
 
