@@ -19,13 +19,14 @@ import numpy as np
 
 from seed_matrace.arrays_file import open_arrays, pack_arrays
 from seed_matrace.files import write_file
-from seed_matrace.foreign_files import shown
+from seed_matrace.foreign_files import open_file, shown
 
 FORMAT = "seed_matrace replay 1"
 SUFFIX = ".npz"
 STEPS = np.array([256, 256, 16, 16, 16], np.float32)  # of each column in one unit of it
 AMOUNT = 16  # steps of a hit point
 PROBABILITY = 65535  # steps from 0 to 1
+_FORMER = b'{"format":"seed_matrace units'
 _MOST_BYTES = 256 * 2**20  # a battle of 57 units over 400 steps is 5 MB
 EFFECTS = ("direct", "burst", "missile", "sweep", "explosion", "heal")  # the C enum Effect of cext/battle.pxd
 EVENTS = ("shot", "hit", "heal", "blast")  # the C enum Event of cext/battle_log.pxd
@@ -162,8 +163,18 @@ def read_replay(path: str | os.PathLike[str]) -> Replay:
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
     except ValueError as error:
+        if _begins_with(path, _FORMER):
+            raise ValueError(
+                f"{path} is what save_replay() wrote before it wrote replays ({SUFFIX}), units as JSON, and cannot be "
+                "played: save the battle again"
+            ) from None
         raise ValueError(f"{path} is not a replay of this program, or damaged: {error}") from None
     return replay
+
+
+def _begins_with(path: str | os.PathLike[str], words: bytes) -> bool:
+    with open_file(path) as file:
+        return file.read(len(words)) == words
 
 
 def _checked_about(about: Any) -> dict[str, Any]:

@@ -68,6 +68,11 @@ def test_what_is_no_replay_is_one_sentence(tmp_path):
             read_replay(tmp_path / f"{name}.npz")
     with pytest.raises(ValueError, match="'seed_matrace replay 9'"):
         read_replay(tmp_path / "newer.npz")
+    (tmp_path / "former.json").write_text('{"format":"seed_matrace units 1","map":"3m"}')
+    with pytest.raises(
+        ValueError, match=r"former\.json is what save_replay\(\) wrote before .* save the battle again$"
+    ):
+        read_replay(tmp_path / "former.json")
     with pytest.raises(ValueError, match="No such file"):
         read_replay(tmp_path / "none.npz")
 

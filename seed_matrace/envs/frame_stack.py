@@ -132,7 +132,8 @@ class FrameStackVectorEnv:
         memory, start = self._stack.memory(), len(self._header)
         end = start + sum(array.nbytes for array in memory)
         if not state.startswith(self._header) or len(state) < end:
-            raise ValueError(f"not a state of a {self._header.decode().strip()} observations, or cut off")
+            cut_off = ": it is cut off" if state.startswith(self._header) else ""
+            raise ValueError(f"not a state of a {self._header.decode().strip()} observations{cut_off}")
         self._env.set_state_bytes(state[end:])  # raises before anything has changed here
         for array in memory:
             array[...] = np.frombuffer(state, array.dtype, array.size, start).reshape(array.shape)

@@ -105,7 +105,8 @@ class PettingZooVectorEnv:
         episode, lengths = numbers[: self.num_envs], numbers[self.num_envs : 2 * self.num_envs]
         expected = 2 * self.num_envs + int(lengths.sum()) * self.spec.n_agents
         if not state.startswith(self._header) or len(numbers) != expected or len(lengths) != self.num_envs:
-            raise ValueError(f"not a state of {self._header.decode().strip()}, or cut off")
+            whole = ", or not whole" if state.startswith(self._header) else ""
+            raise ValueError(f"not a state of {self._header.decode().strip()}{whole}")
         rows = iter(numbers[2 * self.num_envs :].astype(np.int32).reshape(-1, self.spec.n_agents))
         for index, team in enumerate(self._teams):
             self._episode[index] = int(episode[index]) - 1

@@ -122,6 +122,12 @@ def read_metrics(run_dir: str | Path) -> list[dict[str, Any]]:
     return list(_parse_reports(path, lines, _Chain(run_id(run_dir))))
 
 
+def check_reports(run_dir: Path, size: int) -> None:
+    """Raises ValueError unless the first ``size`` bytes of a run's reports, if it has any, are what was written."""
+    if size and (run_dir / METRICS_FILE).exists():
+        _reports_within(run_dir / METRICS_FILE, size, _Chain(run_id(run_dir)))
+
+
 class _Chain:
     """Checksums that each cover the one before, the first the run's id: a line tells its place and its run.
 
@@ -162,9 +168,12 @@ def _parse_reports(path: Path, lines: Sequence[bytes], chain: _Chain) -> Iterato
 
 
 def _reports_within(path: Path, size: int, chain: _Chain) -> list[dict[str, Any]]:
-    """The reports in the first ``size`` bytes."""
-    with path.open("rb") as file:
-        *lines, rest = file.read(size).split(b"\n")
+    """The reports in the first ``size`` bytes of a file that can be written, too."""
+    try:
+        with path.open("r+b") as file:
+            *lines, rest = file.read(size).split(b"\n")
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written: {error.strerror or error}") from None
     if rest or sum(map(len, lines)) + len(lines) != size:
         raise ValueError(
             f"{path} lacks reports that the newest checkpoint counts ({size} bytes of them); put back a copy of it, or "

@@ -11,6 +11,7 @@ import numpy as np
 
 from seed_matrace._cext._skirmish import Skirmish
 from seed_matrace.fields import whole_number
+from seed_matrace.foreign_files import shown
 from seed_matrace.replay import EFFECTS
 from seed_matrace.skirmish.battles import build_battles, reward_divisor, step_battles
 from seed_matrace.skirmish.layout import DEFAULT_OPTIONS
@@ -199,7 +200,7 @@ class SkirmishVectorEnv:
         header = of_before if state.startswith(of_before) else self._state_header()
         expected = len(header) + 1 + sum(array.nbytes for array in memory)
         if not state.startswith(header) or len(state) != expected:
-            raise ValueError(f"not a state of {self._of_what()} ({expected} bytes){self._why_not(state)}")
+            raise ValueError(f"not a state of {self._of_what()} ({expected} bytes): {self._why_not(state)}")
         self._playing = bool(state[len(header)])
         start = len(header) + 1
         for array in memory:
@@ -209,9 +210,14 @@ class SkirmishVectorEnv:
     def _why_not(self, state: bytes) -> str:
         earlier = state[:_LONGEST_BACKEND].split(b" ")[0].decode(errors="replace")
         if is_other_version(earlier):
-            return f": it is of {earlier}, whose battles go by other rules"
-        alike = state.startswith(f"{self._of_what()}, map ".encode()) and not state.startswith(self._state_header())
-        return f": it is of another map called {self.map.name}, with other contents" if alike else ", or cut off"
+            return f"it is of {earlier}, whose battles go by other rules"
+        header = state.partition(b"\n")[0].decode(errors="replace")
+        of_what, _, content = header.partition(", map ")
+        if of_what != self._of_what():
+            return f"it is of {shown(header)}"
+        if content not in ("", self.map.content):
+            return f"it is of another map called {self.map.name}, with other contents"
+        return f"it has {len(state)} bytes, as none of this build of {BACKEND} has"
 
     def _of_what(self) -> str:
         return f"{BACKEND} {self.map.name} {self.num_envs} environments, streams {self._streams}"

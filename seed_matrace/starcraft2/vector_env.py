@@ -149,7 +149,6 @@ class StarCraft2VectorEnv:
             self._end(index)
 
     def _save_replay(self, game: GameProcess, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         game.tell(f"replay {path.absolute()}")
         try:
             game.wait()

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seed_matrace.files import write_file
 from seed_matrace.smac_options import DEFAULT_STEP_MUL, SmacOptions
 from seed_matrace.specs import EnvSpec
 from seed_matrace.starcraft2.features import SmacStep, StarCraft2Features, smac_arguments
@@ -121,7 +122,7 @@ class Game:
 
     def replay(self, path: str) -> dict[str, Any]:
         """Writes a replay of everything since the launch."""
-        Path(path).write_bytes(self._env._controller.save_replay())
+        write_file(path, self._env._controller.save_replay())
         return {}
 
     def close(self) -> dict[str, Any]:

@@ -25,6 +25,7 @@ def open_source(
     task_ids: range,
     run_dir: Path,
     note: Callable[[str], None],
+    ready: Callable[[], None] = lambda: None,
     listen_at: Sequence[Address] = (),
     security: Security = NO_SECURITY,
 ) -> Iterator[BatchSource]:
@@ -34,19 +35,25 @@ def open_source(
       task_ids: the numbers of all actors; none: there are no actors, this process steps the environments.
       run_dir: holds the configuration that actors load, and their logs.
       note: told which actor was lost and why, and when it is restarted or back.
+      ready: called when everything was restored and the learner listens, before actors are started: it may write what
+        they load.
     """
     with contextlib.ExitStack() as stack:
         if not task_ids:
-            yield stack.enter_context(contextlib.closing(LockstepSource(run.acting, plan)))
+            lockstep = stack.enter_context(contextlib.closing(LockstepSource(run.acting, plan)))
+            ready()
+            yield lockstep
             return
         if listen_at:
             source = stack.enter_context(contextlib.closing(ActorSource(run.acting, plan, listen_at, security, note)))
+            ready()
             yield source
             if run.progress.finished:
                 source.let_actors_go(run_over=True)
             return
         path = stack.enter_context(_private_socket(run_dir))
         source = stack.enter_context(contextlib.closing(ActorSource(run.acting, plan, [path], note=note)))
+        ready()
         flags = [f"--server_address=unix:{path}", f"--gin_file={run_dir / OPERATIVE_CONFIG}", "--reconnect_timeout_s=0"]
         actors = LocalActors(task_ids, flags, run_dir / "logs", note, source.acted_env_steps)
         source.depend_on(stack.enter_context(actors))

@@ -6,6 +6,7 @@ do the same things at the same points.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
 import time
@@ -19,11 +20,11 @@ from absl import logging
 from seed_matrace.config import Config
 from seed_matrace.envs.registry import has_winner
 from seed_matrace.evaluation.episodes import EvaluationCutError, summarise
-from seed_matrace.evaluation.results import RESULTS_FILE
+from seed_matrace.evaluation.results import RESULTS_FILE, read_results
 from seed_matrace.inference.actors import ActorsLostError
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.learner import Learner
-from seed_matrace.learner.metrics import METRICS_FILE, MetricsWriter, ScalarMeans
+from seed_matrace.learner.metrics import METRICS_FILE, MetricsWriter, ScalarMeans, check_reports
 from seed_matrace.learner.run_directory import CHECKPOINTS_DIR
 from seed_matrace.learner.run_info import run_id, was_checkpointed, write_checkpointed
 from seed_matrace.learner.strategy import Devices
@@ -47,7 +48,10 @@ class Reporter(Protocol):
 
 
 class TrainingRun:
-    """One session of a run: restores what a run directory holds and trains until budget, target or ``stop``."""
+    """One session of a run: restores what a run directory holds and trains until budget, target or ``stop``.
+
+    Until ``train`` nothing is written: what cannot be resumed stays as it is.
+    """
 
     def __init__(
         self, config: Config, run_dir: Path, seed: int, reporter: Reporter, devices: Devices | None = None
@@ -68,16 +72,10 @@ class TrainingRun:
         self.learner.env_steps.assign(self.progress.env_steps)
         if self._hosts.chief:
             self._say_what_is_missing()
-            self._writer = MetricsWriter(run_dir, self.progress.metrics_bytes if self.resumed else None)
-            self._evaluations = Evaluations(
-                self.learner,
-                self.progress,
-                config=config,
-                run_dir=run_dir,
-                seed=seed,
-                resumed=self.resumed,
-                unless_disk_full=self._unless_disk_full,
-            )
+        if self.resumed:
+            check_reports(run_dir, self.progress.metrics_bytes)
+            with contextlib.suppress(FileNotFoundError):
+                read_results(run_dir)
         self._rates = Rates(self.progress.wall_s, self.progress.env_steps)
         self._dropped_before = self.progress.dropped_env_steps
 
@@ -108,6 +106,7 @@ class TrainingRun:
 
     def train(self, source: BatchSource, stop: threading.Event) -> Progress:
         """Trains until the budget is used, the target is reached or ``stop`` is set; leaves a checkpoint behind."""
+        self._go_on()
         if not self.progress.env_steps and not self.progress.evaluations:
             self.progress.evaluation_due = True
         if self.progress.evaluation_due:
@@ -126,6 +125,23 @@ class TrainingRun:
         if self._hosts.chief:
             self._writer.close()
         return self.progress
+
+    def _go_on(self) -> None:
+        """Cuts reports, results and replays back to where the run is resumed, and opens them."""
+        if self.resumed:
+            self._reporter.note(f"resumed at {self.progress.env_steps:,} env steps")
+        if not self._hosts.chief:
+            return
+        self._writer = MetricsWriter(self._run_dir, self.progress.metrics_bytes if self.resumed else None)
+        self._evaluations = Evaluations(
+            self.learner,
+            self.progress,
+            config=self.config,
+            run_dir=self._run_dir,
+            seed=self._seed,
+            resumed=self.resumed,
+            unless_disk_full=self._unless_disk_full,
+        )
 
     def _agreed_batch(self, source: BatchSource, stop: threading.Event) -> Unroll | None:
         """The next batch, or None when the run is over on any host: each asks once for each learner step."""
@@ -326,5 +342,4 @@ class TrainingRun:
         still_over = {"budget": budget_used, "target": self._target_reached(), "": False}
         if not still_over[self.progress.finished]:
             self.progress.finished = ""  # the budget or the target was raised
-        self._reporter.note(f"resumed at {self.progress.env_steps:,} env steps")
         return True

@@ -209,7 +209,14 @@ class LockstepSource(BatchSource):
         for name, part in self._parts().items():
             part.set_state({key.removeprefix(f"{name}/"): array for key, array in arrays.items()})
         for index, (env, slot) in enumerate(zip(self._envs, self._slots, strict=True)):
-            env.set_state_bytes(arrays[f"env/{index}"].tobytes())
+            try:
+                env.set_state_bytes(arrays[f"env/{index}"].tobytes())
+            except ValueError as error:
+                raise ValueError(
+                    f"the run's environments cannot go on where they stood ({error}): --num_actors=1 goes on with the "
+                    "same weights and counts and begins episodes anew; --init_from begins another run from its best "
+                    "weights"
+                ) from None
             for number, array in enumerate(flatten(slot.env)):
                 if array.size:  # an older program did not know of every array that is empty here
                     array[...] = arrays[f"slot/{index}/{number}"]

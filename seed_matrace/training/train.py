@@ -86,8 +86,8 @@ def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], 
             write_down()
         print(printable("\n".join([introduction(start, devices), *start.notes])), flush=True)
         # What cannot be resumed stays as it is.
-        restored = write_down if resuming else None
-        progress = _run(start, directory, plan, options, devices, stop, restored)
+        ready = write_down if resuming else lambda: None
+        progress = _run(start, directory, plan, options, devices, stop, ready)
         finished = progress.finished if hosts.chief else ""
         if finished and _play_absolute(start.config, path, seed, stop):
             write_finished(path, finished)
@@ -150,9 +150,9 @@ def _run(
     options: TrainOptions,
     devices: Devices,
     stop: threading.Event,
-    restored: Callable[[], None] | None,
+    ready: Callable[[], None],
 ) -> Progress:
-    """Trains; calls ``restored`` once everything that the directory holds was read."""
+    """Trains; calls ``ready`` once nothing is left that could refuse, as ``open_source`` says."""
     from seed_matrace.training.open_source import open_source
     from seed_matrace.training.run import TrainingRun
     from seed_matrace.training.sources import check_memory
@@ -165,8 +165,6 @@ def _run(
         contextlib.ExitStack() as stack,
     ):
         run = TrainingRun(config, directory.path, start.seed, display, devices)
-        if restored:
-            restored()
         if start.init_from and not run.resumed:
             display.note(run.start_from(Path(start.init_from)))
         run.join_hosts()
@@ -177,6 +175,7 @@ def _run(
                 task_ids=topology.task_ids,
                 run_dir=directory.path,
                 note=display.note,
+                ready=ready,
                 listen_at=options.listen_at,
                 security=options.security,
             )

@@ -10,8 +10,10 @@ import pytest
 from processes import TINY, untimed_metrics
 
 from seed_matrace.config import load_config
+from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.inference.groups import plan_groups
 from seed_matrace.learner import checkpoints
+from seed_matrace.learner.metrics import MetricsWriter
 from seed_matrace.replay import read_replay
 from seed_matrace.training import evaluations
 from seed_matrace.training.run import TrainingRun
@@ -81,7 +83,7 @@ def train(run_dir, kind, at_every_point=lambda: None, monkeypatch=None, stop=Non
     run = TrainingRun(settings, Path(run_dir), 3, Silent())
     source = LockstepSource(run.acting, plan_groups(settings.run.num_envs, 0, 1))
     if monkeypatch:
-        for owner, name in ((run.learner, "train_step"), (run._writer, "write"), (run._evaluations._results, "append")):
+        for owner, name in ((run.learner, "train_step"), (MetricsWriter, "write"), (ResultsWriter, "append")):
             monkeypatch.setattr(owner, name, _interrupted(getattr(owner, name), at_every_point))
         for owner, name in ((checkpoints.os, "rename"), (checkpoints.np, "savez")):
             monkeypatch.setattr(owner, name, _interrupted(getattr(owner, name), at_every_point))

@@ -1,7 +1,11 @@
 """The first moments of a run, and files of it that are missing, torn or changed: it is the same run or a sentence."""
 
+import contextlib
+import dataclasses
+import io
 import os
 import shutil
+import socket
 import threading
 from itertools import count
 from pathlib import Path
@@ -13,12 +17,15 @@ from seed_matrace import files
 from seed_matrace.algo.networks import Networks
 from seed_matrace.envs.registry import backend_name
 from seed_matrace.evaluation.policy import load_policy
+from seed_matrace.evaluation.results import ABSOLUTE, RESULTS_FILE
 from seed_matrace.files import CHECKSUMS
 from seed_matrace.inference.groups import plan_groups
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, RunDirectory, is_run_directory, load_run_config
 from seed_matrace.learner.run_info import read_run_info, run_id, write_run_info
 from seed_matrace.learner.strategy import Devices
+from seed_matrace.skirmish import vector_env as skirmish
+from seed_matrace.skirmish.maps import load_map
 from seed_matrace.training.progress import Progress
 from seed_matrace.training.run import TrainingRun
 from seed_matrace.training.same_run import check_same_run
@@ -27,6 +34,7 @@ from seed_matrace.training.start import TrainOptions, plan_start
 from seed_matrace.training.train import train
 from seed_matrace.training.warm_start import check_start, start_from
 from seed_matrace.training_env import training_spec
+from seed_matrace.transport.address import parse_address
 
 ASKED = {
     "gin_params": ["env.map_name='8m'", "loss.discount=0.5"],
@@ -185,6 +193,44 @@ def test_configuration_stays_until_the_run_can_go_on_with_the_new_one(tmp_path, 
     assert {name: (tmp_path / name).read_bytes() for name in before} == before
 
 
+@pytest.mark.parametrize("refusing", ["environments", "results", "port"])
+def test_what_cannot_be_resumed_stays_as_it_is_whatever_refuses(tmp_path, monkeypatch, refusing):
+    monkeypatch.setattr("seed_matrace.learner.strategy.set_up_tensorflow", lambda *_, **__: Devices())
+    params = [*TINY, "env.backend='skirmish'", "run.total_env_steps=40", "evaluation.absolute_episodes=2"]
+    train(TrainOptions(run_dir=str(tmp_path), gin_params=params, num_actors=0), threading.Event())
+    assert read_run_info(tmp_path)["finished"] == "budget" and ABSOLUTE in (tmp_path / RESULTS_FILE).read_text()
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"of a session": "that the newest checkpoint does not know"}\n')
+    shutil.copy(tmp_path / "replays/best.npz", tmp_path / "replays/0099.npz")
+    asked, said, notes = {"num_actors": 0}, "is not what was written", io.StringIO()
+    with contextlib.ExitStack() as stack:
+        if refusing == "environments":
+            monkeypatch.setattr(skirmish, "load_map", lambda name: dataclasses.replace(load_map(name), content="other"))
+            said = r"of another map called 3m, with other contents\): --num_actors=1 goes on .* --init_from begins"
+        elif refusing == "results":
+            (tmp_path / RESULTS_FILE).write_text("{}")
+        else:
+            port = stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
+            asked, said = {"num_actors": 1, "listen_at": [parse_address(f"127.0.0.1:{port}")]}, f"127.0.0.1:{port}"
+        stack.enter_context(contextlib.redirect_stdout(notes))
+        before = _files_of(tmp_path)
+        options = TrainOptions(run_dir=str(tmp_path), gin_params=["run.total_env_steps=60"], **asked)
+        with pytest.raises(ValueError, match=said):
+            train(options, threading.Event())
+    assert _files_of(tmp_path) == before
+    assert "resumed at" not in notes.getvalue()
+    if refusing == "environments":
+        stop = threading.Event()
+        stop.set()
+        train(dataclasses.replace(options, num_actors=1), stop)  # as it is said there
+        assert "resumed" in read_run_info(tmp_path)
+
+
+def _files_of(run_dir):
+    """But for what the program says of its doings."""
+    return {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file() and path.suffix != ".log"}
+
+
 class Notes(list):
     def update(self, metrics):
         pass
@@ -200,7 +246,9 @@ def test_what_was_lost_of_a_run_is_said_when_it_goes_on(tmp_path):
     run.train(LockstepSource(run.acting, plan_groups(config.run.num_envs, 0, 1)), threading.Event())
     before = (tmp_path / "metrics.jsonl").read_bytes()
 
-    TrainingRun(config, tmp_path, 0, said := Notes())
+    again = TrainingRun(config, tmp_path, 0, said := Notes())
+    assert not said
+    again.train(LockstepSource(again.acting, plan_groups(config.run.num_envs, 0, 1)), threading.Event())
     assert len(said) == 1 and "resumed at" in said[0]
 
     best = next((tmp_path / "checkpoints").glob("best-*"))
@@ -212,9 +260,7 @@ def test_what_was_lost_of_a_run_is_said_when_it_goes_on(tmp_path):
     shutil.rmtree(tmp_path / "eval")
     (tmp_path / "metrics.jsonl").rename(tmp_path / "kept")
     resumed = TrainingRun(config, tmp_path, 0, said := Notes())
-    for words, text in zip(
-        ["metrics.jsonl is missing", "outcomes of", "is damaged: state.json"], said[1:], strict=True
-    ):
+    for words, text in zip(["metrics.jsonl is missing", "outcomes of", "is damaged: state.json"], said, strict=True):
         assert words in text and "put back a copy of it" in text
     assert resumed.progress.best == Progress().best  # the next evaluation is the best there is
 
