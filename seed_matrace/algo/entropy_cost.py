@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from seed_matrace.algo.replicas import mean_over_replicas
+
 if TYPE_CHECKING:
     from seed_matrace.config import LossConfig
 
@@ -76,7 +78,7 @@ class EntropyTarget(tf.Module):
     def after_step(self, entropy: Tensor) -> None:
         """One learner step further."""
         config = self._config
-        log_alpha = self._log_alpha + self._rate * (config.target_entropy_fraction - entropy)
+        log_alpha = self._log_alpha + self._rate * (config.target_entropy_fraction - mean_over_replicas(entropy))
         self._log_alpha.assign(
             tf.clip_by_value(log_alpha, math.log(config.entropy_floor), math.log(config.entropy_ceiling))
         )

@@ -37,6 +37,11 @@ VARIANTS = {
         *(*NORMALISED, "network.critic_input='own_obs'", "loss.importance_weights='per_agent'"),
         "network.policy_gru_units=4",
     ],
+    "again": [
+        *(*SHARED[:3], "learner.updates_per_batch=4", "learner.max_kl=1.5", "loss.policy_ratios='per_agent'"),
+        *("loss.entropy_schedule='target'", "loss.entropy_env_steps=1000", "optimizer.clip_apart=True"),
+    ],
+    "too far": [*SHARED, "learner.updates_per_batch=4", "learner.max_kl=0.01"],
 }
 # Not means over columns: replicas report the mean of what each sees in its own.
 OF_COLUMNS = ("V/target_std", "V/explained_variance", "policy/entropy_spread")
@@ -116,12 +121,13 @@ def replicas(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize(("variant", "count"), [("joint", 4), ("state", 2), ("own", 2)])
+@pytest.mark.parametrize(("variant", "count"), [("joint", 4), ("state", 2), ("own", 2), ("again", 2), ("too far", 2)])
 def test_replicas_do_the_step_of_one_device(replicas, variant, count):
     expected = _one_device(variant)
     assert np.abs(expected["optimizer/2"]).max() > 1e-4  # a mean of gradients, far beyond the tolerance
     with np.load(replicas / f"{variant}-{count}.npz") as changed:
         _assert_same(changed, expected)
+    assert expected["metrics/optimizer/updates"] == {"again": 4}.get(variant, 1)
 
 
 def test_one_device_goes_on_from_a_checkpoint_of_replicas(replicas):
@@ -144,7 +150,7 @@ def _train_replicas(folder):
     np.savez(folder / "joint-4.npz", **changed)
     reduction = tf.distribute.ReductionToOneDevice()
     two = Devices("", tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], reduction), acting="CPU:3")
-    for variant in ("state", "own"):
+    for variant in ("state", "own", "again", "too far"):
         learner, changed = _train(variant, two)
         np.savez(folder / f"{variant}-2.npz", **changed)
         if variant == "state":
