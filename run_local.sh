@@ -38,17 +38,20 @@ if [[ ${1:-} == -h || ${1:-} == --help ]]; then
   usage
   exit
 fi
-while [[ ${1:-} == *.gin && $1 != -* ]]; do
-  args+=("$1")
+num_actors=
+while [[ $# -gt 0 && $1 != -* ]]; do
+  if [[ $1 == *.gin ]]; then
+    args+=("$1")
+  elif [[ $1 =~ ^[0-9]+$ && -z $num_actors ]]; then
+    num_actors=$1
+    args+=("--num_actors=$1")
+  elif [[ $1 =~ ^[0-9]+$ ]]; then
+    fail "one number of actors was expected, not '$num_actors' and '$1' (see ./run_local.sh --help)"
+  else
+    fail "a gin file (*.gin), the number of actors or a flag was expected, not '$1' (see ./run_local.sh --help)"
+  fi
   shift
 done
-if [[ ${1:-} =~ ^[0-9]+$ ]]; then
-  args+=("--num_actors=$1")
-  shift
-fi
-if [[ $# -gt 0 && $1 != -* ]]; then
-  fail "a gin file (*.gin), the number of actors or a flag was expected, not '$1' (see ./run_local.sh --help)"
-fi
 
 "$root/scripts/setup_venv.sh" learner
 # Modules of your own are found in the working folder, after all others: python -m would look there first.

@@ -102,8 +102,8 @@ class NetworkConfig(_Checked):
 class LossConfig(_Checked):
     discount: float = _option(0.99, "gamma", low=0.0, high=1.0)
     lambda_: float = _option(1.0, "mixes n-step targets, multiplies c", low=0.0, high=1.0)
-    clip_rho_threshold: float = _option(1.0, "rho-bar of the paper, eq. 2", above=0.0)
-    clip_c_threshold: float = _option(1.0, "c-bar of the paper, eq. 2", low=0.0)
+    clip_rho_threshold: float = _option(1.0, "rho-bar, eq. 2 of MA-Trace", above=0.0)
+    clip_c_threshold: float = _option(1.0, "c-bar, eq. 2 of MA-Trace", low=0.0)
     clip_pg_rho_threshold: float = _option(1.0, "clips the ratio in the policy gradient", above=0.0)
     importance_weights: str = _option(
         "joint",

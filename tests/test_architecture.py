@@ -19,44 +19,44 @@ ROOMS = (
 )
 LINES_OF_A_FUNCTION = 60
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
-WITH_TENSORFLOW = {
-    *(
-        "__main__",
-        "cli",
-        "vertex",
-        "bench",
-        "sweeps",
-        "training",
-        "viewer",
-        "evaluation",
-        "learner",
-        "inference",
-        "algo",
+WITH_TENSORFLOW = ("__main__", "cli", "vertex", "bench", "sweeps", "training", "viewer", "evaluation", "learner")
+FOREIGN = {  # what begins so may be imported in these rooms and files, and nowhere else
+    "tensorflow|keras": (*WITH_TENSORFLOW, "inference", "algo"),
+    "google.protobuf|s2clientprotocol|websockets": ("sc2_standin", "starcraft2/messages.py"),
+    "gymnasium|pettingzoo": tuple(
+        f"envs/{name}.py" for name in ("gymnasium", "pettingzoo", "pettingzoo_makers", "pettingzoo_spaces")
     ),
+    "tests|twins|processes|conftest": (),
 }
+BY_A_NAME = {  # these files import what only their input or the machine names
+    *("gin_bindings.py", "envs/pettingzoo_makers.py", "starcraft2/installation.py", "starcraft2/messages.py"),
+}
+IMPORTERS = {"import_module", "__import__", "exec_module", "load_module", "runpy", "pkgutil", "exec", "eval"}
+NAMED = r"seed_matrace\.[\w.]+|(tensorflow|keras|gymnasium|tests|twins)[\w.]*"
 
 
 def _part(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def _imports(path: Path) -> set[str]:
-    """Modules that a file imports: inside functions, for types and, of our own, by name too."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+def _imports(path: Path, *, for_types: bool = True) -> set[str]:
+    """Modules that a file imports: inside functions too, and those that only annotations need if ``for_types``."""
+    tree, found = ast.parse(path.read_text()), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not for_types:
+            node.body = []
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{path}: relative import"
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
-            found |= {name.value for name in node.args if isinstance(name, ast.Constant) and _is_ours(name.value)}
     return found
 
 
-def _rooms(path: Path) -> set[str]:
+def _rooms(path: Path, *, for_types: bool = True) -> set[str]:
     """Rooms that a file imports from, or "the package itself": that, or something of it that is no room."""
-    inside = {(*module.split("."), "")[1] for module in _imports(path) if _is_ours(module)}
+    inside = {(*module.split("."), "")[1] for module in _imports(path, for_types=for_types) if _is_ours(module)}
     return {room if room in ROOMS else "the package itself" for room in inside}
 
 
@@ -64,7 +64,23 @@ def _is_ours(module: str) -> bool:
     return module.split(".")[0] == "seed_matrace"
 
 
-SOURCES = sorted({*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.pyi")} - {PACKAGE / "__init__.py"})
+def _words(path: Path) -> set[str]:
+    """Every name and every part of one that a file's code holds."""
+    fields = {ast.Name: "id", ast.Attribute: "attr", ast.alias: "name"}
+    nodes = ast.walk(ast.parse(path.read_text()))
+    return {word for node in nodes if (field := fields.get(type(node))) for word in getattr(node, field).split(".")}
+
+
+ROOT_FILE = PACKAGE / "__init__.py"
+SOURCES = sorted({*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.pyi")} - {ROOT_FILE})
+CYTHON = sorted((PACKAGE.parent / "cext").glob("*.p[yx][xd]"))
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+every_file = pytest.mark.parametrize("path", [ROOT_FILE, *SOURCES], ids=_name)
 
 
 def _file_of(module: str) -> Path | None:
@@ -82,7 +98,7 @@ def test_every_room_has_its_place():
     assert len(set(ROOMS)) == len(ROOMS) and inside == set(ROOMS)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
 def test_imports_point_down(path):
     below = ROOMS[ROOMS.index(_part(path)) :]
     up = _rooms(path) - set(below)
@@ -94,25 +110,38 @@ def test_no_files_import_each_other():
     graphlib.TopologicalSorter(graph).prepare()
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_tensorflow_stays_with_the_learner(path):
-    if _part(path) not in WITH_TENSORFLOW:
-        assert not {module for module in _imports(path) if module.split(".")[0] in ("tensorflow", "keras")}
+@every_file
+def test_libraries_are_imported_where_they_belong(path):
+    here = {_part(path), _name(path)}
+    elsewhere = "|".join(libraries for libraries, homes in FOREIGN.items() if not here & {*homes})
+    foreign = {module for module in _imports(path) if re.match(elsewhere, module)}
+    assert not foreign, f"{path} imports {', '.join(sorted(foreign))}"
+
+
+@every_file
+def test_only_files_that_must_import_by_a_name(path):
+    if _name(path) not in BY_A_NAME:
+        assert not _words(path) & IMPORTERS
+        return
+    texts = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
+    assert not {text for text in texts if isinstance(text, str) and re.fullmatch(NAMED, text)}
+
+
+@pytest.mark.parametrize("path", CYTHON, ids=lambda path: path.name)
+def test_compiled_code_imports_nothing_of_ours(path):
+    code = re.sub(r'(?s:""".*?""")|#.*', "", path.read_text())
+    assert "seed_matrace" not in code and not re.search(r"\b(__import__|import_module)\b", code)
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "algo").glob("*.py")), ids=lambda path: path.name)
 def test_algorithm_knows_nothing_of_the_program(path):
     roots = {module.split(".")[0] for module in _imports(path)}
     assert not roots & {"gin", "absl", "logging"}
+    known = {"algo", "specs", "types"}
+    assert _rooms(path, for_types=False) <= known and _rooms(path) <= {*known, "config"}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_protobuf_and_websockets_stay_with_starcraft_ii(path):
-    foreign = {module for module in _imports(path) if re.match(r"google.protobuf|s2clientprotocol|websockets", module)}
-    assert not foreign or _part(path) == "sc2_standin" or path == PACKAGE / "starcraft2" / "messages.py"
-
-
-@pytest.mark.parametrize("path", [PACKAGE / "__init__.py", *SOURCES], ids=lambda path: str(path.relative_to(PACKAGE)))
+@every_file
 def test_functions_are_short(path):
     functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, FUNCTION)]
     long = [node.name for node in functions if node.end_lineno - node.lineno + 1 > LINES_OF_A_FUNCTION]

@@ -106,7 +106,19 @@ def test_gin_files_need_no_flag_and_load_in_the_order_they_are_named(name, capsy
     assert "[GIN_FILE...] [FLAGS]" in capsys.readouterr().out.splitlines()[0]
 
 
-def test_what_stands_behind_two_dashes_is_no_gin_file():
+@pytest.mark.parametrize("name", [name for name in cli.COMMANDS if "gin_file" in flags_of(name)])
+def test_gin_files_may_stand_behind_two_dashes(name):
+    words = ["env"] if name == "bench" else []
+    values, others = parsed(name, ["maps/3m.gin", "--traceback", "--", *words, "-x.gin", "maps/8m.gin"])
+    expected = ["-x.gin", "maps/8m.gin"]
+    if name == "vertex-host":
+        assert (values.gin_file, others) == (["maps/3m.gin"], expected)
+    else:
+        assert (values.gin_file, others) == (["maps/3m.gin", *expected], words)
+    assert values.traceback
+
+
+def test_what_a_command_hands_on_is_no_gin_file():
     values, others = parsed("vertex-host", ["maps/3m.gin", "--", "--a=1", "maps/8m.gin"])
     assert (values.gin_file, others) == (["maps/3m.gin"], ["--a=1", "maps/8m.gin"])
 

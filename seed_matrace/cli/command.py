@@ -14,6 +14,8 @@ from typing import Any, NoReturn
 
 from absl import flags
 
+_GIN_FILE = "--gin_file={}".format
+
 
 @dataclass(frozen=True)
 class Command:
@@ -22,6 +24,7 @@ class Command:
     define_flags: Callable[[flags.FlagValues], None]
     run: Callable[[flags.FlagValues, list[str]], int | None]  # None is exit code 0
     arguments: str = ""
+    hands_on: bool = False  # whether what stands behind "--" is for another program
     keeps_going: bool = False  # whether its work goes on when nobody reads what it prints any more
 
 
@@ -37,20 +40,27 @@ def define_gin_flags(values: flags.FlagValues) -> None:
     )
 
 
-def with_gin_flags(args: Sequence[str], values: flags.FlagValues) -> list[str]:
-    """``args`` with --gin_file= before gin files that stand without: all load in the order they are named."""
+def with_gin_flags(args: Sequence[str], values: flags.FlagValues, *, hands_on: bool = False) -> list[str]:
+    """``args`` with --gin_file= before gin files that stand without: all load in the order they are named.
+
+    Args:
+      hands_on: what stands behind ``--`` is for another program; else words and gin files, whatever they begin with.
+    """
     if "gin_file" not in values:
         return list(args)
     given: list[str] = []
     words = iter(args)
     for word in words:
         is_flag, name = word.startswith("-"), word.lstrip("-")
-        given.append(f"--gin_file={word}" if not is_flag and word.endswith(".gin") else word)
         if word == "--":
+            rest = list(words)
+            gin_files = [] if hands_on else [word for word in rest if word.endswith(".gin")]
+            given += [*map(_GIN_FILE, gin_files), "--", *(word for word in rest if word not in gin_files)]
             break
+        given.append(_GIN_FILE(word) if not is_flag and word.endswith(".gin") else word)
         if is_flag and name in values and not values[name].boolean:
             given += itertools.islice(words, 1)  # its value
-    return [*given, *words]
+    return given
 
 
 def refuse_word(word: str, command: str) -> NoReturn:

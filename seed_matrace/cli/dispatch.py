@@ -134,9 +134,9 @@ def parsed(name: str, args: Sequence[str]) -> tuple[flags.FlagValues, list[str]]
     Raises:
       flags.Error: a flag or a word that it does not take.
     """
-    values = flags_of(name)
-    words = values([f"seed-matrace {name}", *with_gin_flags(args, values)])[1:]
-    if words and not COMMANDS[name].arguments:
+    command, values = COMMANDS[name], flags_of(name)
+    words = values([f"seed-matrace {name}", *with_gin_flags(args, values, hands_on=command.hands_on)])[1:]
+    if words and not command.arguments:
         if "gin_file" in values:
             refuse_word(words[0], name)
         raise flags.Error(f"unexpected argument {words[0]!r}; see seed-matrace {name} --help")

@@ -192,5 +192,6 @@ VERTEX_HOST = Command(
     _define_host_flags,
     _vertex_host,
     arguments="[-- TRIAL PARAMETERS] ",
+    hands_on=True,
     keeps_going=True,
 )

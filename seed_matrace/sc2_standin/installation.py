@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import importlib
 import itertools
 import os
 import shlex
@@ -43,7 +42,8 @@ def install(folder: Path, faults: str = "", version: str = STARCRAFT2_VERSION) -
       OSError: the folder cannot be written.
     """
     parse_faults(faults)
-    importlib.import_module("seed_matrace.sc2_standin.server")  # what the binary will do
+    import seed_matrace.sc2_standin.server  # noqa: F401  # what the binary will do
+
     binary = folder / "Versions" / f"Base{STARCRAFT2_BUILDS[version]}" / "SC2_x64"
     if binary.exists() and not is_standin(binary):
         raise ValueError(f"{binary} is the game itself; give the stand-in a folder of its own")

@@ -44,6 +44,8 @@ def _run(script: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProces
         (["--seed=3", "--run_dir=a b"], ["--seed=3", "--run_dir=a b"]),
         (["8m.gin", "--gin_file=paper.gin"], ["8m.gin", "--gin_file=paper.gin"]),
         (["8m.gin", "my own.gin", "2"], ["8m.gin", "my own.gin", "--num_actors=2"]),
+        (["2", "8m.gin", "--seed=3"], ["--num_actors=2", "8m.gin", "--seed=3"]),
+        (["8m.gin", "2", "my own.gin", "--", "-x.gin"], ["8m.gin", "--num_actors=2", "my own.gin", "--", "-x.gin"]),
     ],
 )
 def test_run_local_translates_its_arguments(checkout, tmp_path, given, passed):
@@ -58,6 +60,12 @@ def test_run_local_refuses_what_is_no_number_of_actors(checkout):
     assert result.returncode == 2
     assert "number of actors" in result.stderr
     assert "'four'" in result.stderr
+
+
+def test_run_local_refuses_two_numbers_of_actors(checkout):
+    result = _run(checkout / "run_local.sh", "4", "maps/3m.gin", "5", cwd=checkout)
+    assert result.returncode == 2
+    assert "one number of actors was expected, not '4' and '5'" in result.stderr
 
 
 def test_run_local_help_needs_no_set_up(checkout):
