@@ -24,7 +24,8 @@ FOREIGN = {  # what begins so may be imported in these rooms and files, and nowh
     "tensorflow|keras": (*WITH_TENSORFLOW, "inference", "algo"),
     "google.protobuf|s2clientprotocol|websockets": ("sc2_standin", "starcraft2/messages.py"),
     "gymnasium|pettingzoo": tuple(
-        f"envs/{name}.py" for name in ("gymnasium", "pettingzoo", "pettingzoo_makers", "pettingzoo_spaces")
+        f"envs/{name}.py"
+        for name in ("gymnasium", "gymnasium_env", "pettingzoo", "pettingzoo_makers", "pettingzoo_spaces")
     ),
     "tests|twins|processes|conftest": (),
 }

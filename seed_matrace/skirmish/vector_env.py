@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -112,6 +114,41 @@ class SkirmishVectorEnv:
         battles.reset(out.obs, out.avail_actions, out.state)
         self._playing = True
         return out
+
+    def reset_some(self, which: np.ndarray, out: EnvOutput) -> EnvOutput:
+        """Starts an episode in some environments, and leaves the others as they are: for ``autoreset=False``.
+
+        Args:
+          which: bool [E].
+          out: what the step before wrote; where ``which``, its observations become those of the new episodes, and
+            reward, ends and statistics 0.
+
+        Returns:
+          ``out``.
+
+        Raises:
+          ValueError: wrong shape or dtype.
+          RuntimeError: not reset yet, or closed.
+        """
+        self._begun("reset_some")
+        with self.leaving(~_mask(which, self.num_envs), out):
+            self.reset(out)
+        return out
+
+    @contextlib.contextmanager
+    def leaving(self, which: np.ndarray, out: EnvOutput) -> Iterator[None]:
+        """Afterwards environments ``which``, bool [E], and their rows of ``out`` are as before, whatever was played.
+
+        Raises:
+          ValueError: wrong shape or dtype.
+          RuntimeError: closed.
+        """
+        rows = np.flatnonzero(_mask(which, self.num_envs))
+        changing = [*self._open().memory(), *flatten(self._output(out))]
+        stood = [array[rows] for array in changing]
+        yield
+        for array, before in zip(changing, stood, strict=True):
+            array[rows] = before
 
     def step(self, actions: np.ndarray, out: EnvOutput | None = None) -> EnvOutput:
         """Plays one step of every environment.
@@ -273,3 +310,9 @@ class SkirmishVectorEnv:
             check_env_output(out, self.spec, self.num_envs)
             self._checked_out = out
         return out
+
+
+def _mask(which: np.ndarray, num_envs: int) -> np.ndarray:
+    if not isinstance(which, np.ndarray) or which.shape != (num_envs,) or which.dtype != np.bool_:
+        raise ValueError(f"which is {shown(which)}; bool [{num_envs}] expected")
+    return which

@@ -15,6 +15,7 @@ from seed_matrace import StarCraft2Env
 from seed_matrace.envs.counting import CountingVectorEnv
 from seed_matrace.envs.frame_stack import FrameStackVectorEnv
 from seed_matrace.envs.gymnasium import SkirmishGymnasiumVectorEnv
+from seed_matrace.envs.gymnasium_env import SkirmishGymnasiumEnv
 from seed_matrace.envs.pettingzoo import SkirmishParallelEnv
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 from seed_matrace.smac_options import SmacOptions
@@ -65,6 +66,16 @@ def play_gymnasium(env: SkirmishGymnasiumVectorEnv, steps: int) -> list[Any]:
     return seen
 
 
+def play_one(env: SkirmishGymnasiumEnv, steps: int) -> list[Any]:
+    seen: list[Any] = []
+    for _ in range(steps):
+        if env._over:
+            env.reset(seed=3 if env._battle is None else None)
+        obs, reward, ended, truncated, info = env.step(np.full(3, 4))
+        seen += [obs["obs"], obs["state"], reward, ended, truncated, info["action_mask"]]
+    return seen
+
+
 def play_pettingzoo(env: SkirmishParallelEnv, steps: int) -> list[Any]:
     seen: list[Any] = []
     for _ in range(steps):
@@ -86,7 +97,10 @@ ENVS: dict[str, tuple[Callable[[], Any], Play]] = {
     "stack": (lambda: FrameStackVectorEnv(SkirmishVectorEnv("3m", 3, seed=5), 4), play_vector),
     "counting": (lambda: CountingVectorEnv(3), play_vector),
     "gymnasium": (lambda: SkirmishGymnasiumVectorEnv("3m", 3), play_gymnasium),
+    "next_step": (lambda: SkirmishGymnasiumVectorEnv("3m", 3, autoreset_mode="NextStep"), play_gymnasium),
+    "one": (lambda: SkirmishGymnasiumEnv("3m"), play_one),
     "pettingzoo": (lambda: SkirmishParallelEnv("3m"), play_pettingzoo),
+    "black_death": (lambda: SkirmishParallelEnv("3m", dead_agents="black_death"), play_pettingzoo),
 }
 
 
@@ -114,7 +128,7 @@ def test_copies_go_on_bit_for_bit(name: str, way: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", sorted(set(ENVS) - {"gymnasium", "pettingzoo"}))
+@pytest.mark.parametrize("name", [name for name, (_, play) in ENVS.items() if play in (play_smac, play_vector)])
 def test_copies_of_new_environments_play_the_same(name: str, way: str) -> None:
     make, play = ENVS[name]
     env = make()
@@ -133,7 +147,8 @@ def test_copies_at_the_end_and_after_close_stay_there(way: str) -> None:
     with pytest.raises(RuntimeError, match="call reset"):
         ended.step([1, 1, 1])
     assert_same(env.reset()[0], ended.reset()[0])
-    for closable in (env, SkirmishVectorEnv("3m", 2), SkirmishGymnasiumVectorEnv("3m"), SkirmishParallelEnv("3m")):
+    vectors = SkirmishVectorEnv("3m", 2), SkirmishGymnasiumVectorEnv("3m")
+    for closable in (env, *vectors, SkirmishGymnasiumEnv("3m"), SkirmishParallelEnv("3m")):
         closable.close()
         with pytest.raises(RuntimeError, match=r"closed|reset"):
             WAYS[way](closable).reset()

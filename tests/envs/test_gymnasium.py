@@ -19,7 +19,8 @@ NAME = "seed_matrace.envs.gymnasium:seed_matrace/Skirmish-v1"
 class OneBattle(gymnasium.Env):
     """Battle ``number`` of the seed, for Gymnasium to put together."""
 
-    def __init__(self, map_name, number):
+    def __init__(self, map_name, number, mask_at_end):
+        self._mask_at_end = mask_at_end
         self._battle = SkirmishVectorEnv(map_name, 1, 7, number, autoreset=False)
         vector = SkirmishGymnasiumVectorEnv(map_name)
         self.observation_space, self.action_space = vector.single_observation_space, vector.single_action_space
@@ -31,7 +32,8 @@ class OneBattle(gymnasium.Env):
         out = self._battle.step(action[None].astype(np.int32))
         obs, info = self._shown(out)
         if ended := bool(out.terminated[0] or out.truncated[0]):
-            info = {
+            info = {} if not self._mask_at_end else info
+            info |= {
                 name: getattr(out.episode, name)[0].item() for name in ("battle_won", "dead_allies", "dead_enemies")
             }
         assert ended == bool(out.episode.length[0])
@@ -85,12 +87,14 @@ def test_gymnasiums_checks(map_name):
         env_checker.check_returned_data_not_reused(env)
 
 
+@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP])
 @pytest.mark.parametrize("map_name", MAPS)
-def test_it_tells_what_gymnasiums_own_vector_environment_does(map_name):
-    """Autoreset in the same step, final observations and infos, and the masks of all infos."""
-    env = SkirmishGymnasiumVectorEnv(map_name, NUM_ENVS)
-    battles = [lambda number=number: OneBattle(map_name, number) for number in range(NUM_ENVS)]
-    own = SyncVectorEnv(battles, autoreset_mode=AutoresetMode.SAME_STEP)
+def test_it_tells_what_gymnasiums_own_vector_environment_does(map_name, mode):
+    """Autoreset in the same step or the next, final observations and infos, and the masks of all infos."""
+    env = SkirmishGymnasiumVectorEnv(map_name, NUM_ENVS, autoreset_mode=mode)
+    masks = mode is AutoresetMode.NEXT_STEP  # in the same step final_info has none
+    battles = [lambda number=number: OneBattle(map_name, number, masks) for number in range(NUM_ENVS)]
+    own = SyncVectorEnv(battles, autoreset_mode=mode)
     assert env.metadata["autoreset_mode"] == own.metadata["autoreset_mode"]
     assert env.observation_space == own.observation_space and env.action_space == own.action_space
     (obs, infos), expected = env.reset(seed=7), own.reset(seed=7)
@@ -103,7 +107,7 @@ def test_it_tells_what_gymnasiums_own_vector_environment_does(map_name):
         for part, wanted in zip([*step, infos], [*other, other_infos], strict=True):
             assert_alike(part, wanted)
         assert [part.dtype for part in step[1:]] == [part.dtype for part in other[1:]]
-        ends += "final_obs" in infos
+        ends += (step[2] | step[3]).any()
         assert step[0] in env.observation_space
     assert ends > 1
 
@@ -161,6 +165,9 @@ def test_bad_calls_are_errors(env):
             SkirmishGymnasiumVectorEnv("3m", number)
     with pytest.raises(ValueError, match="unavailable_actions"):
         SkirmishGymnasiumVectorEnv("3m", unavailable_actions="played")
+    for mode in ("Disabled", None, []):
+        with pytest.raises(ValueError, match=r"autoreset_mode is .*; 'SameStep' or 'NextStep' expected"):
+            SkirmishGymnasiumVectorEnv("3m", autoreset_mode=mode)
     env.close()
     env.close()
     with pytest.raises(RuntimeError, match="closed"):

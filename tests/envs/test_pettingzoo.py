@@ -21,17 +21,23 @@ def _warnings_are_errors():
         yield
 
 
-def masked(env, observations):
-    return {agent: env.action_space(agent).sample(observations[agent]["action_mask"]) for agent in env.agents}
+def masked(env, masks):
+    """Available actions, by what holds the masks."""
+    return {agent: env.action_space(agent).sample(masks[agent]["action_mask"]) for agent in env.agents}
 
 
-@pytest.mark.parametrize("dead_agents", ["kept", "removed"])
+@pytest.mark.parametrize("dead_agents", ["kept", "black_death", "removed"])
 @pytest.mark.parametrize("map_name", MAPS)
 def test_pettingzoos_check_of_the_interface(map_name, dead_agents):
     parallel_api_test(parallel_env(map_name, dead_agents=dead_agents), num_cycles=200)
 
 
-@pytest.mark.parametrize("dead_agents", ["kept", "removed"])
+def test_pettingzoos_checks_of_flat_observations():
+    parallel_api_test(parallel_env("2s3z", flat_observations=True), num_cycles=200)
+    parallel_seed_test(partial(parallel_env, "2s3z", flat_observations=True))
+
+
+@pytest.mark.parametrize("dead_agents", ["kept", "black_death", "removed"])
 @pytest.mark.parametrize("map_name", MAPS)
 def test_pettingzoos_check_of_seeds(map_name, dead_agents):
     parallel_seed_test(partial(parallel_env, map_name, dead_agents=dead_agents))
@@ -104,6 +110,49 @@ def test_removed_agents_leave_when_they_die_and_the_others_play_on():
     assert left and not kept.agents
 
 
+def test_the_dead_of_a_black_death_see_zeros_are_paid_nothing_and_asked_nothing():
+    """The rest is as where they are kept."""
+    black, kept = (
+        parallel_env("8m", dead_agents=how, unavailable_actions="refused", obs_timestep_number=True)
+        for how in ("black_death", "kept")
+    )
+    (shown, _), (others, _) = black.reset(seed=1), kept.reset(seed=1)
+    dead, unpaid = [], 0
+    while kept.agents:
+        actions = masked(kept, others)
+        shown, rewards, terminations, _, infos = black.step(actions | dict.fromkeys(dead, 5))
+        others, paid, *_ = kept.step(actions)
+        assert black.agents == kept.agents
+        assert rewards == paid | dict.fromkeys(dead, 0.0) and len(set(terminations.values())) == 1
+        unpaid += len(dead) * (paid["agent_0"] > 0)
+        dead = [agent for agent in shown if others[agent]["action_mask"][0]]
+        for agent in shown:
+            assert "action" not in infos[agent] and "action_mask" not in infos[agent]
+            np.testing.assert_array_equal(shown[agent]["action_mask"], others[agent]["action_mask"])
+            alive = agent not in dead
+            assert others[agent]["observation"].any()  # the clock
+            np.testing.assert_array_equal(shown[agent]["observation"], others[agent]["observation"] * alive)
+    assert unpaid
+
+
+@pytest.mark.parametrize("dead_agents", ["kept", "black_death", "removed"])
+def test_flat_observations_are_the_same_numbers_with_the_mask_in_the_info(dead_agents):
+    flat, env = (parallel_env("8m", dead_agents=dead_agents, flat_observations=flat) for flat in (True, False))
+    (numbers, infos), (shown, _) = flat.reset(seed=1), env.reset(seed=1)
+    assert flat.observation_space("agent_0") == env.observation_space("agent_0")["observation"]
+    while env.agents:
+        assert numbers.keys() == shown.keys() == infos.keys()
+        for agent in numbers:
+            assert flat.observation_space(agent).contains(numbers[agent])
+            np.testing.assert_array_equal(numbers[agent], shown[agent]["observation"])
+            np.testing.assert_array_equal(infos[agent]["action_mask"], shown[agent]["action_mask"])
+        actions = masked(flat, infos)
+        shown, *expected, others = env.step(actions)
+        numbers, *step, infos = flat.step(actions)
+        assert step == expected and flat.agents == env.agents
+        assert not any("action_mask" in info for info in others.values())
+
+
 def test_time_limit_truncates():
     env = parallel_env("2s_vs_1sc", dead_agents="removed")  # nobody finds agents that wait
     env.reset(seed=0)
@@ -129,6 +178,7 @@ def test_unavailable_actions_are_replaced_and_said_or_refused():
     ("options", "error", "message"),
     [
         ({"dead_agents": "gone"}, ValueError, "dead_agents is 'gone'"),
+        ({"flat_observations": "yes"}, ValueError, "flat_observations is 'yes'; one of False, True expected"),
         ({"render_mode": "gif"}, ValueError, "render_mode is 'gif'"),
         ({"obs_last_acton": True}, TypeError, "obs_last_action"),
         ({"map_name": "3n"}, ValueError, "3m"),

@@ -182,3 +182,44 @@ def test_calls_out_of_order() -> None:
 def test_numbers_out_of_range(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="at least"):
         SkirmishVectorEnv("3m", **wrong)
+
+
+@pytest.mark.parametrize("map_name", ["2s3z", "MMM2", "corridor"])
+def test_battles_that_are_started_anew_by_hand_are_those_that_start_by_themselves(map_name):
+    """And the others go on as if nothing had happened, whether they have ended or not."""
+    by_hand, own = (SkirmishVectorEnv(map_name, 5, 3, autoreset=auto) for auto in (False, True))
+    out, expected, ends = by_hand.reset(), own.reset(), 0
+    for _ in range(150):
+        actions = own.sample_actions()
+        by_hand.step(actions, out), own.step(actions, expected)
+        ended = out.terminated | out.truncated
+        np.testing.assert_array_equal(out.reward, expected.reward)
+        np.testing.assert_array_equal(ended, expected.terminated | expected.truncated)
+        np.testing.assert_array_equal(out.episode.episode_return, expected.episode.episode_return)
+        if ended.any():
+            reward = out.reward.copy()
+            assert by_hand.reset_some(ended, out) is out
+            np.testing.assert_array_equal(out.reward, np.where(ended, 0, reward))
+            assert not (out.terminated | out.truncated).any()
+            ends += 1
+        for one, other in zip(flatten(out)[:3], flatten(expected)[:3], strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert ends
+
+
+def test_battles_are_started_anew_by_hand_in_the_middle():
+    env, twin = (SkirmishVectorEnv("3m", 3, 3, autoreset=False) for _ in range(2))
+    out, others = env.reset(), twin.reset()
+    for _ in range(4):
+        env.step(np.full((3, 3), 4, np.int32), out), twin.step(np.full((3, 3), 4, np.int32), others)
+    env.reset_some(np.array([False, True, False]), out)
+    fresh = SkirmishVectorEnv("3m", 3, 3, autoreset=False)
+    fresh.reset(), fresh.reset()
+    np.testing.assert_array_equal(env.units()[1], fresh.units()[1])  # its stream's second battle
+    np.testing.assert_array_equal(env.units()[[0, 2]], twin.units()[[0, 2]])
+    np.testing.assert_array_equal(out.obs[[0, 2]], others.obs[[0, 2]])
+    for bad in (np.ones(2, bool), np.ones(3, int), None, [True] * 3):
+        with pytest.raises(ValueError, match=r"which is .*; bool \[3\] expected"):
+            env.reset_some(bad, out)
+    with pytest.raises(RuntimeError, match="before the first reset"):
+        SkirmishVectorEnv("3m", 3).reset_some(np.ones(3, bool), out)
