@@ -170,7 +170,7 @@ def _gin_axis(text: str) -> list[Choice]:
     stems = [Path(name).stem for name in files]
     apart = len(set(stems)) == len(stems)
     labels = stems if apart else [str(Path(name).with_suffix("")) for name in files]
-    return [Choice(_in_a_path(label), gin_file=name) for label, name in zip(labels, files, strict=True)]
+    return [Choice(in_a_path(label), gin_file=name) for label, name in zip(labels, files, strict=True)]
 
 
 def _grid_axes(grids: Sequence[str], gin_params: Sequence[str]) -> list[list[Choice]]:
@@ -219,9 +219,9 @@ def _label(name: str, shown: str, value: Any) -> str:
         return Path(value).stem if str(value).endswith(".json") else str(value)
     if isinstance(value, (list, tuple)):
         value = "x".join(map(str, value))
-    return _in_a_path(f"{shown}={value}")
+    return in_a_path(f"{shown}={value}")
 
 
-def _in_a_path(label: str) -> str:
+def in_a_path(label: str) -> str:
     """Only what needs no quotes in a shell and means nothing in a path."""
     return re.sub(r"[^\w.+=-]+", "-", label).strip("-.") or "-"

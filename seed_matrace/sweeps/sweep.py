@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,8 +74,22 @@ class Outcome:
         return "\n".join(lines)
 
 
-def sweep(options: SweepOptions, stop: threading.Event) -> Outcome:
+@dataclass(frozen=True)
+class Watch:
+    """Whoever looks on while a sweep runs: whether a run, by its directory, has done enough; told when one ended."""
+
+    enough: Callable[[Path], bool] = lambda run_dir: False
+    ended: Callable[[], None] = lambda: None
+
+
+def sweep(
+    options: SweepOptions, stop: threading.Event, *, runs: Sequence[SweepRun] = (), watch: Watch | None = None
+) -> Outcome:
     """Begins or resumes a sweep and stays until every run is through or ``stop`` is set.
+
+    Args:
+      runs: what it is to consist of, instead of what the flags say.
+      watch: whose ``enough`` ends a run, which then counts as finished.
 
     Raises:
       ValueError: what makes it impossible, before anything is started or written.
@@ -85,7 +99,7 @@ def sweep(options: SweepOptions, stop: threading.Event) -> Outcome:
         raise ValueError(f"--sweep_dir={options.sweep_dir} lies inside the run {around}: name a folder elsewhere")
     begun = (options.sweep_dir / SWEEP_FILE).exists()
     num_actors = sweep_actors(options.sweep_dir) if begun and options.num_actors is None else options.num_actors or 0
-    planned = _planned(options, num_actors)
+    planned = [load_planned(run) for run in runs] if runs else _planned(options, num_actors)
     for plan in planned:
         check_scenario(options.sweep_dir, plan)
         _check_goes_on(options.sweep_dir / plan.run.name, plan.config)
@@ -97,7 +111,7 @@ def sweep(options: SweepOptions, stop: threading.Event) -> Outcome:
         for plan in planned:
             keep_plan(options.sweep_dir, plan)
         write_sweep(options.sweep_dir, [plan.run for plan in planned], num_actors)
-        return _Sweep(options, planned, parallel, num_actors).run(stop)
+        return _Sweep(options, planned, parallel, num_actors, watch or Watch()).run(stop)
 
 
 def _planned(options: SweepOptions, num_actors: int) -> list[PlannedRun]:
@@ -145,8 +159,11 @@ def _locked(sweep_dir: Path) -> Iterator[None]:
 class _Sweep:
     """The runs of a sweep, those under way as child processes."""
 
-    def __init__(self, options: SweepOptions, planned: Sequence[PlannedRun], parallel: int, num_actors: int) -> None:
+    def __init__(
+        self, options: SweepOptions, planned: Sequence[PlannedRun], parallel: int, num_actors: int, watch: Watch
+    ) -> None:
         self._options = options
+        self._watch = watch
         self._num_actors_of_new = num_actors
         self._parallel = parallel
         self._statuses = {plan.run: self._status(plan) for plan in planned}
@@ -159,7 +176,7 @@ class _Sweep:
         run_dir = self._options.sweep_dir / plan.run.name
         status = RunStatus(run_dir, plan.config.run.total_env_steps)
         status.poll()
-        if _is_finished(run_dir, plan.config):
+        if _is_finished(run_dir, plan.config) or self._watch.enough(run_dir):
             status.state = State.FINISHED
         return status
 
@@ -201,11 +218,14 @@ class _Sweep:
             if child.poll() is not None:
                 del self._children[run]
                 self._bury(run, child.returncode)
+                self._watch.ended()
+            elif self._watch.enough(self._options.sweep_dir / run.name):
+                child.terminate()
         self._display.refresh()
 
     def _bury(self, run: SweepRun, returncode: int, *, stopped: bool = False) -> None:
         status, run_dir = self._statuses[run], self._options.sweep_dir / run.name
-        if returncode == 0 and why_finished(run_dir):
+        if (returncode == 0 and why_finished(run_dir)) or self._watch.enough(run_dir):
             status.state = State.FINISHED
             win_rate = "" if status.win_rate is None else f", evaluation win rate {status.win_rate:.2f}"
             self._display.note(f"{run.name}: finished at {status.env_steps:,} env steps{win_rate}")

@@ -166,6 +166,7 @@ class TrainingRun:
             stop_loss=self.config.run.stop_loss,
             run_dir=self._run_dir,
         )
+        self._rates.updated()
         self._means.add({**scalars, "perf/policy_lag_mean": float(lag.mean()), "perf/policy_lag_max": float(lag.max())})
         self.progress.env_steps += self._env_steps_per_batch
         self.progress.learner_steps += int(scalars["optimizer/updates"])
