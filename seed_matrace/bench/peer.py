@@ -119,9 +119,12 @@ def _point(report: dict[str, Any], seconds: float) -> Point:
 def _run(peer: Peer, stop: threading.Event) -> str:
     """Until every mark or the budget is reached; returns how it ended, "" if it was stopped."""
     started = time.monotonic()
-    process = subprocess.Popen(
-        peer.words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
+    try:
+        process = subprocess.Popen(
+            peer.words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+    except OSError as error:
+        raise ValueError(f"the peer cannot be started: {error}") from None
     watcher = threading.Thread(target=_kill_when_stopped, args=(process, stop), daemon=True)
     watcher.start()
     timed: list[tuple[float, dict[str, Any]]] = []

@@ -151,7 +151,7 @@ def _setting(words: Sequence[str], refused: Mapping[str, str]) -> Setting:
 
 def _label(binding: str) -> str:
     name, _, value = binding.partition("=")
-    return f"{name.strip().rpartition('.')[2]}={value.strip(' \'\"')}"
+    return "=".join([name.strip().rpartition(".")[2], value.strip("'\" ")])
 
 
 def _with_fixed(run: SweepRun, options: WinOptions, config: Config) -> SweepRun:

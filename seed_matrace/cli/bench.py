@@ -121,7 +121,7 @@ def _time_to_win(values: flags.FlagValues) -> int:
     from seed_matrace.bench.time_to_win import RESULTS, time_to_win
     from seed_matrace.bench.win_plan import WinOptions
     from seed_matrace.bench.win_tables import ratio_table, read_wins, wins_table
-    from seed_matrace.sweeps.page import to_markdown
+    from seed_matrace.sweeps.page import Block, Paragraph, to_markdown
 
     older = None if values.compare is None else read_wins(values.compare)
     options = WinOptions(
@@ -140,8 +140,10 @@ def _time_to_win(values: flags.FlagValues) -> int:
         peer=values.peer,
     )
     outcome, results = time_to_win(options, stop_on_signals(), lambda text: print(printable(text), flush=True))
-    tables = [wins_table(results), ratio_table(results, older)]
-    print("\n" + to_markdown([table for table in tables if table], Path()))
+    blocks: list[Block] = [wins_table(results)]
+    if ratios := ratio_table(results, older):
+        blocks += [Paragraph(f"What {next(iter(results['settings']))} needs of what others need, medians:"), ratios]
+    print("\n" + to_markdown(blocks, Path()))
     print(printable(f"{outcome}\nresults: {options.sweep_dir / RESULTS}"))
     return outcome.exit_code
 
