@@ -70,9 +70,11 @@ def target_of(link: str, page: str) -> str:
 def option_tables() -> str:
     """A table for each section of the configuration, from its dataclass; one more for all that is marked as machine."""
     from seed_matrace.config import MACHINE, SECTIONS
+    from seed_matrace.registered import BUILT_IN
 
-    tables: dict[str, list[str]] = {name: [] for name in (*SECTIONS, "machine")}
-    for section, kind in SECTIONS.items():
+    sections = {**SECTIONS, **BUILT_IN.sections}
+    tables: dict[str, list[str]] = {name: [] for name in (*sections, "machine")}
+    for section, kind in sections.items():
         for item in sorted(dataclasses.fields(kind), key=lambda item: item.name not in kind.__annotations__):
             name = f"{section}.{item.name}"
             tables["machine" if name in MACHINE else section].append(_option_row(name, item))
@@ -87,7 +89,7 @@ def _option_row(name: str, item: dataclasses.Field[Any]) -> str:
 
 
 def _values(item: dataclasses.Field[Any]) -> str:
-    low, above, high, choices = (item.metadata[name] for name in ("low", "above", "high", "choices"))
+    low, above, high, choices = (item.metadata.get(name) for name in ("low", "above", "high", "choices"))
     if choices:
         return ", ".join(f"`{choice!r}`" for choice in choices)
     ends = [

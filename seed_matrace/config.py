@@ -7,9 +7,10 @@ Options of the machine are marked so (``machine=True``); all others are science,
 
 from __future__ import annotations
 
+import dataclasses
 import typing
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from seed_matrace.fields import FieldError, check_fields
 from seed_matrace.fields import option as _option
 from seed_matrace.gin_bindings import Bindings, arguments_of, options_of, with_file_beside, with_source, written
 from seed_matrace.gin_files import ConfigError
+from seed_matrace.registered import BUILT_IN, KINDS, Entry, Registry, RegistryError
 from seed_matrace.starcraft2.options import StarCraft2Options
 from seed_matrace.types import UnrollFields
 
@@ -65,6 +67,8 @@ class EnvConfig(_Checked, EnvOptions):
 
 @dataclass(frozen=True)
 class NetworkConfig(_Checked):
+    policy: str = _option("mlp", "which policy, by the name that it is registered by")
+    critic: str = _option("mlp", "which critic, likewise")
     policy_layers: tuple[int, ...] = _option((64, 64), "hidden layers of the policy", low=1, high=1 << 16)
     critic_layers: tuple[int, ...] = _option((64, 64), "hidden layers of the critic", low=1, high=1 << 16)
     critic_input: str = _option(
@@ -100,6 +104,7 @@ class NetworkConfig(_Checked):
 
 @dataclass(frozen=True)
 class LossConfig(_Checked):
+    function: str = _option("ma_trace", "which loss, by the name that it is registered by")
     discount: float = _option(0.99, "gamma", low=0.0, high=1.0)
     lambda_: float = _option(1.0, "mixes n-step targets, multiplies c", low=0.0, high=1.0)
     clip_rho_threshold: float = _option(1.0, "rho-bar, eq. 2 of MA-Trace", above=0.0)
@@ -310,9 +315,15 @@ class Config:
     evaluation: EvaluationConfig
     run: RunConfig
     topology: TopologyConfig
+    registry: Registry = BUILT_IN  # what policies, critics and losses there are
+    registered: Mapping[str, Any] = field(default_factory=dict)  # options of their own by their names; else defaults
 
     def __post_init__(self) -> None:
         """Checks what options of several sections mean together."""
+        defaults = {name: kind() for name, kind in self.registry.sections.items()}
+        object.__setattr__(self, "registered", defaults | dict(self.registered))
+        for kind in KINDS:
+            self.entry(kind)
         if self.loss.bootstrap_time_limit and self.network.critic_gru_units:
             raise ConfigError(
                 "loss.bootstrap_time_limit = True needs a critic without memory (network.critic_gru_units = 0): what "
@@ -338,6 +349,18 @@ class Config:
                     "its ratio"
                 )
 
+    def entry(self, kind: str) -> Entry:
+        """What is chosen of a kind of ``KINDS``."""
+        try:
+            return self.registry.find(kind, _chosen(self)[kind])
+        except RegistryError as error:
+            raise ConfigError(str(error)) from None
+
+    def options_of(self, kind: str) -> Any:
+        """The options of what is chosen, an instance of its dataclass; None if it has none."""
+        entry = self.entry(kind)
+        return self.registered[entry.name] if entry.options else None
+
     def _check_learner_steps(self) -> None:
         learner, loss = self.learner, self.loss
         if learner.replay_buffer and learner.fresh_columns == learner.batch_size:
@@ -359,14 +382,25 @@ class Config:
             )
 
 
-SECTIONS: dict[str, type] = dict(typing.get_type_hints(Config))
-OPTIONS = options_of(SECTIONS)
-MACHINE = frozenset(name for name, item in OPTIONS.items() if item.metadata["machine"])
+def _chosen(config: Config) -> dict[str, str]:
+    return {"policy": config.network.policy, "critic": config.network.critic, "loss": config.loss.function}
+
+
+_NO_SECTIONS = {"registry", "registered"}
+SECTIONS: dict[str, type] = {
+    name: kind for name, kind in typing.get_type_hints(Config).items() if name not in _NO_SECTIONS
+}
+OPTIONS = options_of({**SECTIONS, **BUILT_IN.sections})
+MACHINE = frozenset(name for name, item in OPTIONS.items() if item.metadata.get("machine"))
 _SECTION_OF = {kind: name for name, kind in SECTIONS.items()}
 
 
 def load_config(
-    gin_files: Sequence[str | Path] = (), gin_params: Sequence[str] = (), *, imports: bool = True
+    gin_files: Sequence[str | Path] = (),
+    gin_params: Sequence[str] = (),
+    *,
+    imports: bool = True,
+    registry: Registry = BUILT_IN,
 ) -> tuple[Config, str, str]:
     """Loads base.gin, then ``gin_files`` in order, then the ``gin_params`` bindings.
 
@@ -377,6 +411,7 @@ def load_config(
       gin_files: paths; one that does not exist is looked up among the program's own, as "maps/3m.gin".
       gin_params: bindings such as "loss.discount=0.98".
       imports: whether a "import my_module" among ``gin_params`` imports that module; files never import.
+      registry: what policies, critics and losses there are; their options are sections of their names.
 
     Returns:
       The configuration, its bindings as given (config.gin) and with every default (operative_config.gin).
@@ -384,7 +419,7 @@ def load_config(
     Raises:
       ConfigError: an unknown file or name, or a value of the wrong type or out of range.
     """
-    bindings = Bindings(OPTIONS)
+    bindings = Bindings(options_of(_sections(registry)))
     for path in ("base.gin", *gin_files):
         bindings.add_file(path)
     for text in gin_params:
@@ -393,7 +428,9 @@ def load_config(
     if "env.map_name" in bound and str(bound["env.map_name"].value).endswith(".json"):
         bound["env.map_name"] = with_file_beside(bound["env.map_name"])
     try:
-        config = Config(**{name: kind(**arguments_of(name, bound)) for name, kind in SECTIONS.items()})
+        sections = {name: kind(**arguments_of(name, bound)) for name, kind in SECTIONS.items()}
+        registered = {name: _registered(name, kind, bound) for name, kind in registry.sections.items()}
+        config = Config(**sections, registry=registry, registered=registered)
     except ConfigError as error:
         raise with_source(error, bound) from None
     operative = options(config)
@@ -401,20 +438,49 @@ def load_config(
     return config, written(given, MACHINE), written(operative, MACHINE)
 
 
-def bound_options(gin_params: Sequence[str]) -> list[str]:
+def _sections(registry: Registry) -> dict[str, type]:
+    """All sections of options, those of registered names among them."""
+    own = registry.sections
+    for name in own.keys() & SECTIONS.keys():
+        raise ConfigError(f"{name} is the name of a section of options already; register by another name")
+    return {**SECTIONS, **own}
+
+
+def _registered(section: str, kind: type, bound: Mapping[str, Any]) -> Any:
+    """The options of a registered name, as they are bound; a dataclass may refuse them itself."""
+    try:
+        given = kind(**arguments_of(section, bound))
+        check_fields(given, lambda name: f"{section}.{name}")
+        return given
+    except FieldError as error:
+        raise ConfigError(str(error)) from None
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"the options of {section} are refused: {error}") from None
+
+
+def bound_options(gin_params: Sequence[str], registry: Registry = BUILT_IN) -> list[str]:
     """The options that ``gin_params`` bind, their includes too; ConfigError as of ``load_config``."""
-    bindings = Bindings(OPTIONS)
+    bindings = Bindings(options_of(_sections(registry)))
     for text in gin_params:
         bindings.add_param(text)
     return list(bindings.resolved())
 
 
 def options(config: Config) -> dict[str, Any]:
-    """The value of every option by its gin name, as "loss.discount"."""
-    values = {name: name.split(".") for name in OPTIONS}
-    return {name: getattr(getattr(config, section), option) for name, (section, option) in values.items()}
+    """The value of every option by its gin name, as "loss.discount"; of registered names too."""
+    sections = {name: getattr(config, name) for name in SECTIONS} | dict(config.registered)
+    return {
+        f"{section}.{item.name}": getattr(holder, item.name)
+        for section, holder in sections.items()
+        for item in dataclasses.fields(holder)
+    }
+
+
+def defaults_of(config: Config) -> dict[str, Any]:
+    """The default of every option of ``options``."""
+    return {name: item.default for name, item in options_of(_sections(config.registry)).items()}
 
 
 def decides_learning(option: str) -> bool:
     """Whether an option may not change when a run is resumed, as "loss.discount"."""
-    return not OPTIONS[option].metadata["may_change"]
+    return option not in OPTIONS or not OPTIONS[option].metadata.get("may_change", False)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from seed_matrace.config import MACHINE, OPTIONS, Config, load_config, options
+from seed_matrace.config import MACHINE, OPTIONS, Config, defaults_of, load_config, options
 from seed_matrace.envs.backends import backend_of
+from seed_matrace.registered import KINDS
 from seed_matrace.smac_options import STARCRAFT2_VERSION
 
 _REWARDS = {"env.reward_negative_scale", "env.reward_only_positive", "env.reward_defeat"}
@@ -66,11 +68,11 @@ def warnings_of(config: Config, num_actors: int | None = None, *, here: bool = F
       num_actors: of the run; None: not known.
       here: whether they are started on this machine.
     """
-    values, base = options(config), _base()
+    values, base, defaults = options(config), _base(), defaults_of(config)
     told = []
     without_effect = [*_without_effect(config), *_without_actors(config, num_actors, here)]
     for names, why in without_effect:
-        chosen = [name for name in names if values[name] not in (OPTIONS[name].default, base[name])]
+        chosen = [name for name in names if values[name] not in (defaults[name], base.get(name, defaults[name]))]
         if chosen:
             said = ", ".join(f"{name} = {values[name]!r}" for name in sorted(chosen))
             told.append(f"{said} does nothing in this run: {why}")
@@ -145,6 +147,11 @@ def _without_effect(config: Config) -> Iterator[tuple[set[str], str]]:
         yield above, "loss.importance_weights = 'none' takes every ratio for 1"
         yield {"loss.policy_ratios"}, "loss.importance_weights = 'none' takes every ratio for 1"
     yield from _without_effect_on_steps(config)
+    chosen = {config.entry(kind).name: kind for kind in KINDS}
+    for section, holder in config.registered.items():
+        if section not in chosen:
+            names = {f"{section}.{item.name}" for item in dataclasses.fields(holder)}
+            yield names, f"no network or loss is {section!r}"
     if config.evaluation.every_env_steps:
         yield {"evaluation.every_fraction"}, f"evaluation.every_env_steps = {config.evaluation.every_env_steps} decides"
     if not config.run.stop_win_rate:

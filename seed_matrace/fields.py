@@ -186,7 +186,7 @@ def _fits_float32(value: float) -> bool:
 
 
 def _check_range(name: str, value: Any, metadata: typing.Mapping[str, Any]) -> None:
-    low, above, high, choices = (metadata[bound] for bound in ("low", "above", "high", "choices"))
+    low, above, high, choices = (metadata.get(bound) for bound in ("low", "above", "high", "choices"))
     if choices and value not in choices:
         near = difflib.get_close_matches(str(value), list(choices), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""

@@ -57,8 +57,8 @@ class Bindings:
     """
 
     def __init__(self, options: Mapping[str, dataclasses.Field[Any]]) -> None:
-        self._options = {name: str(item.metadata["doc"]) for name, item in options.items()}
-        self._wanted = {name: Wanted(str(item.type), _example(item)) for name, item in options.items()}
+        self._options = {name: str(item.metadata.get("doc", "")) for name, item in options.items()}
+        self._wanted = {name: Wanted(_kind(item), _example(item)) for name, item in options.items()}
         self._values: dict[str, Bound] = {}
         self._macros: dict[str, Bound] = {}
         self._in_use: set[str] = set()  # macros that a binding used before another took its place
@@ -279,7 +279,12 @@ def options_of(sections: Mapping[str, type]) -> dict[str, dataclasses.Field[Any]
 def _example(item: dataclasses.Field[Any]) -> Any:
     """A value that an option may have, for advice."""
     given = {"int | None": 1, "float | None": 1.0, "dict | None": {"name": 1}}
-    return given.get(str(item.type), item.default) if item.default is None else item.default
+    return given.get(_kind(item), item.default) if item.default is None else item.default
+
+
+def _kind(item: dataclasses.Field[Any]) -> str:
+    """Its type as it is annotated, whether or not annotations are strings."""
+    return item.type.__name__ if isinstance(item.type, type) else str(item.type)
 
 
 def arguments_of(section: str, bound: Mapping[str, Bound]) -> dict[str, Any]:

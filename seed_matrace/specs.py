@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +20,7 @@ from seed_matrace.types import (
     flatten,
     unflatten,
 )
+from seed_matrace.unit_columns import UnitColumns, read_unit_columns
 
 _SIZES = {  # what is taken from a file
     "n_agents": (1, 10_000), "n_actions": (1, 10**6), "obs_dim": (1, 10**7), "state_dim": (1, 2**31),
@@ -55,10 +56,22 @@ class EnvSpec:
     state_dim: int
     episode_limit: int
     with_final: bool = False  # whether steps that end an episode also hold what it showed last
+    # Follows from the environment's options, as sizes do; None: it has no units, or they are not known.
+    units: UnitColumns | None = field(default=None, compare=False, repr=False)
+
+
+def sizes_of(spec: EnvSpec) -> dict[str, Any]:
+    """The sizes by name, without the units."""
+    return {name: value for name, value in vars(spec).items() if name != "units"}
+
+
+def spec_as_json(spec: EnvSpec) -> dict[str, Any]:
+    """What ``read_env_spec`` reads: the sizes, and the units if there are any."""
+    return sizes_of(spec) | ({"units": asdict(spec.units)} if spec.units else {})
 
 
 def read_env_spec(sizes: Any) -> EnvSpec:
-    """The spec that ``dataclasses.asdict`` made of one, from a file that somebody else may have written.
+    """The spec that ``spec_as_json`` made of one, from a file that somebody else may have written.
 
     Raises:
       ValueError: names the size that is missing, unknown or cannot be.
@@ -71,10 +84,13 @@ def read_env_spec(sizes: Any) -> EnvSpec:
             raise ValueError(f"{name} is {shown(value)}; {least} to {most} expected")
     if not isinstance(sizes.get("with_final", False), bool):
         raise ValueError(f"with_final is {shown(sizes['with_final'])}; true or false expected")
-    unknown = set(sizes) - {*_SIZES, "with_final"}
+    unknown = set(sizes) - {*_SIZES, "with_final", "units"}
     if unknown:
         raise ValueError(f"it says {shown(min(unknown))}, which this version does not know")
-    return EnvSpec(**sizes)
+    if (units := sizes.get("units")) is not None:
+        dims = {name: sizes[name] for name in ("n_agents", "n_actions", "obs_dim", "state_dim")}
+        units = read_unit_columns(units, **dims)
+    return EnvSpec(**{**sizes, "units": units})
 
 
 def _array(dtype: type, *shape: int) -> ArraySpec:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from seed_matrace.algo.calling_thread import on_calling_thread
 from seed_matrace.algo.distributions import MaskedCategorical
-from seed_matrace.algo.networks import Critic, Policy
+from seed_matrace.algo.network_setup import CriticNetwork, PolicyNetwork
 from seed_matrace.algo.recurrence import Past
 from seed_matrace.specs import ALIGNMENT, EnvSpec
 from seed_matrace.types import Memory, PolicyOutput
@@ -27,11 +27,11 @@ class CompiledPolicy:
 
     def __init__(
         self,
-        policy: Policy,
+        policy: PolicyNetwork,
         spec: EnvSpec,
         *,
         with_last_action: bool = False,
-        critic: Critic | None = None,
+        critic: CriticNetwork | None = None,
         device: str = "",
         jit_compile: bool = False,
         own_thread: bool = False,

@@ -1,6 +1,6 @@
 """The MA-Trace loss: policy gradient, value regression and entropy bonus on the joint action of a team.
 
-docs/the_loss.md leads through ``matrace_loss`` line by line.
+docs/the_loss.md leads through it line by line.
 
 T: unroll length in env steps, B: unroll columns, N: agents, A: actions.
 """
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import tensorflow as tf
 
+from seed_matrace import registered
 from seed_matrace.algo.distributions import MaskedCategorical
 from seed_matrace.algo.loss_metrics import Targets, loss_metrics
 from seed_matrace.algo.vtrace import vtrace
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 Tensor = Any
 
-_MULTIPLIER = "entropy cost"  # the term that trains alpha
-
 
 class LossOutput(NamedTuple):
     total: Tensor  # float32 scalar, what the optimizer minimises
@@ -32,7 +31,61 @@ class LossOutput(NamedTuple):
     entropy_fraction: Tensor  # float32 scalar, mean entropy of agents with a choice over the largest they could have
 
 
-def matrace_loss(
+class LossBatch(NamedTuple):
+    """What a registered loss is given of one batch; [T, B] are [T, B, N] with one value per agent.
+
+    A central critic judges the team as one player, whose log-probabilities, ratios and entropies are sums over agents.
+    """
+
+    unroll: Unroll  # [T+1, B, ...]
+    logits: Tensor  # float32 [T, B, N, A], of the trained policy at steps 0 .. T-1
+    values: Tensor  # float32 [T+1, B], of the trained critic at all steps; the last one only bootstraps
+    log_pi: Tensor  # float32 [T, B], log-probabilities of the taken actions under the trained policy
+    log_ratios: Tensor  # float32 [T, B], log(pi/mu), with gradient
+    agents_log_pi: Tensor  # float32 [T, B, N], of each agent
+    agents_log_ratios: Tensor  # float32 [T, B, N]
+    entropy: Tensor  # float32 scalar, mean of the policy's entropies
+    targets: Targets  # V-trace's, no gradient
+    entropy_cost: Tensor  # float32 scalar, alpha
+    scale: Tensor  # the unit of value errors and advantages
+    config: LossConfig
+    options: Any  # of the registered loss, an instance of its dataclass; None if it has none
+    policy: Any  # the networks, as they are registered: an auxiliary loss may ask them for more
+    critic: Any
+
+    @property
+    def per_agent(self) -> bool:
+        """Whether there is one value per agent."""
+        return bool(self.values.shape.rank == 3)
+
+
+def matrace_loss(**batch: Any) -> LossOutput:
+    """``loss_of_batch`` of MA-Trace."""
+    return loss_of_batch(ma_trace, **batch)
+
+
+@registered.loss("ma_trace")
+def ma_trace(batch: LossBatch) -> dict[str, Tensor]:
+    """The terms of the MA-Trace loss, averaged over T and B, and over N with one value per agent."""
+    config, targets, scale = batch.config, batch.targets, batch.scale
+    errors = targets.vs - batch.values[:-1]
+    policy_gain = batch.log_pi * targets.pg_advantages
+    if not batch.per_agent and config.policy_ratios == "per_agent" and config.importance_weights != "none":
+        # Each agent's gradient is weighed by its own ratio: one agent that has moved on does not silence the others.
+        weights = tf.stop_gradient(tf.minimum(tf.exp(batch.agents_log_ratios), config.clip_pg_rho_threshold))
+        policy_gain = tf.reduce_sum(batch.agents_log_pi * weights, axis=-1) * targets.advantages
+    terms = {
+        "policy": -tf.reduce_mean(policy_gain / scale),
+        "V": config.baseline_cost * 0.5 * tf.reduce_mean(tf.square(errors / scale)),
+        "entropy": -tf.stop_gradient(batch.entropy_cost) * batch.entropy,
+    }
+    if config.kl_cost > 0:
+        terms["kl"] = config.kl_cost * -tf.reduce_mean(batch.log_ratios)
+    return terms
+
+
+def loss_of_batch(
+    terms_of: Callable[[LossBatch], dict[str, Tensor]],
     *,
     logits: Tensor,
     values: Tensor,
@@ -41,10 +94,14 @@ def matrace_loss(
     config: LossConfig,
     value_scale: Tensor | None = None,
     final_values: Tensor | None = None,
+    options: Any = None,
+    policy: Any = None,
+    critic: Any = None,
 ) -> LossOutput:
-    """Loss of one batch, averaged over T and B, and over N with one value per agent.
+    """Loss of one batch: the sum of its terms and of the one that trains the entropy cost.
 
     Args:
+      terms_of: what is registered; its scalars by name are reported as ``losses/NAME``.
       logits: float [T, B, N, A] of the trained policy at steps 0 .. T-1.
       values: float32 [T+1, B] or [T+1, B, N] of the trained critic at all steps; the last one only bootstraps.
       unroll: the batch, [T+1, B, ...].
@@ -52,40 +109,32 @@ def matrace_loss(
       config: discount, thresholds and weights.
       value_scale: float32 scalar, the unit in which value errors and advantages are measured; 1 unless given.
       final_values: from ``compute_final_values``, if returns bootstrap from them at the time limit.
+      options, policy, critic: for ``terms_of``, see ``LossBatch``.
 
     Raises:
       ValueError: shapes or options do not belong together, or T is not known when the graph is built.
     """
     per_agent = values.shape.rank == 3
     _check_config(config, per_agent)
-    policy = MaskedCategorical(logits, unroll.avail_actions[:-1])
-    log_pi, agents_entropy = policy.log_prob(unroll.action[:-1]), policy.entropy()
+    chosen = MaskedCategorical(logits, unroll.avail_actions[:-1])
+    log_pi, agents_entropy = chosen.log_prob(unroll.action[:-1]), chosen.entropy()
     of_agents = log_pi, log_pi - unroll.log_prob[:-1], agents_entropy
     # A central critic judges the team as one player, whose log-probabilities and entropy are sums over agents.
     log_pi, log_ratios, entropies = of_agents if per_agent else (tf.reduce_sum(x, axis=-1) for x in of_agents)
 
-    targets = _targets(log_ratios, values, final_values, unroll, config)
-    errors = targets.vs - values[:-1]
+    targets, entropy = _targets(log_ratios, values, final_values, unroll, config), tf.reduce_mean(entropies)
     scale = 1.0 if value_scale is None else value_scale
-    policy_gain = log_pi * targets.pg_advantages
-    if not per_agent and config.policy_ratios == "per_agent" and config.importance_weights != "none":
-        # Each agent's gradient is weighed by its own ratio: one agent that has moved on does not silence the others.
-        weights = tf.stop_gradient(tf.minimum(tf.exp(of_agents[1]), config.clip_pg_rho_threshold))
-        policy_gain = tf.reduce_sum(of_agents[0] * weights, axis=-1) * targets.advantages
-
-    entropy, kl = tf.reduce_mean(entropies), -tf.reduce_mean(log_ratios)
-    terms = {
-        "policy": -tf.reduce_mean(policy_gain / scale),
-        "V": config.baseline_cost * 0.5 * tf.reduce_mean(tf.square(errors / scale)),
-        "entropy": -tf.stop_gradient(entropy_cost) * entropy,
-        # Its gradient moves alpha down while the entropy is above the target; its value is of no interest.
-        _MULTIPLIER: entropy_cost * tf.stop_gradient(entropy - config.target_entropy),
-    }
-    if config.kl_cost > 0:
-        terms["kl"] = config.kl_cost * kl
-    total = sum(terms.values())
+    terms = terms_of(
+        LossBatch(
+            unroll, logits, values, log_pi, log_ratios, *of_agents[:2], entropy, targets, entropy_cost, scale,
+            config, options, policy, critic,
+        )
+    )  # fmt: skip
+    # Its gradient moves alpha down while the entropy is above the target; its value is of no interest.
+    multiplier = entropy_cost * tf.stop_gradient(entropy - config.target_entropy)
+    total, kl = sum(terms.values()) + multiplier, -tf.reduce_mean(log_ratios)
     metrics = {
-        **{f"losses/{name}": term for name, term in terms.items() if name != _MULTIPLIER},
+        **{f"losses/{name}": term for name, term in terms.items()},
         **{"losses/total": total, "policy/entropy": entropy, "policy/entropy_cost": entropy_cost, "policy/kl": kl},
         **loss_metrics(values, targets, agents_entropy, config),
     }
@@ -109,7 +158,7 @@ def _targets(
     the action at t led to stands at t+1. Termination ends the return; so does the time limit, unless ``final_values``
     say what it bootstraps from.
 
-    Args: ``log_ratios`` log(pi/mu) as the values, [T, B] or [T, B, N]; the others as of ``matrace_loss``.
+    Args: ``log_ratios`` log(pi/mu) as the values, [T, B] or [T, B, N]; the others as of ``loss_of_batch``.
     """
     log_rhos = tf.stop_gradient(log_ratios)
     if log_rhos.shape.rank == 3 and config.importance_weights == "joint":

@@ -1,71 +1,25 @@
-"""Policy and critic, and what they see of an observation."""
+"""Policy and critic of multilayer perceptrons, the program's own."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from seed_matrace import registered
+from seed_matrace.algo.agent_inputs import AgentInputs
 from seed_matrace.algo.layers import Mlp
+from seed_matrace.algo.network_setup import CriticNetwork, NetworkSetup, PolicyNetwork
 from seed_matrace.algo.normalisation import RunningMoments
 from seed_matrace.algo.recurrence import Gru, Past
 from seed_matrace.specs import EnvSpec
-from seed_matrace.types import Unroll
-
-if TYPE_CHECKING:
-    from seed_matrace.config import NetworkConfig
 
 Tensor = Any
 
 
-class AgentInputs(tf.Module):
-    """What a network of one agent sees: its observation and, if wished, who it is and what it did last."""
-
-    def __init__(
-        self, spec: EnvSpec, *, normalise: bool = False, agent_id: bool = False, last_action: bool = False
-    ) -> None:
-        """Chooses what is seen.
-
-        Args:
-          spec: sizes of the environment.
-          normalise: observations by running moments over all agents.
-          agent_id: adds the agent's number, one-hot.
-          last_action: adds the agent's previous action, one-hot, all 0 at an episode start.
-        """
-        super().__init__(name="agent_inputs")
-        self._moments = RunningMoments((spec.obs_dim,), "obs") if normalise else None
-        self._agent_id = tf.eye(spec.n_agents) if agent_id else None
-        self._seen_actions = spec.n_actions if last_action else 0
-        self.dim = spec.obs_dim + (spec.n_agents if agent_id else 0) + self._seen_actions
-
-    def normalise(self, obs: Tensor) -> Tensor:
-        """float32 [..., N, O] to the same."""
-        return obs if self._moments is None else self._moments.normalise(obs)
-
-    def __call__(self, obs: Tensor, last_action: Tensor | None = None) -> Tensor:
-        """float32 [..., N, O] and, if it is seen, int32 [..., N] to [..., N, dim]."""
-        parts = [self.normalise(obs)]
-        if self._agent_id is not None:
-            leading = tf.shape(obs)[:-2]
-            parts.append(tf.broadcast_to(self._agent_id, tf.concat([leading, self._agent_id.shape], axis=0)))
-        if self._seen_actions:
-            parts.append(tf.one_hot(last_action, self._seen_actions))  # -1 has no 1
-        return parts[0] if len(parts) == 1 else tf.concat(parts, axis=-1)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """obs_mean and obs_std, if observations are normalised."""
-        moments = self._moments
-        return {"obs_mean": moments.mean.numpy(), "obs_std": moments.std.numpy()} if moments else {}
-
-    def observe(self, obs: Tensor) -> None:
-        """Takes a training batch of observations into the moments."""
-        if self._moments is not None:
-            self._moments.update(obs)
-
-
-class Policy(tf.Module):
+class Policy(PolicyNetwork):
     """Maps each agent's observation to the logits of its actions."""
 
     def __init__(
@@ -99,12 +53,7 @@ class Policy(tf.Module):
         copies = None if share else spec.n_agents
         gru = Gru(gru_units, rng, agents=spec.n_agents, copies=not share) if gru_units else None
         self._mlp = Mlp(sizes, rng, copies=copies, layer_norm=layer_norm, dtype=dtype, gru=gru)
-        self.n_agents = spec.n_agents
         self.recurrent_dim = gru.recurrent_dim if gru else 0
-
-    def __call__(self, obs: Tensor, last_action: Tensor | None = None, past: Past | None = None) -> Tensor:
-        """Logits float32 [..., N, A]; arguments as of ``forward``."""
-        return self.forward(obs, last_action, past)[0]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All that ``forward`` computes with, by name."""
@@ -133,7 +82,7 @@ class Policy(tf.Module):
         return tf.reshape(logits, tf.concat([_sizes(obs, 1), [self._spec.n_actions]], axis=0)), state
 
 
-class Critic(tf.Module):
+class Critic(CriticNetwork):
     """One value per environment, from what all agents see or from the state, or one per agent from what it sees."""
 
     def __init__(
@@ -189,12 +138,6 @@ class Critic(tf.Module):
         self.recurrent_dim = gru.recurrent_dim if gru else 0
         self._state_moments = RunningMoments((spec.state_dim,), "state") if normalise_state else None
         self._value_moments = RunningMoments((), "value") if normalise_values else None
-
-    def __call__(
-        self, obs: Tensor, state: Tensor, last_action: Tensor | None = None, past: Past | None = None
-    ) -> Tensor:
-        """Values float32 [...], or [..., N] of agents; arguments as of ``forward``."""
-        return self.forward(obs, state, last_action, past)[0]
 
     def forward(
         self, obs: Tensor, state: Tensor, last_action: Tensor | None = None, past: Past | None = None
@@ -268,54 +211,35 @@ def _sizes(tensor: Tensor, left_out: int) -> list[int] | Tensor:
     return [-1 if size is None else size for size in sizes]
 
 
-class Networks(tf.Module):
-    """Policy and critic of one team, and what they share."""
+@registered.policy("mlp")
+def mlp_policy(setup: NetworkSetup) -> Policy:
+    """The policy of ``network.policy = 'mlp'``."""
+    network = setup.network
+    return Policy(
+        setup.spec,
+        network.policy_layers,
+        setup.rng,
+        inputs=setup.inputs,
+        share=network.share_policy,
+        layer_norm=network.layer_norm,
+        dtype=network.dtype,
+        gru_units=network.policy_gru_units,
+    )
 
-    def __init__(self, spec: EnvSpec, config: NetworkConfig, seed: int) -> None:
-        """Creates both; the same arguments give the same weights."""
-        super().__init__(name="networks")
-        policy_rng, critic_rng = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
-        self.inputs = AgentInputs(
-            spec, normalise=config.normalise_obs, agent_id=config.agent_id, last_action=config.last_action
-        )
-        self.policy = Policy(
-            spec,
-            config.policy_layers,
-            policy_rng,
-            inputs=self.inputs,
-            share=config.share_policy,
-            layer_norm=config.layer_norm,
-            dtype=config.dtype,
-            gru_units=config.policy_gru_units,
-        )
-        self.critic = Critic(
-            spec,
-            config.critic_input,
-            config.critic_layers,
-            critic_rng,
-            inputs=self.inputs,
-            layer_norm=config.layer_norm,
-            dtype=config.dtype,
-            gru_units=config.critic_gru_units,
-            normalise_state=config.normalise_obs and config.critic_input == "state",
-            normalise_values=config.normalise_values,
-        )
 
-    @property
-    def trained(self) -> list[tf.Variable]:
-        """The variables that have a gradient: the policy's, then the critic's."""
-        return [*self.policy.trainable_variables, *self.critic.trainable_variables]
-
-    def __call__(self, unroll: Unroll) -> tuple[Tensor, Tensor]:
-        """Logits at the steps 0 .. T-1 and values at all T+1 steps of a batch of unrolls."""
-        episode_starts = tf.logical_or(unroll.terminated, unroll.truncated)
-        of_policy, of_critic = tf.split(
-            unroll.recurrent[0], [self.policy.recurrent_dim, self.critic.recurrent_dim], axis=-1
-        )
-        logits = self.policy(unroll.obs[:-1], unroll.last_action[:-1], Past(of_policy, episode_starts[:-1]))
-        return logits, self.critic(unroll.obs, unroll.state, unroll.last_action, Past(of_critic, episode_starts))
-
-    def observe(self, obs: Tensor, state: Tensor, value_targets: Tensor) -> None:
-        """Takes a training batch into all running moments; call it after the optimizer's step."""
-        self.inputs.observe(obs)
-        self.critic.observe(state, value_targets)
+@registered.critic("mlp")
+def mlp_critic(setup: NetworkSetup) -> Critic:
+    """The critic of ``network.critic = 'mlp'``."""
+    network = setup.network
+    return Critic(
+        setup.spec,
+        network.critic_input,
+        network.critic_layers,
+        setup.rng,
+        inputs=setup.inputs,
+        layer_norm=network.layer_norm,
+        dtype=network.dtype,
+        gru_units=network.critic_gru_units,
+        normalise_state=network.normalise_obs and network.critic_input == "state",
+        normalise_values=network.normalise_values,
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from absl import flags
@@ -105,15 +104,12 @@ def _values(flag: flags.Flag, value: str) -> Iterable[str]:
 
 def _bindings(value: str) -> Iterable[str]:
     """Names of options; behind that of the map or of an option with choices its values, as a shell has to be told."""
-    from seed_matrace.config import SECTIONS
+    from seed_matrace.config import OPTIONS
 
-    options = {
-        f"{section}.{item.name}": item for section, kind in SECTIONS.items() for item in dataclasses.fields(kind)
-    }
     name = value.partition("=")[0]
-    if name == value or name not in options:
-        return (f"{name}=" for name in options)
-    words = _map_names() if name == "env.map_name" else options[name].metadata["choices"]
+    if name == value or name not in OPTIONS:
+        return (f"{name}=" for name in OPTIONS)
+    words = _map_names() if name == "env.map_name" else OPTIONS[name].metadata["choices"]
     return (f"{name}=\\'{word}\\'" for word in words)
 
 

@@ -10,7 +10,7 @@ from seed_matrace.env_options import EnvOptions
 from seed_matrace.envs.backend import Asked
 from seed_matrace.envs.backends import backend_of
 from seed_matrace.envs.frame_stack import FrameStackVectorEnv
-from seed_matrace.specs import EnvSpec, read_env_spec
+from seed_matrace.specs import EnvSpec, read_env_spec, spec_as_json
 from seed_matrace.starcraft2.options import StarCraft2Options
 from seed_matrace.vector_env import VectorEnv
 
@@ -27,7 +27,7 @@ def env_spec(env: EnvOptions) -> EnvSpec:
 def noted_spec(env: EnvOptions) -> dict[str, Any] | None:
     """Sizes without stacking that a run must note, as an environment would have to be built for them; else None."""
     backend = backend_of(env)
-    return dataclasses.asdict(backend.spec(env)) if backend.sizes_are_noted else None
+    return spec_as_json(backend.spec(env)) if backend.sizes_are_noted else None
 
 
 def spec_of_run(env: EnvOptions, noted: Any) -> EnvSpec:
@@ -91,4 +91,5 @@ def make_vector_env(
 
 
 def _stacked(spec: EnvSpec, env: EnvOptions) -> EnvSpec:
-    return dataclasses.replace(spec, obs_dim=env.frame_stack * spec.obs_dim)
+    units = spec.units and spec.units.stacked(env.frame_stack, spec.obs_dim)
+    return dataclasses.replace(spec, obs_dim=env.frame_stack * spec.obs_dim, units=units)

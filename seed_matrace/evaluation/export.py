@@ -22,6 +22,7 @@ def export_numpy(policy: TrainedPolicy, path: str | os.PathLike[str]) -> None:
     """Writes a .npz file that plays without TensorFlow (``numpy_policy.NumpyPolicy``).
 
     Raises:
+      ValueError: the network gives no arrays.
       RuntimeError: it would play otherwise than the network, which has something that NumPy's does not know.
     """
     env, network = policy.config.env, policy.config.network
@@ -37,6 +38,10 @@ def export_numpy(policy: TrainedPolicy, path: str | os.PathLike[str]) -> None:
         dtype=network.dtype,
     )
     weights = policy.network.arrays()
+    if weights is None:
+        raise ValueError(
+            f"network.policy = {network.policy!r} has no twin in NumPy; --format=savedmodel exports the network itself"
+        )
     _compare(NumpyPolicy(facts, weights), policy)
     save_numpy_policy(path, facts, weights)
 

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from seed_matrace.arrays_file import open_arrays, write_arrays
 from seed_matrace.evaluation.greedy import GreedyTeam
 from seed_matrace.evaluation.team import Team
 from seed_matrace.foreign_files import shown
-from seed_matrace.specs import EnvSpec, read_env_spec
+from seed_matrace.specs import EnvSpec, read_env_spec, spec_as_json
 from seed_matrace.types import Memory, PolicyOutput
 
 _FORMAT = 1
@@ -154,7 +154,7 @@ class NumpyPolicy(Team):
 
 def save_numpy_policy(path: str | os.PathLike[str], facts: PolicyFacts, weights: Mapping[str, np.ndarray]) -> None:
     """Writes one .npz file; ``load_numpy_policy`` reads it."""
-    about = json.dumps({"format": _FORMAT, **asdict(facts)})
+    about = json.dumps({"format": _FORMAT, **vars(facts), "spec": spec_as_json(facts.spec)})
     write_arrays(path, {**weights, _ABOUT: np.frombuffer(about.encode(), np.uint8)})
 
 

@@ -11,8 +11,8 @@ from seed_matrace.algo.acting import CompiledPolicy, as_tensor, can_alias
 from seed_matrace.algo.calling_thread import on_calling_thread
 from seed_matrace.algo.distributions import MaskedCategorical
 from seed_matrace.algo.entropy_cost import EntropyCost, EntropySchedule, EntropyTarget
-from seed_matrace.algo.networks import Networks
 from seed_matrace.algo.recurrence import Past
+from seed_matrace.algo.team_networks import Networks
 from seed_matrace.learner.policy_lag import PolicyLag
 from seed_matrace.learner.schedules import LearningRate
 from seed_matrace.learner.strategy import Devices
@@ -47,7 +47,7 @@ class Learner:
         self._config, self._spec = config, spec
         self._devices = devices or Devices()
         with self._devices.scope():
-            self._team = Networks(spec, config.network, seed)
+            self._team = Networks(spec, config, seed)
             self.policy, self.critic = self._team.policy, self._team.critic
             self.learner_steps = tf.Variable(0, dtype=tf.int64, name="learner_steps")
             self.env_steps = tf.Variable(0, dtype=tf.int64, name="env_steps")  # set by whoever goes on with a run
@@ -60,7 +60,7 @@ class Learner:
         acting = self._team
         if self._devices.acting or config.learner.policy_lag:
             with tf.device(self._devices.acting or None):
-                acting = Networks(spec, config.network, seed)
+                acting = Networks(spec, config, seed)
         self._newest = self._acting = self._compiled(acting)
         self.policy_lag: PolicyLag | None = None
         self._copies: list[tuple[tf.Variable, tf.Variable]] = []  # each with the variable that it follows

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from seed_matrace.algo.built_in import maker
 from seed_matrace.algo.entropy_cost import EntropyCost, EntropySchedule, EntropyTarget
-from seed_matrace.algo.losses import LossOutput, compute_final_values, matrace_loss
-from seed_matrace.algo.networks import Networks
+from seed_matrace.algo.losses import LossOutput, compute_final_values, loss_of_batch
 from seed_matrace.algo.replicas import mean_over_replicas
+from seed_matrace.algo.team_networks import Networks
 from seed_matrace.learner.strategy import Devices, metrics_of_batch
 from seed_matrace.types import Unroll
 
@@ -84,7 +85,7 @@ class TrainStep:
     @property
     def _max_kl(self) -> float:
         """Of what ``policy/kl`` says: of the team unless every agent has a value of its own."""
-        agents = 1 if self._config.network.one_value_per_agent else self._networks.policy.n_agents
+        agents = 1 if self._config.network.one_value_per_agent else self._networks.n_agents
         return self._config.learner.max_kl * agents
 
     def _everywhere(self, step: Callable[..., Any], fields: tuple[Tensor, ...]) -> Any:
@@ -139,7 +140,8 @@ class TrainStep:
             final = compute_final_values(critic, batch, known_shapes=self._devices.compiled)
         with tf.GradientTape() as tape:
             logits, values = self._networks(batch)
-            loss = matrace_loss(
+            loss = loss_of_batch(
+                maker(self._config.entry("loss")),
                 logits=logits,
                 values=values,
                 unroll=batch,
@@ -147,5 +149,10 @@ class TrainStep:
                 config=self._config.loss,
                 value_scale=critic.value_scale,
                 final_values=final,
+                options=self._config.options_of("loss"),
+                policy=self._networks.policy,
+                critic=critic,
             )
-        return tape.gradient(loss.total, self._variables), loss
+        # A loss need not look at all that there is.
+        nothing = tf.UnconnectedGradients.ZERO
+        return tape.gradient(loss.total, self._variables, unconnected_gradients=nothing), loss

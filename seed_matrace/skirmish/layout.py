@@ -9,6 +9,7 @@ import numpy as np
 
 from seed_matrace.smac_options import SkirmishOptions, SmacOptions
 from seed_matrace.specs import EnvSpec
+from seed_matrace.unit_columns import Rows, UnitColumns
 
 ACTIONS_WITHOUT_TARGET = 6  # no-op, stop, north, south, east, west
 MOVE_FEATURES = 4
@@ -107,4 +108,30 @@ class FeatureLayout:
             obs_dim=self.obs_dim,
             state_dim=self.state_dim,
             episode_limit=episode_limit,
+            units=self.units,
         )
+
+    @property
+    def units(self) -> UnitColumns:
+        """Where units stand: observations are movement, enemies, allies, own; states allies, enemies, last actions."""
+        enemies = Rows(self.move_features, self.enemy_features, self.n_enemies)
+        allies = Rows(_end(enemies), self.ally_features, self.n_agents - 1)
+        own = Rows(_end(allies), self.obs_dim - _end(allies), 1)
+        state_allies = Rows(0, 4 + self.unit_type_bits + self.ally_shields, self.n_agents)
+        state_enemies = Rows(_end(state_allies), 3 + self.unit_type_bits + self.enemy_shields, self.n_enemies)
+        last_actions = Rows(_end(state_enemies), self.n_actions, self.n_agents)
+        of_allies = (state_allies, last_actions) if self.options.state_last_action else (state_allies,)
+        has_rows = not self.options.obs_instead_of_state
+        return UnitColumns(
+            own=(Rows(0, self.move_features, 1), own),
+            allies=(allies,),
+            enemies=(enemies,),
+            state_allies=of_allies if has_rows else (),
+            state_enemies=(state_enemies,) if has_rows else (),
+            first_target=ACTIONS_WITHOUT_TARGET,
+            healers=tuple(np.flatnonzero(self.healer[: self.n_agents]).tolist()),
+        )
+
+
+def _end(rows: Rows) -> int:
+    return rows.start + rows.width * rows.units

@@ -17,7 +17,7 @@ from typing import Any
 
 from seed_matrace.interpreter import start
 from seed_matrace.replay import PlayedBattle
-from seed_matrace.specs import EnvSpec
+from seed_matrace.specs import EnvSpec, sizes_of
 from seed_matrace.starcraft2.installation import InstallationError
 from seed_matrace.starcraft2.options import StarCraft2Options
 from seed_matrace.starcraft2.process_group import end_group, members
@@ -74,7 +74,7 @@ class GameProcess:
             theirs.close()
             os.close(lifeline)
             os.close(memory_fd)
-        self._socket.send(json.dumps({**order, "spec": vars(spec)}).encode())
+        self._socket.send(json.dumps({**order, "spec": sizes_of(spec)}).encode())
         self._pending = "launch"
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seed_matrace.algo.networks import Networks
+from seed_matrace.algo.team_networks import Networks
 from seed_matrace.envs.registry import backend_name
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.learner import Learner
@@ -46,7 +46,7 @@ def start_from(learner: Learner, run_dir: Path) -> str:
 
 def check_start(config: Config, run_dir: Path) -> None:
     """Raises ValueError or CheckpointError if ``start_from`` has nothing to take over for a run of ``config``."""
-    ours = Networks(training_spec(config), config.network, 0)
+    ours = Networks(training_spec(config), config, 0)
     theirs = _best_networks(run_dir)
     if not any(_fitting(getattr(ours, name).variables, source.variables) for name, source in theirs.items()):
         raise ValueError(f"--init_from={run_dir}: none of its weights have the shapes that {config.env.title} needs")
@@ -60,7 +60,7 @@ def _trained_elsewhere(run_dir: Path) -> str:
 
 def _best_networks(run_dir: Path) -> dict[str, Any]:
     config, _, _ = load_run_config(run_dir)
-    best = Networks(training_spec(config), config.network, 0)
+    best = Networks(training_spec(config), config, 0)
     networks: dict[str, Any] = {"policy": best.policy, "critic": best.critic}
     checkpoints = Checkpoints(run_dir / CHECKPOINTS_DIR, 1, run_id(run_dir))
     advice = (

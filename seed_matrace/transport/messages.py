@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
-from seed_matrace.specs import EnvSpec
+from seed_matrace.specs import EnvSpec, sizes_of
 from seed_matrace.transport.schema import PROTOCOL_VERSION, Schema
 
 MAX_HANDSHAKE_BYTES = 64 * 1024
@@ -74,7 +74,8 @@ class Welcome:
 
 
 def encode_hello(hello: Hello) -> bytes:
-    return json.dumps(asdict(hello)).encode()
+    schema = {**vars(hello.schema), "spec": sizes_of(hello.schema.spec)}
+    return json.dumps({"task_id": hello.task_id, "schema": schema}).encode()
 
 
 def decode_hello(data: bytes) -> Hello:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from seed_matrace.specs import EnvSpec, env_output_spec, policy_output_spec
+from seed_matrace.specs import EnvSpec, env_output_spec, policy_output_spec, sizes_of
 from seed_matrace.types import FIELD_NAMES, flatten
 
 PROTOCOL_VERSION = 4
@@ -42,7 +41,7 @@ def schema_mismatch(ours: Schema, theirs: Schema) -> str | None:
 def _levels(schema: Schema) -> tuple[Mapping[str, Any], ...]:
     """What to compare, causes before their effects."""
     game = {"backend": schema.backend, "map_name": schema.map_name}
-    return game, schema.options, dataclasses.asdict(schema.spec), schema.layout
+    return game, schema.options, sizes_of(schema.spec), schema.layout
 
 
 def _layout(spec: EnvSpec) -> dict[str, str]:

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from seed_matrace.algo.agent_inputs import AgentInputs
 from seed_matrace.algo.layers import Mlp
-from seed_matrace.algo.networks import AgentInputs, Critic, Policy
+from seed_matrace.algo.networks import Critic, Policy
 from seed_matrace.specs import EnvSpec
 
 SPEC = EnvSpec(n_agents=3, n_actions=4, obs_dim=5, state_dim=7, episode_limit=10)

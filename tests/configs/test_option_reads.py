@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from option_reads import Sources, name_of
 
-from seed_matrace.config import OPTIONS, load_config
+from seed_matrace.config import OPTIONS, SECTIONS, load_config
 from seed_matrace.config_effects import warnings_of
+from seed_matrace.registered import BUILT_IN
 from seed_matrace.skirmish.smac_attributes import FIXED, FREE
 
 ROOT = Path(__file__).parents[2]
@@ -30,8 +31,10 @@ def options_and_unread(texts):
     reads = sources.reads()
     compiled = {name for path in ROOT.glob("cext/*.pyx") for name in COMPILED.findall(path.read_text())}
     known, unread = set(), set()
-    for section, annotation in sources.attributes["Config"].items():
-        kinds = sources.lineage(name_of(annotation))
+    sections = {name: name_of(kind) for name, kind in sources.attributes["Config"].items() if name in SECTIONS}
+    sections |= {name: kind.__name__ for name, kind in BUILT_IN.sections.items()}
+    for section, kind in sections.items():
+        kinds = sources.lineage(kind)
         of_section = [read for read in reads if read.kind in kinds]
         alive = {read.attribute for read in of_section if not _of_options(read, {*kinds, "Config"})}
         if "SmacOptions" in kinds:

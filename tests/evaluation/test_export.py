@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 import seed_matrace
-from seed_matrace.algo.networks import AgentInputs
+from seed_matrace.algo.agent_inputs import AgentInputs
 from seed_matrace.config import NetworkConfig, load_config
 from seed_matrace.envs.registry import env_spec
 from seed_matrace.evaluation.export import export_numpy, export_saved_model

@@ -14,7 +14,7 @@ import pytest
 from processes import TINY
 
 from seed_matrace import files
-from seed_matrace.algo.networks import Networks
+from seed_matrace.algo.team_networks import Networks
 from seed_matrace.envs.registry import backend_name
 from seed_matrace.evaluation.policy import load_policy
 from seed_matrace.evaluation.results import ABSOLUTE, RESULTS_FILE
@@ -309,7 +309,7 @@ def test_weights_are_of_a_run_wherever_it_is_moved_to(tmp_path, source, monkeypa
 def test_damaged_weights_are_said_before_a_run_is_made(tmp_path):
     begin(tmp_path / "one", gin_params=TINY, num_actors=0)
     config = plan_start(TrainOptions(run_dir=str(tmp_path / "one"))).config
-    team = Networks(training_spec(config), config.network, 0)
+    team = Networks(training_spec(config), config, 0)
     networks = {"policy": team.policy, "critic": team.critic}
     Checkpoints(tmp_path / "one/checkpoints", 1, run_id(tmp_path / "one")).save("best", 0, networks, {})
     check_start(config, tmp_path / "one")
