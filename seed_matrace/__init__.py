@@ -57,7 +57,7 @@ def make_vector_env(map_name: str, num_envs: int, seed: int = 0, **smac_options:
 
     Raises:
       TypeError: unknown option; the message names the near ones.
-      ValueError: unknown map; the message names the near ones.
+      ValueError: unknown map, likewise; a number or an option's value of the wrong type or out of range.
     """
     from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
     from seed_matrace.smac_options import SkirmishOptions

@@ -41,7 +41,7 @@ class VectorEnv(Protocol):
         """Plays one step of every environment.
 
         Args:
-          actions: int32 [E, N], each available in the step before.
+          actions: [E, N] of any integer dtype, each available in the step before.
           out: as in ``reset``.
 
         Raises:
@@ -92,11 +92,30 @@ class GamesVectorEnv(VectorEnv, Protocol):
         """Ends the games at once, so that a call in another thread returns with an error; ``close`` must follow."""
 
 
-def check_actions(actions: np.ndarray, avail_actions: np.ndarray | None) -> None:
-    """Checks what a step is asked to play.
+def as_actions(actions: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """What a step is asked to play as C-contiguous int32 ``shape``, [E, N]; a copy only where it is another array.
+
+    Raises:
+      ValueError: no array of whole numbers of that shape, or one that int32 does not hold.
+    """
+    if not isinstance(actions, np.ndarray) or actions.shape != shape or actions.dtype.kind not in "iu":
+        got = f"{actions.dtype} {actions.shape}" if isinstance(actions, np.ndarray) else type(actions).__name__
+        raise ValueError(f"actions are {got}; an array of shape {shape} and an integer dtype, best int32, expected")
+    if actions.dtype == np.int32:
+        return np.ascontiguousarray(actions)
+    limits = np.iinfo(np.int32)
+    bad = np.argwhere((actions < limits.min) | (actions > limits.max))
+    if len(bad):
+        env, agent = bad[0]
+        raise ValueError(f"environment {env}, agent {agent}: there is no action {actions[env, agent]}")
+    return actions.astype(np.int32, order="C")
+
+
+def check_actions(actions: np.ndarray, avail_actions: np.ndarray | None) -> np.ndarray:
+    """Checks what a step is asked to play, and returns it as int32 [E, N].
 
     Args:
-      actions: should be int32 [E, N].
+      actions: should be [E, N] of an integer dtype.
       avail_actions: uint8 [E, N, A] of the step before; None before the first.
 
     Raises:
@@ -105,9 +124,8 @@ def check_actions(actions: np.ndarray, avail_actions: np.ndarray | None) -> None
     """
     if avail_actions is None:
         raise RuntimeError("step before the first reset")
-    *expected, n_actions = avail_actions.shape
-    if actions.shape != tuple(expected) or actions.dtype != np.int32:
-        raise ValueError(f"actions must be int32 {tuple(expected)}, not {actions.dtype} {actions.shape}")
+    num_envs, n_agents, n_actions = avail_actions.shape
+    actions = as_actions(actions, (num_envs, n_agents))
     in_range = (actions >= 0) & (actions < n_actions)
     taken = np.take_along_axis(avail_actions, np.where(in_range, actions, 0)[..., None], axis=-1)[..., 0]
     bad = np.argwhere(~in_range | (taken == 0))
@@ -117,3 +135,4 @@ def check_actions(actions: np.ndarray, avail_actions: np.ndarray | None) -> None
         raise ValueError(
             f"environment {env}, agent {agent}: action {actions[env, agent]} is not available, only {available}"
         )
+    return actions

@@ -108,6 +108,23 @@ def sc2_python() -> str:
     return os.environ.get(PYTHON_VARIABLE) or sys.executable
 
 
+def define_run_flag(values: flags.FlagValues) -> None:
+    flags.DEFINE_string("run_dir", None, "run directory, the same as one named without a flag", flag_values=values)
+
+
+def named_runs(values: flags.FlagValues, words: Sequence[str]) -> list[str]:
+    """Those that stand without a flag, and that of --run_dir."""
+    return [*words, *([] if values.run_dir is None else [values.run_dir])]
+
+
+def one_run(values: flags.FlagValues, words: Sequence[str], command: str) -> str:
+    """The run directory that a command is about; flags.Error unless it is exactly one."""
+    runs = named_runs(values, words)
+    if len(runs) != 1:
+        raise flags.Error(f"name one run directory, not {len(runs)}, as in: seed-matrace {command} runs/3m")
+    return runs[0]
+
+
 def required(values: flags.FlagValues, name: str) -> str:
     value = values[name].value
     if value is None:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from absl import flags
 
-from seed_matrace.cli.command import Command, define_sc2_flags, print_json, required, use_sc2_python
+from seed_matrace.cli.command import (
+    Command,
+    define_run_flag,
+    define_sc2_flags,
+    named_runs,
+    one_run,
+    print_json,
+    use_sc2_python,
+)
 from seed_matrace.files import check_utf8
 from seed_matrace.training.process import import_tensorflow
 
 
 def _define_weights_flags(values: flags.FlagValues) -> None:
-    flags.DEFINE_string("run_dir", None, "run directory", flag_values=values)
+    define_run_flag(values)
     flags.DEFINE_enum("checkpoint", "best", ["best", "latest"], "which of its weights", flag_values=values)
 
 
@@ -23,6 +30,13 @@ def _define_eval_flags(values: flags.FlagValues) -> None:
     _define_weights_flags(values)
     flags.DEFINE_integer("episodes", 320, "battles to play", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("seed", 1, "seed of the battles", lower_bound=0, flag_values=values)
+    flags.DEFINE_bool("sampled", False, "sample actions as in training, not the likeliest", flag_values=values)
+    flags.DEFINE_multi_string(
+        "gin_param",
+        [],
+        "other battles: a binding of env.* or starcraft2.*, as \"env.map_name='mine.json'\"; may be repeated",
+        flag_values=values,
+    )
     flags.DEFINE_string(
         "backend", None, "what plays the battles (default: what the team was trained on)", flag_values=values
     )
@@ -33,32 +47,37 @@ def _define_eval_flags(values: flags.FlagValues) -> None:
     define_sc2_flags(values)
 
 
-def _eval(values: flags.FlagValues, _: list[str]) -> None:
+def _eval(values: flags.FlagValues, words: list[str]) -> None:
     from seed_matrace.envs.registry import backend_name, has_winner
     from seed_matrace.evaluation.battle_seeds import BattlesOf
     from seed_matrace.evaluation.episodes import summarise
+    from seed_matrace.evaluation.other_battles import battles_config
 
+    run_dir = one_run(values, words, "eval")
     use_sc2_python(values)
-    check_utf8("--run_dir", values.run_dir)
+    check_utf8("--run_dir", run_dir)
+    games = battles_config(Path(run_dir), values.gin_param, values.backend)
     import_tensorflow()
     from seed_matrace.evaluation.policy import check_playable, load_policy, play
 
-    policy = load_policy(required(values, "run_dir"), values.checkpoint)
-    env = replace(policy.config.env, backend=values.backend or policy.config.env.backend)
+    seed, env = BattlesOf.EVAL_COMMAND.seed(values.seed), games.env
+    policy = load_policy(run_dir, values.checkpoint, sampling_seed=seed if values.sampled else None)
     check_playable(policy, env, replays=values.save_replays > 0)  # before anything is said of how they would compare
     if other_rules := policy.other_rules(backend_name(env)):
         print(other_rules, file=sys.stderr, flush=True)
-    replays = {"replays": values.save_replays, "replay_dir": Path(values.run_dir, "replays")}
-    stats = play(policy, values.episodes, seed=BattlesOf.EVAL_COMMAND.seed(values.seed), env=env, **replays)
+    replays = {"replays": values.save_replays, "replay_dir": Path(run_dir, "replays")}
+    stats = play(policy, values.episodes, seed=seed, env=env, starcraft2=games.starcraft2, **replays)
     result: dict[str, Any] = {"map": env.title, "backend": backend_name(env), "env_steps": policy.env_steps}
+    result["sampled"] = values.sampled
     print_json({**result, **summarise(stats, won=has_winner(env))})
 
 
 EVAL = Command(
     "Plays battles with a trained team; the last line printed is one JSON object.",
-    "seed-matrace eval --run_dir=runs/8m --episodes=400",
+    "seed-matrace eval runs/8m --episodes=400",
     _define_eval_flags,
     _eval,
+    arguments="RUN ",
 )
 
 
@@ -72,8 +91,8 @@ def _define_export_flags(values: flags.FlagValues) -> None:
     )
 
 
-def _export(values: flags.FlagValues, _: list[str]) -> None:
-    run_dir = Path(required(values, "run_dir"))
+def _export(values: flags.FlagValues, words: list[str]) -> None:
+    run_dir = Path(one_run(values, words, "export"))
     numpy = values.format == "numpy"
     output = Path(values.output or run_dir / ("policy.npz" if numpy else "policy"))
     if numpy and output.suffix != ".npz":
@@ -91,13 +110,15 @@ def _export(values: flags.FlagValues, _: list[str]) -> None:
 
 EXPORT = Command(
     "Writes a run's policy for other programs: NumPy weights that need no TensorFlow, or a SavedModel.",
-    "seed-matrace export --run_dir=runs/8m --format=numpy",
+    "seed-matrace export runs/8m --format=numpy",
     _define_export_flags,
     _export,
+    arguments="RUN ",
 )
 
 
 def _define_plot_flags(values: flags.FlagValues) -> None:
+    define_run_flag(values)
     flags.DEFINE_string(
         "output", None, "a .png, .svg or .pdf file (default: RUN/learning_curve.png)", flag_values=values
     )
@@ -119,9 +140,10 @@ def _define_plot_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_bool("paper", False, "maps: all 14 of the paper, in its order", flag_values=values)
 
 
-def _plot(values: flags.FlagValues, run_dirs: list[str]) -> None:
+def _plot(values: flags.FlagValues, words: list[str]) -> None:
     from seed_matrace.viewer.plot import PlotOptions, plot
 
+    run_dirs = named_runs(values, words)
     if not run_dirs:
         raise flags.Error("give at least one run directory, as in: seed-matrace plot runs/3m")
     options = PlotOptions(values.kind, values.statistic, published=values.published, whole_paper=values.paper)
@@ -138,6 +160,7 @@ PLOT = Command(
 
 
 def _define_watch_flags(values: flags.FlagValues) -> None:
+    define_run_flag(values)
     flags.DEFINE_string("output", None, "a .html, .gif or .mp4 file (default: RUN/watch.html)", flag_values=values)
     flags.DEFINE_enum(
         "which",
@@ -154,9 +177,10 @@ def _define_watch_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_bool("dark", False, "GIF, MP4: dark colours; the page follows the browser", flag_values=values)
 
 
-def _watch(values: flags.FlagValues, paths: list[str]) -> None:
+def _watch(values: flags.FlagValues, words: list[str]) -> None:
     from seed_matrace.viewer.watch import WatchOptions, watch
 
+    paths = named_runs(values, words)
     if not paths:
         raise flags.Error("give a run directory or a replay file, as in: seed-matrace watch runs/3m")
     options = WatchOptions(values.which, values.width, values.speed, values.dark, values.zoom)

@@ -47,7 +47,7 @@ class CountingVectorEnv:
 
     def step(self, actions: np.ndarray, out: EnvOutput | None = None) -> EnvOutput:
         """See ``VectorEnv``."""
-        check_actions(actions, self._avail_actions)
+        actions = check_actions(actions, self._avail_actions)
         out = self._cleared(out)
         self._step += 1
         out.reward[:] = self._step

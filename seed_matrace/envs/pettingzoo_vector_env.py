@@ -68,7 +68,7 @@ class PettingZooVectorEnv:
     @np.errstate(over="ignore")  # a reward that float32 cannot hold is infinite, which training refuses
     def step(self, actions: np.ndarray, out: EnvOutput | None = None) -> EnvOutput:
         """See ``VectorEnv``."""
-        check_actions(actions, self._avail_actions)
+        actions = check_actions(actions, self._avail_actions)
         out = self._cleared(out)
         for index, team in enumerate(self._teams):
             step = team.step(actions[index])

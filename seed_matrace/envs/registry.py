@@ -10,6 +10,7 @@ from seed_matrace.env_options import EnvOptions
 from seed_matrace.envs.backend import Asked
 from seed_matrace.envs.backends import backend_of
 from seed_matrace.envs.frame_stack import FrameStackVectorEnv
+from seed_matrace.fields import whole_number
 from seed_matrace.specs import EnvSpec, read_env_spec, spec_as_json
 from seed_matrace.starcraft2.options import StarCraft2Options
 from seed_matrace.vector_env import VectorEnv
@@ -84,7 +85,12 @@ def make_vector_env(
 
     Args:
       with_final, games, replay, recorded: see ``envs.backend.Asked``; games as by default if None.
+
+    Raises:
+      ValueError: a number out of range; as ``env_spec``.
     """
+    num_envs = whole_number("num_envs", num_envs, 1)
+    seed, first_env = whole_number("seed", seed, 0), whole_number("first_env", first_env, 0)
     asked = Asked(num_envs, seed, first_env, with_final, games or StarCraft2Options(), replay, recorded)
     frames = backend_of(env).make(env, asked)
     return FrameStackVectorEnv(frames, env.frame_stack) if env.frame_stack > 1 else frames

@@ -16,8 +16,8 @@ class GreedyTeam:
     """Acts as ``evaluation.episodes.Act`` says; remembers what its network must know of an episode.
 
     Args:
-      step: chooses the most probable available actions.
-      recurrent_dim: R, of the recurrent state of its network; 0 without any.
+      step: chooses the most probable available actions; one that samples makes a team that plays as in training.
+      recurrent_dim: R, of the recurrent state that ``step`` carries along; 0 without any.
     """
 
     def __init__(self, step: GreedyStep, recurrent_dim: int) -> None:

@@ -8,9 +8,10 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 from absl import logging
 
-from seed_matrace.config import Config, EnvConfig
+from seed_matrace.config import Config, EnvConfig, StarCraft2Config
 from seed_matrace.envs.backends import BACKENDS
 from seed_matrace.envs.registry import backend_name, can_record, env_spec, has_winner, spec_of_run
 from seed_matrace.evaluation.battle_seeds import BattlesOf
@@ -27,7 +28,7 @@ from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, backend_of, load
 from seed_matrace.learner.run_info import RUN_FILE, read_run_info, run_id
 from seed_matrace.replay import SUFFIX, Replay, write_replay
 from seed_matrace.specs import EnvSpec
-from seed_matrace.types import EpisodeStats
+from seed_matrace.types import EpisodeStats, Memory, PolicyOutput
 
 
 class TrainedPolicy(Team):
@@ -40,8 +41,19 @@ class TrainedPolicy(Team):
       judge: what it makes of a whole episode, as ``Learner.judge``; observations stacked as in training.
     """
 
-    def __init__(self, learner: Learner, config: Config, spec: EnvSpec, env_steps: int, backend: str = "") -> None:
+    def __init__(
+        self,
+        learner: Learner,
+        config: Config,
+        spec: EnvSpec,
+        env_steps: int,
+        backend: str = "",
+        sampling_seed: int | None = None,
+    ) -> None:
+        """``sampling_seed``: None plays the likeliest actions."""
         team = GreedyTeam(learner.greedy_step, learner.policy.recurrent_dim)
+        if sampling_seed is not None:
+            team = _sampling_team(learner, spec, sampling_seed)
         super().__init__(team, spec, config.env.frame_stack, backend or backend_name(config.env))
         self.config = config
         self.env_steps = env_steps
@@ -55,8 +67,19 @@ def check_playable(policy: TrainedPolicy, env: EnvConfig, *, replays: bool) -> N
         recorded = " and ".join(backend.name for backend in BACKENDS.values() if backend.can_record)
         raise ValueError(f"there are replays of battles on {recorded}, not of backend {env.backend!r}")
     spec = env_spec(_unstacked(env))
-    if spec != policy.spec:
+    if dataclasses.replace(spec, episode_limit=policy.spec.episode_limit) != policy.spec:
         raise ValueError(f"{env.title} on {backend_name(env)} has {spec}, this team was trained for {policy.spec}")
+
+
+def _sampling_team(learner: Learner, spec: EnvSpec, seed: int) -> GreedyTeam:
+    """Acts as in training: the same seed and battles give the same actions."""
+    rng = np.random.default_rng(seed)
+
+    def step(obs: np.ndarray, avail_actions: np.ndarray, memory: Memory) -> PolicyOutput:
+        state = np.zeros((len(obs), spec.state_dim), np.float32)  # a recurrent critic sees it, and acts on nothing
+        return learner.policy_step(obs, avail_actions, rng.integers(1 << 62, size=2), memory, state)
+
+    return GreedyTeam(step, learner.policy.recurrent_dim + learner.critic.recurrent_dim)
 
 
 def play(
@@ -65,6 +88,7 @@ def play(
     *,
     seed: int,
     env: EnvConfig | None = None,
+    starcraft2: StarCraft2Config | None = None,
     replays: int = 0,
     replay_dir: Path | None = None,
     stop: threading.Event | None = None,
@@ -73,7 +97,8 @@ def play(
 
     Args:
       seed: of the battles.
-      env: another environment, such as another backend, in which it is to play.
+      env: another environment, such as another backend or map, in which it is to play.
+      starcraft2: how games of StarCraft II are watched over, if otherwise than in training.
       replays: of how many battles, the first ones, a replay is written.
       replay_dir: where; they are called eval_0000.npz and on. Of StarCraft II there is eval.SC2Replay, too.
       stop: set, it ends the battles before their end.
@@ -93,7 +118,7 @@ def play(
     about = {"env_steps": policy.env_steps}
     recorder = Recorder(replays, policy.judge, policy.config.env.frame_stack, about, keep) if replays else None
     return play_battles(
-        dataclasses.replace(policy.config, env=env),
+        dataclasses.replace(policy.config, env=env, starcraft2=starcraft2 or policy.config.starcraft2),
         until(stop, policy.act) if stop else policy.act,
         episodes,
         seed=seed,
@@ -127,11 +152,14 @@ def play_absolute(run_dir: Path, seed: int, stop: threading.Event | None = None)
     return stats
 
 
-def load_policy(run_dir: str | os.PathLike[str], checkpoint: str = "best") -> TrainedPolicy:
+def load_policy(
+    run_dir: str | os.PathLike[str], checkpoint: str = "best", *, sampling_seed: int | None = None
+) -> TrainedPolicy:
     """The policy of a run.
 
     Args:
       checkpoint: "best" (best evaluated weights) or "latest".
+      sampling_seed: of actions that are sampled as in training; None takes the likeliest.
 
     Raises:
       ValueError: not a run directory, or no such kind of checkpoint.
@@ -145,7 +173,10 @@ def load_policy(run_dir: str | os.PathLike[str], checkpoint: str = "best") -> Tr
     noted = read_run_info(Path(run_dir)).get("sizes") if (Path(run_dir) / RUN_FILE).is_file() else None
     spec = spec_of_run(_unstacked(config.env), noted)
     with_final = config.loss.bootstrap_time_limit
-    learner = Learner(config, dataclasses.replace(spec_of_run(config.env, noted), with_final=with_final), seed=0)
+    at_once = dataclasses.replace(
+        config, learner=dataclasses.replace(config.learner, policy_lag=0)
+    )  # these weights act
+    learner = Learner(at_once, dataclasses.replace(spec_of_run(config.env, noted), with_final=with_final), seed=0)
     checkpoints = Checkpoints(Path(run_dir) / CHECKPOINTS_DIR, 1, run_id(run_dir))
     other = (
         "; --checkpoint=latest takes the newest weights" if checkpoint == "best" and checkpoints.find("step") else ""
@@ -158,7 +189,7 @@ def load_policy(run_dir: str | os.PathLike[str], checkpoint: str = "best") -> Tr
         raise CheckpointError(f"{run_dir} has no {checkpoint} checkpoint{other or ' yet'}")
     for problem in restored.problems:
         logging.warning("passed over a checkpoint: %s", problem)
-    return TrainedPolicy(learner, config, spec, restored.state["env_steps"], backend_of(Path(run_dir)))
+    return TrainedPolicy(learner, config, spec, restored.state["env_steps"], backend_of(Path(run_dir)), sampling_seed)
 
 
 def _unstacked(env: EnvConfig) -> EnvConfig:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from seed_matrace.files import digest
+from seed_matrace.foreign_files import shown
 from seed_matrace.skirmish.layout import FeatureLayout
 from seed_matrace.skirmish.paths import Paths, check_size, find_paths
 from seed_matrace.skirmish.placement import on_grid, pack
@@ -175,6 +177,10 @@ def load_map(name: str) -> SkirmishMap:
     Raises:
       ValueError: unknown name (the message gives the nearest ones), or a bad scenario file (it names the field).
     """
+    if not isinstance(name, (str, os.PathLike)):
+        raise ValueError(
+            f"the map is {shown(name)}; a name in quotes expected, as '3m', or the path of a scenario file"
+        )
     if str(name).endswith(".json"):
         return _load_scenario(str(name))
     names = map_names()

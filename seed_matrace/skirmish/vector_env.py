@@ -24,6 +24,7 @@ from seed_matrace.skirmish.units import UnitType
 from seed_matrace.smac_options import SmacOptions
 from seed_matrace.specs import EnvSpec, check_env_output, empty_env_output
 from seed_matrace.types import EnvOutput, flatten
+from seed_matrace.vector_env import as_actions
 
 VERSION = "3"  # of the rules: grows whenever a battle of the same seed and actions can play differently
 BACKEND = f"skirmish-{VERSION}"
@@ -79,16 +80,21 @@ class SkirmishVectorEnv:
         self.layout = self.map.layout.with_options(options, self.map.episode_limit)
         self.spec = dataclasses.replace(self.layout.spec(self.map.episode_limit), with_final=with_final)
         self.num_envs = num_envs
-        self._battles: Skirmish | None = build_battles(
-            self.map,
-            self.layout,
-            num_envs,
-            seed,
-            first_env,
-            reward_divisor=reward_divisor(self.map, options),
-            autoreset=autoreset,
-            shuffle_enemies=getattr(options, "shuffle_enemies", DEFAULT_OPTIONS.shuffle_enemies),
-        )
+        try:
+            self._battles: Skirmish | None = build_battles(
+                self.map,
+                self.layout,
+                num_envs,
+                seed,
+                first_env,
+                reward_divisor=reward_divisor(self.map, options),
+                autoreset=autoreset,
+                shuffle_enemies=getattr(options, "shuffle_enemies", DEFAULT_OPTIONS.shuffle_enemies),
+            )
+        except MemoryError as error:
+            raise ValueError(
+                f"num_envs is {num_envs}; there is no memory for so many ({error}), choose fewer"
+            ) from None
         self._streams = f"{first_env}+ of seed {seed}" + "".join(f", {k}={v}" for k, v in options.changed().items())
         self._playing = False
         self._recording: Recording | None = None
@@ -154,7 +160,7 @@ class SkirmishVectorEnv:
         """Plays one step of every environment.
 
         Args:
-          actions: int32 [E, N], each available in the step before.
+          actions: [E, N] of any integer dtype, each available in the step before; int32 is not copied.
           out: as in ``reset``.
 
         Returns:
@@ -285,11 +291,7 @@ class SkirmishVectorEnv:
         return battles
 
     def _checked(self, battles: Skirmish, actions: np.ndarray) -> np.ndarray:
-        expected = (self.num_envs, self.spec.n_agents)
-        if not isinstance(actions, np.ndarray) or actions.shape != expected or actions.dtype != np.int32:
-            got = f"{actions.dtype} {actions.shape}" if isinstance(actions, np.ndarray) else type(actions).__name__
-            raise ValueError(f"actions are {got}; an int32 array of shape {expected} expected")
-        actions = np.ascontiguousarray(actions)
+        actions = as_actions(actions, (self.num_envs, self.spec.n_agents))
         if self.options.heuristic_ai:
             if not ((actions >= 0) & (actions < self.spec.n_actions)).all():
                 raise ValueError(f"actions must be in 0..{self.spec.n_actions - 1}, whoever plays")

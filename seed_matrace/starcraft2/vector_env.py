@@ -20,7 +20,7 @@ from seed_matrace.starcraft2.options import StarCraft2Options
 from seed_matrace.starcraft2.process import GameProcess
 from seed_matrace.starcraft2.worker import GameLostError
 from seed_matrace.types import EnvOutput, flatten
-from seed_matrace.vector_env import EnvLostError
+from seed_matrace.vector_env import EnvLostError, as_actions
 from seed_matrace.version import __version__
 
 LAUNCH_ATTEMPTS = 5  # in a row
@@ -100,6 +100,7 @@ class StarCraft2VectorEnv:
         """
         out = self._output(out)
         games = self._playing()
+        actions = as_actions(actions, (self.num_envs, self.spec.n_agents))
         for row, game in zip(actions.tolist(), games, strict=True):
             game.slot.action[0] = row
             self._check_available(game)

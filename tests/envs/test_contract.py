@@ -103,7 +103,7 @@ def test_environment_plays_the_same_in_any_group(env_config):
     np.testing.assert_array_equal(whole.obs[2:], half.obs)
 
 
-@pytest.mark.parametrize("kind", ["shape", "dtype", "unavailable", "negative", "too large"])
+@pytest.mark.parametrize("kind", ["shape", "dtype", "wide", "unavailable", "negative", "too large"])
 def test_bad_action_is_an_error_and_changes_nothing(env_config, kind):
     env, untouched = (make_vector_env(env_config, NUM_ENVS, seed=0) for _ in range(2))
     avail = env.reset().avail_actions
@@ -112,16 +112,48 @@ def test_bad_action_is_an_error_and_changes_nothing(env_config, kind):
     bad = good.copy()
     if kind == "shape":
         bad = good[:, :1]
+    elif kind == "wide":
+        bad = good.astype(np.int64)
+        bad[1, 0] += 1 << 32  # int32 would make an available action of it
     elif kind == "dtype":
         bad = good.astype(np.float32)
     elif kind == "unavailable":
         bad[1, 0] = np.argmin(avail[1, 0])
     else:
         bad[1, 0] = -1 if kind == "negative" else env.spec.n_actions
-    with pytest.raises(ValueError, match="environment 1, agent 0" if kind not in ("shape", "dtype") else "int32"):
+    elsewhere = "an integer dtype, best int32, expected"
+    with pytest.raises(ValueError, match=elsewhere if kind in ("shape", "dtype") else "environment 1, agent 0"):
         env.step(bad)
     for array, expected in zip(flatten(env.step(good)), flatten(untouched.step(good)), strict=True):
         np.testing.assert_array_equal(array, expected)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64, np.uint64, ">i4"])
+def test_actions_of_any_integer_dtype_are_played(env_config, dtype):
+    env, same = (make_vector_env(env_config, NUM_ENVS, seed=0) for _ in range(2))
+    rng = np.random.default_rng(0)
+    out, expected = env.reset(), same.reset()
+    for _ in range(5):
+        actions = random_actions(rng, out.avail_actions)
+        out, expected = env.step(np.asfortranarray(actions.astype(dtype))), same.step(actions)
+        for array, wanted in zip(flatten(out), flatten(expected), strict=True):
+            np.testing.assert_array_equal(array, wanted)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ({"num_envs": 0}, "num_envs is 0"),
+        ({"num_envs": 2.0}, "num_envs is 2.0"),
+        ({"num_envs": True}, "num_envs is True"),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": None}, "seed is None"),
+        ({"first_env": -1}, "first_env is -1"),
+    ],
+)
+def test_number_that_cannot_be_is_said_at_once(env_config, numbers, said):
+    with pytest.raises(ValueError, match=said):
+        make_vector_env(env_config, **{"num_envs": 2, "seed": 0, **numbers})
 
 
 def test_step_before_reset_is_an_error(env_config):

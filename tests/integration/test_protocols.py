@@ -42,8 +42,13 @@ def test_absolute_metric_is_played_once_the_run_is_over(finished):
 def test_run_started_again_plays_the_same_absolute_metric_and_eval_refuses_an_unknown_backend(finished):
     run_dir, _ = finished
     before = entries(run_dir)
-    unknown = ["eval", f"--run_dir={run_dir}", "--backend=countin"]
-    again, refused = run_in_turn(["train", "--num_actors=0", f"--run_dir={run_dir}"], unknown)
+    unknown = ["eval", run_dir, "--backend=countin"]
+    sampled = [["eval", run_dir, "--episodes=5", "--sampled", "--gin_param=env.map_name='8m'"] for _ in range(2)]
+    train = ["train", "--num_actors=0", f"--run_dir={run_dir}"]
+    again, refused, *elsewhere = run_in_turn(train, unknown, *sampled)
+    assert elsewhere[0].stdout == elsewhere[1].stdout
+    result = json.loads(elsewhere[0].stdout.splitlines()[-1])
+    assert (result["map"], result["sampled"], result["episodes"]) == ("8m", True, 5)
     assert refused.returncode == 2
     assert "did you mean 'counting'?" in refused.stderr
     assert again.returncode == 0, again.stderr

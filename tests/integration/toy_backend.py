@@ -45,7 +45,7 @@ class ToyVectorEnv:
 
     def step(self, actions: np.ndarray, out: EnvOutput | None = None) -> EnvOutput:
         """See ``VectorEnv``."""
-        check_actions(actions, self._avail_actions)
+        actions = check_actions(actions, self._avail_actions)
         out = self._cleared(out)
         out.reward[:] = self._pay * (actions == self._lit()[:, None]).mean(axis=1)
         self._paid += out.reward

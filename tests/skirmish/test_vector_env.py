@@ -123,13 +123,13 @@ def test_unavailable_action_names_everything_and_plays_nothing() -> None:
 
 @pytest.mark.parametrize(
     "actions",
-    [np.ones((2, 4), np.int32), np.ones(6, np.int32), np.ones((2, 3), np.int64), np.ones((2, 3)), [[1, 1, 1]] * 2],
-    ids=["agents", "flat", "int64", "float", "list"],
+    [np.ones((2, 4), np.int32), np.ones(6, np.int32), np.ones((2, 3), np.bool_), np.ones((2, 3)), [[1, 1, 1]] * 2],
+    ids=["agents", "flat", "bool", "float", "list"],
 )
 def test_wrong_actions_are_refused(actions: np.ndarray) -> None:
     env = SkirmishVectorEnv("3m", 2, seed=0)
     env.reset()
-    with pytest.raises(ValueError, match=r"an int32 array of shape \(2, 3\) expected"):
+    with pytest.raises(ValueError, match=r"an array of shape \(2, 3\) and an integer dtype"):
         env.step(actions)
 
 
