@@ -23,7 +23,8 @@ def battles_config(run_dir: Path, gin_params: Sequence[str] = (), backend: str |
     for name in bound_options(gin_params):
         if name.partition(".")[0] not in ("env", "starcraft2"):
             raise ValueError(
-                f"--gin_param of {name}, which decides nothing of the battles that eval plays, as env.* and starcraft2.*"
+                f"--gin_param of {name}, which decides nothing of the battles that eval plays; env.* and starcraft2.* "
+                "may be bound"
             )
         if name == "env.frame_stack":
             raise ValueError(
