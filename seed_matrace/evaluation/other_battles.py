@@ -6,8 +6,10 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from seed_matrace.config import Config, bound_options
+from seed_matrace.config import SECTIONS, Config, EnvConfig, StarCraft2Config, bound_options
 from seed_matrace.learner.run_directory import load_run_config
+
+_OF_BATTLES = (EnvConfig, StarCraft2Config)
 
 
 def battles_config(run_dir: Path, gin_params: Sequence[str] = (), backend: str | None = None) -> Config:
@@ -21,7 +23,7 @@ def battles_config(run_dir: Path, gin_params: Sequence[str] = (), backend: str |
       ValueError: as ``load_run_config``; a binding that decides nothing of battles, or contradicts ``backend``.
     """
     for name in bound_options(gin_params):
-        if name.partition(".")[0] not in ("env", "starcraft2"):
+        if SECTIONS[name.partition(".")[0]] not in _OF_BATTLES:
             raise ValueError(
                 f"--gin_param of {name}, which decides nothing of the battles that eval plays; env.* and starcraft2.* "
                 "may be bound"
