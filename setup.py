@@ -18,6 +18,7 @@ DIRECTIVES = {
 }
 # Bit-exact arithmetic: no fused multiply-add, no -ffast-math.
 CFLAGS = ["-O1" if DEBUG else "-O3", "-ffp-contract=off", "-fno-math-errno"]
+STRIPPED = not DEBUG  # symbols and debugging information are five sixths of an extension
 
 extensions = [
     Extension(
@@ -25,7 +26,8 @@ extensions = [
         [str(path)],
         include_dirs=[np.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
-        extra_compile_args=CFLAGS,
+        extra_compile_args=[*CFLAGS, *(["-g0"] if STRIPPED else [])],
+        extra_link_args=["-s"] if STRIPPED else [],
     )
     for path in sorted(Path("cext").glob("*.pyx"))
 ]

@@ -15,11 +15,10 @@ RUN apt-get update \
     && apt-get install --no-install-recommends --yes openssl \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /wheels /wheels
-# TENSORFLOW=tensorflow is smaller, for machines without a GPU.
-ARG TENSORFLOW=tensorflow[and-cuda]
-RUN pip install --no-cache-dir "${TENSORFLOW}" \
-    && wheel="$(echo /wheels/seed_matrace-*.whl)" \
-    && pip install --no-cache-dir "${wheel}[learner]" \
+# EXTRA=learner is smaller, for machines without a GPU.
+ARG EXTRA=cuda
+RUN wheel="$(echo /wheels/seed_matrace-*.whl)" \
+    && pip install --no-cache-dir "${wheel}[${EXTRA}]" \
     && rm -rf /wheels
 ENV TF_CPP_MIN_LOG_LEVEL=2
 ENTRYPOINT ["seed-matrace"]

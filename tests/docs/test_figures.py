@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from pages import ROOT
+
+from seed_matrace.bench.win_tables import ratio_table, read_wins, wins_table
+from seed_matrace.sweeps.page import to_markdown
 
 BENCHMARKS = (ROOT / "benchmarks" / "README.md").read_text()
 
@@ -41,3 +45,13 @@ def test_how_far_networks_of_the_game_are_off_is_the_same_on_all_pages():
         text = re.sub(r"\s+", " ", (ROOT / name).read_text())
         told = re.findall(r"\b28 (?:such )?networks.{0,150}?(\d\.\d\d) off|(\d\.\d\d) off on average over 28", text)
         assert {a or b for a, b in told} == {off}, name
+
+
+def test_times_to_win_are_those_of_the_result_that_lies_beside_them():
+    folder = ROOT / "docs" / "results"
+    results = read_wins(folder / "time_to_win.json")
+    page = (folder / "README.md").read_text().partition("\n## Time to win\n")[2].partition("\n## ")[0]
+    tables = [wins_table(results), ratio_table(results)]
+    assert tables[0].rows
+    for table in filter(None, tables):
+        assert to_markdown([table], Path()) in page, "python benchmarks/time_to_win.py prints them"

@@ -56,8 +56,22 @@ def test_every_command_and_the_public_functions_are_there(site):
     commands, api = words_of(site / "commands.html"), words_of(site / "api.html")
     for name in cli.COMMANDS:
         assert f"usage: seed-matrace {name} " in commands
-    for name in ("make_env", "make_vector_env", "load_policy", "SkirmishVectorEnv", "vtrace", "actors_to_saturate"):
-        assert f"{name}(" in api
+    for name in (
+        *("make_env", "make_vector_env", "load_policy", "SkirmishVectorEnv", "vtrace", "actors_to_saturate"),
+        *("parallel_env", "SkirmishParallelEnv", "SkirmishGymnasiumEnv", "SkirmishGymnasiumVectorEnv", "read_metrics"),
+        *(
+            "play_episodes",
+            "evaluate",
+            "summarise",
+            "read_results",
+            "read_scores",
+            "ScoreTable",
+            "play",
+            "export_numpy",
+        ),
+        *("read_replay", "write_replay"),
+    ):
+        assert f"{name}(" in api, name
 
 
 def test_equations_are_mathml(site):

@@ -75,7 +75,7 @@ def folder(tmp_path):
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", ["actor", "learner"])
 def test_steps_work_in_a_fresh_debian(debian, folder, name):
-    builder = Builder(debian, folder, {"TENSORFLOW": "tensorflow"} if name == "learner" else {})
+    builder = Builder(debian, folder, {"EXTRA": "learner"} if name == "learner" else {})
     tree = builder.build(ROOT / "gcp" / f"{name}.Dockerfile")
     assert "usage: seed-matrace vertex-host" in builder.run(tree, "/", "seed-matrace vertex-host --help")
     installed = builder.run(tree, "/", "pip list --format=freeze")

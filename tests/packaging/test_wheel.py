@@ -81,6 +81,36 @@ def test_base_install_needs_neither_tensorflow_nor_protobuf(installed):
     assert re.search(r"^Requires-Dist: tensorflow.*extra == .learner.$", metadata, re.MULTILINE)
 
 
+def test_bound_of_tensorflow_is_said_once():
+    """Whatever installs TensorFlow, with CUDA's libraries or without, goes by the extra of the learner."""
+    text = (ROOT / "pyproject.toml").read_text()
+    bounds = re.findall(r'"tensorflow(?:\[[\w-]+\])?([^"\w-][^"]*)?"', text.partition("[project.optional")[2])
+    assert [bound for bound in bounds if bound] == [re.search(r'"tensorflow(>=[^"]+)"', text)[1]]
+    assert re.search(r'^cuda = \["seed_matrace\[learner\]", "tensorflow\[and-cuda\]"\]', text, re.MULTILINE)
+    for path in (*(ROOT / "gcp").iterdir(), ROOT / "scripts" / "setup_venv.sh"):
+        assert "tensorflow[" not in path.read_text() and "install tensorflow" not in path.read_text(), path
+
+
+def test_metadata_says_who_what_and_for_which_pythons(installed):
+    metadata = next(installed.glob("*.dist-info/METADATA")).read_text()
+    candidates = re.findall(r"python3\.(\d+)", (ROOT / "scripts" / "setup_venv.sh").read_text())
+    named = re.findall(r"^Classifier: Programming Language :: Python :: 3\.(\d+)$", metadata, re.MULTILINE)
+    assert named == sorted(set(candidates), key=int)
+    assert re.search(r"^Author: .+$", metadata, re.MULTILINE) and "Project-URL: " in metadata
+
+
+def test_extensions_of_a_wheel_are_stripped():
+    """Those of the wheel built here are not, as it is built for debugging."""
+    program = (
+        "import Cython.Build, os, runpy, setuptools; os.environ.pop('SEED_MATRACE_DEBUG', None)\n"
+        "setuptools.setup = lambda **given: None; Cython.Build.cythonize = lambda *given, **more: []\n"
+        "made = runpy.run_path('setup.py')['extensions']\n"
+        "assert all('-s' in one.extra_link_args and '-g0' in one.extra_compile_args for one in made), made"
+    )
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=200)
+    assert result.returncode == 0, result.stderr
+
+
 def test_version_is_the_one_of_the_package(installed):
     metadata = next(installed.glob("*.dist-info/METADATA")).read_text()
     assert re.search(r"^Version: (.*)$", metadata, re.MULTILINE)[1] == seed_matrace.__version__
