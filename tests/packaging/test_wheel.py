@@ -84,7 +84,10 @@ def test_base_install_needs_neither_tensorflow_nor_protobuf(installed):
 def test_bound_of_tensorflow_is_said_once():
     """Whatever installs TensorFlow, with CUDA's libraries or without, goes by the extra of the learner."""
     text = (ROOT / "pyproject.toml").read_text()
-    bounds = re.findall(r'"tensorflow(?:\[[\w-]+\])?([^"\w-][^"]*)?"', text.partition("[project.optional")[2])
+    bounds = re.findall(
+        r'"tensorflow(?:\[[\w-]+\])?([^"\w-][^"]*)?"',
+        text.partition("[project.optional")[2].partition("[project.scripts]")[0],
+    )
     assert [bound for bound in bounds if bound] == [re.search(r'"tensorflow(>=[^"]+)"', text)[1]]
     assert re.search(r'^cuda = \["seed_matrace\[learner\]", "tensorflow\[and-cuda\]"\]', text, re.MULTILINE)
     for path in (*(ROOT / "gcp").iterdir(), ROOT / "scripts" / "setup_venv.sh"):
