@@ -46,6 +46,7 @@ setup(
     package_data={
         "seed_matrace": ["py.typed"],
         "seed_matrace._gin": ["**/*.gin"],
+        "seed_matrace.smac": ["shim/**/*.py"],
         "seed_matrace.skirmish": ["data/**/*.json"],
         "seed_matrace.viewer": ["data/*.json", "web/*"],
     },

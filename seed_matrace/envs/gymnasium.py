@@ -15,6 +15,7 @@ from gymnasium import register, spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from seed_matrace.envs.joint_actions import are_replaced, playable
 from seed_matrace.foreign_files import shown
 from seed_matrace.skirmish.maps import map_names
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
@@ -139,39 +140,11 @@ class SkirmishGymnasiumVectorEnv(VectorEnv):
         return _with_masks({"action_mask": out.avail_actions.astype(np.int8)}, np.ones(self.num_envs, np.bool_))
 
 
-def are_replaced(unavailable_actions: str) -> bool:
-    """What the option says."""
-    if unavailable_actions not in ("replaced", "refused"):
-        raise ValueError(f"unavailable_actions is {unavailable_actions!r}; 'replaced' or 'refused' expected")
-    return unavailable_actions == "replaced"
-
-
 def spaces_of(sizes: EnvSpec) -> tuple[spaces.Dict, spaces.MultiDiscrete]:
     """What one battle shows, and what its team chooses."""
     obs = spaces.Box(-np.inf, np.inf, (sizes.n_agents, sizes.obs_dim), np.float32)
     state = spaces.Box(-np.inf, np.inf, (sizes.state_dim,), np.float32)
     return spaces.Dict({"obs": obs, "state": state}), spaces.MultiDiscrete([sizes.n_actions] * sizes.n_agents)
-
-
-def playable(given: Any, avail_actions: np.ndarray, *, replaces: bool) -> np.ndarray:
-    """``given`` as int32 [E, N], those that are not in ``avail_actions``, uint8 [E, N, A], replaced if they are to be.
-
-    Raises:
-      ValueError: wrong shape or dtype; an action that does not exist.
-    """
-    try:
-        actions = np.asarray(given)
-    except ValueError:  # lists of different lengths
-        raise ValueError(f"actions are {shown(given)}; whole numbers of one shape expected") from None
-    *expected, n_actions = avail_actions.shape
-    if actions.shape != tuple(expected) or not np.issubdtype(actions.dtype, np.integer):
-        raise ValueError(f"actions are {actions.dtype} {actions.shape}; whole numbers {tuple(expected)} expected")
-    if not ((actions >= 0) & (actions < n_actions)).all():
-        raise ValueError(f"actions must be in 0..{n_actions - 1}, not {shown(actions.tolist())}")
-    if replaces:
-        taken = np.take_along_axis(avail_actions, actions[..., None], axis=-1)[..., 0]
-        actions = np.where(taken, actions, avail_actions.argmax(axis=-1))
-    return actions.astype(np.int32)
 
 
 def _final(out: EnvOutput, ended: np.ndarray) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from seed_matrace.envs.gymnasium import are_replaced, playable, spaces_of
+from seed_matrace.envs.gymnasium import spaces_of
+from seed_matrace.envs.joint_actions import are_replaced, playable
 from seed_matrace.skirmish.picture import render_battle, write_battle
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 from seed_matrace.smac_options import SkirmishOptions

@@ -1,0 +1,1 @@
+"""Nothing: EPyMARL imports smaclite at its start, whatever it trains."""
