@@ -22,6 +22,7 @@ OTHERS = {
         "do",
         "done",
         "echo",
+        "eval",
         "export",
         "for",
         "mkdir",
@@ -162,4 +163,8 @@ def test_blocks_of_bash_are_bash():
 def test_python_names_what_there_is(block):
     compile(block.text, block.page, "exec")
     for line in re.findall(r"^(?:from|import) seed_matrace.*$", block.text, re.MULTILINE):
-        exec(line, {})
+        try:
+            exec(line, {})
+        except ImportError as error:  # tests/clients runs it where the library is
+            if "brings what this module is for" not in str(error):
+                raise
