@@ -76,6 +76,7 @@ class NetworkConfig(_Checked):
         "what the critic sees; own_obs and joint_obs_and_actions: one value per agent",
         choices=("joint_obs", "state", "own_obs", "joint_obs_and_actions"),
     )
+    embedding_dim: int = _option(32, "'units': numbers that the row of a unit is turned into", low=1, high=1 << 16)
     policy_gru_units: int = _option(0, "units of a GRU after the policy's hidden layers; 0: none", low=0, high=1 << 16)
     critic_gru_units: int = _option(0, "units of a GRU after the critic's hidden layers; 0: none", low=0, high=1 << 16)
     share_policy: bool = _option(True, "one policy network for all agents, or one for each")

@@ -159,4 +159,12 @@ def _where(make: Callable[..., Any]) -> str:
     return f"{Path(file or '').name}:{line}"
 
 
-BUILT_IN = Registry((Entry("policy", "mlp"), Entry("critic", "mlp"), Entry("loss", "ma_trace")))
+BUILT_IN = Registry(
+    (
+        Entry("policy", "mlp"),
+        Entry("policy", "units"),
+        Entry("critic", "mlp"),
+        Entry("critic", "units"),
+        Entry("loss", "ma_trace"),
+    )
+)

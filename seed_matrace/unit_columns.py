@@ -72,6 +72,12 @@ def ally_numbers(n_agents: int) -> np.ndarray:
     return np.array([numbers[numbers != agent] for agent in numbers], np.int32).reshape(n_agents, -1)
 
 
+def ally_slots(units: UnitColumns, n_agents: int) -> np.ndarray:
+    """float32 [N, N-1, M]: 1 where a row of ``UnitColumns.allies`` is of the agent with the number of the target."""
+    slots = ally_numbers(n_agents)[..., np.newaxis] == np.arange(units.n_enemies)
+    return slots.astype(np.float32)
+
+
 def targets_of(units: UnitColumns, n_agents: int, n_actions: int) -> np.ndarray:
     """int32 [N, A], the unit that each action of an agent is aimed at, allies counted before enemies; -1: at nobody."""
     numbers = np.arange(n_actions) - units.first_target

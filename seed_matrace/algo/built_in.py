@@ -7,9 +7,11 @@ from typing import Any
 
 from seed_matrace.algo.losses import ma_trace
 from seed_matrace.algo.networks import mlp_critic, mlp_policy
+from seed_matrace.algo.unit_networks import unit_policy
 from seed_matrace.registered import Entry, marked
 
-_MADE = {(entry.kind, entry.name): entry for make in (mlp_policy, mlp_critic, ma_trace) for entry in marked(make)}
+_MAKERS = (mlp_policy, mlp_critic, unit_policy, ma_trace)
+_MADE = {(entry.kind, entry.name): entry for make in _MAKERS for entry in marked(make)}
 
 
 def maker(entry: Entry) -> Callable[..., Any]:

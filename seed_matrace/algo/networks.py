@@ -79,7 +79,7 @@ class Policy(PolicyNetwork):
             by_agent = tf.transpose(tf.reshape(x, [-1, self._spec.n_agents, self._inputs.dim]), [1, 0, 2])
             logits, state = self._mlp(by_agent, past)
             logits = tf.transpose(logits, [1, 0, 2])
-        return tf.reshape(logits, tf.concat([_sizes(obs, 1), [self._spec.n_actions]], axis=0)), state
+        return tf.reshape(logits, tf.concat([sizes_but(obs, 1), [self._spec.n_actions]], axis=0)), state
 
 
 class Critic(CriticNetwork):
@@ -158,7 +158,7 @@ class Critic(CriticNetwork):
         else:
             x = tf.reshape(self._seen(obs, state, last_action), [-1, self._input_dim])
             values, recurrent = self._mlp(x, past)
-        values = tf.reshape(values, _sizes(obs, 2 if self._central else 1))
+        values = tf.reshape(values, sizes_but(obs, 2 if self._central else 1))
         if self._value_moments is not None:
             values = self._value_moments.std * values + self._value_moments.mean
         return values, recurrent
@@ -203,7 +203,7 @@ class Critic(CriticNetwork):
         return self._inputs(obs, last_action) if self._critic_input == "own_obs" else self._inputs.normalise(obs)
 
 
-def _sizes(tensor: Tensor, left_out: int) -> list[int] | Tensor:
+def sizes_but(tensor: Tensor, left_out: int) -> list[int] | Tensor:
     """For ``tf.reshape``: all but the last ``left_out``; constants if at most one, then -1, is unknown when traced."""
     sizes = list(tensor.shape[:-left_out])
     if sizes.count(None) > 1:

@@ -7,16 +7,19 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from seed_matrace.arrays_file import open_arrays, write_arrays
 from seed_matrace.evaluation.greedy import GreedyTeam
+from seed_matrace.evaluation.numpy_units import embed_units, see_units, unit_logits
 from seed_matrace.evaluation.team import Team
 from seed_matrace.foreign_files import shown
 from seed_matrace.specs import EnvSpec, read_env_spec, spec_as_json
 from seed_matrace.types import Memory, PolicyOutput
+from seed_matrace.unit_columns import UnitColumns
 
 _FORMAT = 1
 _ABOUT = "about"  # the array that holds the rest, as JSON
@@ -24,6 +27,7 @@ _LAYER_NORM_EPSILON = 1e-3  # as in algo/layer_norm.py
 _LARGEST = 10.0  # as in algo/normalisation.py
 _MOST_ARRAYS = 400
 _MOST_INPUTS = 10**8  # of all agents in one step
+_ARRAYS = re.compile(r"(kernel|bias|gain|offset)_\d+|unit_(kernel|bias)_\d|gru_kernel|gru_bias|obs_mean|obs_std")
 _SIZES = (("frame_stack", 1, 1000), ("gru_units", 0, 10**5), ("env_steps", 0, 2**62))
 
 
@@ -55,6 +59,7 @@ class NumpyPolicy(Team):
         super().__init__(team, facts.spec, facts.frame_stack, facts.backend)
         self.facts = facts
         self.weights = dict(weights)
+        self._units = _units(facts) if "unit_kernel_0" in weights else None
 
     def logits(
         self, obs: np.ndarray, last_action: np.ndarray | None = None, recurrent: np.ndarray | None = None
@@ -73,6 +78,10 @@ class NumpyPolicy(Team):
         x: np.ndarray = self._seen(obs, last_action)
         copies = self.weights["kernel_0"].ndim == 3  # a network for each agent
         x = x.transpose(1, 0, 2) if copies else x.reshape(envs * agents, -1)
+        embeddings: list[np.ndarray] = []
+        if self._units:
+            embeddings = embed_units(x, self._units, self.weights, partial(self._product, hidden=True))
+            x = see_units(x, self._units, obs.shape[-1], embeddings)
         layers = sum(name.startswith("kernel_") for name in self.weights)
         for i in range(layers):
             x = self._product(x, self.weights[f"kernel_{i}"], hidden=i < layers - 1 - bool(self.facts.gru_units))
@@ -82,6 +91,7 @@ class NumpyPolicy(Team):
                 x, recurrent = self._gru(x, recurrent.reshape(envs, agents, -1), copies)
             elif i < layers - 1:
                 x = np.maximum(self._normalised(x, i), 0)
+        x = unit_logits(x, self.spec, self._units, embeddings) if self._units else x
         logits = x.transpose(1, 0, 2) if copies else x.reshape(envs, agents, -1)
         return logits, recurrent
 
@@ -214,14 +224,25 @@ def _check_declared(declared: Mapping[str, tuple[tuple[int, ...], np.dtype]], fa
     if not layers or not wanted <= set(declared):
         raise ValueError(f"there is no array {min(wanted - set(declared), default='kernel_0')!r} in it")
     for name, (shape, dtype) in declared.items():
-        if not re.fullmatch(r"(kernel|bias|gain|offset)_\d+|gru_kernel|gru_bias|obs_mean|obs_std", name):
+        if not re.fullmatch(
+            r"(kernel|bias|gain|offset)_\d+|unit_(kernel|bias)_\d|gru_kernel|gru_bias|obs_mean|obs_std", name
+        ):
             raise ValueError(f"there is an array {shown(name)} in it, which this version does not know")
         if dtype != np.float32:
             raise ValueError(f"{name} is {dtype} {shape}; float32 expected")
     spec, seen = facts.spec, declared["kernel_0"][0]
+    if "unit_kernel_0" in declared:
+        if facts.spec.units is None:
+            raise ValueError("it has an array unit_kernel_0 but does not say where units stand")
+        return  # how they fit is tried out
     inputs = facts.frame_stack * spec.obs_dim + facts.agent_id * spec.n_agents + facts.last_action * spec.n_actions
     if seen[-2:-1] != (inputs,):
         raise ValueError(f"its arrays do not fit one another (kernel_0 is {seen}, for {inputs} inputs)")
+
+
+def _units(facts: PolicyFacts) -> UnitColumns:
+    assert facts.spec.units is not None
+    return facts.spec.units.stacked(facts.frame_stack, facts.spec.obs_dim)
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

@@ -1,0 +1,143 @@
+"""A policy that sees rows of units, not one long vector.
+
+Every enemy's row goes through the same small layer, every ally's through another; their sums are what a multilayer
+perceptron sees (Deep Sets, Zaheer et al. 2017, arXiv 1703.06114), and an action that is aimed at a unit is judged by
+that unit's own row too (as in the hyper policy networks of Hao et al. 2023, arXiv 2203.05285). So what was learnt of
+one enemy holds for all, however they are numbered in a battle.
+
+N: agents, A: actions, D: embedding_dim, M: rows of a batch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seed_matrace import registered
+from seed_matrace.algo.layers import Mlp
+from seed_matrace.algo.network_setup import NetworkSetup, PolicyNetwork
+from seed_matrace.algo.networks import sizes_but
+from seed_matrace.algo.recurrence import Gru, Past
+from seed_matrace.unit_columns import Rows, UnitColumns, ally_slots
+
+Tensor = Any
+
+
+class UnitEncoder(tf.Module):
+    """One dense layer and a ReLU, the same for every unit of a kind."""
+
+    def __init__(self, blocks: tuple[Rows, ...], width: int, rng: np.random.Generator, dtype: str) -> None:
+        """Args: blocks: where the rows stand; width: D; dtype: what is multiplied in, the rest is float32."""
+        super().__init__(name="unit_encoder")
+        self._blocks, self._dtype, self._shape = blocks, dtype, [-1, blocks[0].units, width]
+        columns = sum(rows.width for rows in blocks)
+        limit = np.sqrt(6.0 / (columns + width))
+        self.kernel = tf.Variable(rng.uniform(-limit, limit, (columns, width)).astype(np.float32), name="kernel")
+        self.bias = tf.Variable(tf.zeros(width), name="bias")
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """float32 [M, columns] to [M, units, D]."""
+        rows, kernel = tf.cast(_rows(x, self._blocks), self._dtype), tf.cast(self.kernel, self._dtype)
+        products = tf.cast(tf.matmul(rows, kernel), tf.float32)
+        return tf.reshape(tf.nn.relu(tf.nn.bias_add(products, self.bias)), self._shape)
+
+
+class UnitView(tf.Module):
+    """What a network of one agent sees: what is of no other unit, then the sum over each kind's embeddings.
+
+    Without units in the environment that is all there is, as it is.
+    """
+
+    def __init__(self, setup: NetworkSetup) -> None:
+        super().__init__(name="unit_view")
+        units, width, dtype = setup.spec.units, setup.network.embedding_dim, setup.network.dtype
+        kinds = [units.enemies, units.allies] if units else []
+        self.encoders = [UnitEncoder(rows, width, setup.rng, dtype) for rows in kinds if rows[0].units]
+        # Behind the observation stand the agent's number and its last action, if they are seen.
+        self._own, self._end = (units.own, setup.spec.obs_dim) if units else ((), 0)
+        own = sum(rows.width for rows in self._own)
+        self.dim = own + setup.inputs.dim - self._end + width * len(self.encoders)
+
+    def embed(self, x: Tensor) -> list[Tensor]:
+        """float32 [M, columns] to each kind's embeddings, [M, units, D]."""
+        return [encoder(x) for encoder in self.encoders]
+
+    def __call__(self, x: Tensor, embeddings: list[Tensor]) -> Tensor:
+        """float32 [M, columns] and its embeddings to [M, dim]."""
+        own = [_rows(x, self._own)] if self._own else []
+        # Over the root of their number: what the sum is like then depends less on how many there are.
+        sums = [tf.reduce_sum(units, axis=1) / np.sqrt(units.shape[1]) for units in embeddings]
+        return tf.concat([*own, x[:, self._end :], *sums], axis=-1)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """unit_kernel_0 and unit_bias_0 of the first kind, and so on."""
+        kinds = enumerate(self.encoders)
+        return {f"unit_{name}_{i}": getattr(kind, name).numpy() for i, kind in kinds for name in ("kernel", "bias")}
+
+
+class UnitPolicy(PolicyNetwork):
+    """A multilayer perceptron whose logits of actions at units also have <query, the unit's embedding> / sqrt(D)."""
+
+    def __init__(self, setup: NetworkSetup) -> None:
+        """Raises ValueError: each agent is to have a network of its own."""
+        super().__init__(name="policy")
+        network, spec, units = setup.network, setup.spec, setup.spec.units
+        if not network.share_policy:
+            raise ValueError("network.share_policy = False needs network.policy = 'mlp'; 'units' is one for all agents")
+        self._spec, self._inputs, self._width = spec, setup.inputs, network.embedding_dim
+        self._view = UnitView(setup)
+        self._slots = ally_slots(units, spec.n_agents) if units and units.healers and spec.n_agents > 1 else None
+        queries = 0 if units is None else self._width * (1 if self._slots is None else 2)
+        gru_units = network.policy_gru_units
+        gru = Gru(gru_units, setup.rng, agents=spec.n_agents) if gru_units else None
+        sizes = [self._view.dim, *network.policy_layers, spec.n_actions + queries]
+        self._mlp = Mlp(sizes, setup.rng, layer_norm=network.layer_norm, dtype=network.dtype, gru=gru)
+        self.recurrent_dim = gru.recurrent_dim if gru else 0
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All that ``forward`` computes with, by name."""
+        return self._mlp.arrays() | self._view.arrays() | self._inputs.arrays()
+
+    def forward(
+        self, obs: Tensor, last_action: Tensor | None = None, past: Past | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """As of ``PolicyNetwork``."""
+        x = tf.reshape(self._inputs(obs, last_action), [-1, self._inputs.dim])
+        embeddings = self._view.embed(x)
+        outputs, state = self._mlp(self._view(x, embeddings), past)
+        logits, actions = outputs[:, : self._spec.n_actions], self._spec.n_actions
+        if units := self._spec.units:
+            at_units = self._at_units(units, embeddings, outputs[:, actions:])
+            logits += tf.pad(at_units, [[0, 0], [units.first_target, 0]])
+        return tf.reshape(logits, tf.concat([sizes_but(obs, 1), [actions]], axis=0)), state
+
+    def _at_units(self, units: UnitColumns, embeddings: list[Tensor], queries: Tensor) -> Tensor:
+        """What speaks for each target, [M, enemies]: of a healer's action number j that is agent j, else enemy j."""
+        at_enemies = _scores(embeddings[0], queries[:, : self._width])
+        if self._slots is None:
+            return at_enemies
+        agents, shape = self._spec.n_agents, [-1, self._spec.n_agents, units.n_enemies]
+        of_allies = _scores(embeddings[1], queries[:, self._width :])
+        at_allies = tf.matmul(tf.reshape(of_allies, [-1, agents, 1, agents - 1]), self._slots)
+        heals = np.isin(np.arange(agents), units.healers)[:, np.newaxis]
+        at_units = tf.where(heals, tf.reshape(at_allies, shape), tf.reshape(at_enemies, shape))
+        return tf.reshape(at_units, [-1, units.n_enemies])
+
+
+@registered.policy("units")
+def unit_policy(setup: NetworkSetup) -> UnitPolicy:
+    """The policy of ``network.policy = 'units'``."""
+    return UnitPolicy(setup)
+
+
+def _rows(x: Tensor, blocks: tuple[Rows, ...]) -> Tensor:
+    """float32 [M, columns] to [M * units, width], the rows of all units of a kind."""
+    parts = [tf.reshape(x[:, start : start + width * units], [-1, width]) for start, width, units in blocks]
+    return parts[0] if len(parts) == 1 else tf.concat(parts, axis=-1)
+
+
+def _scores(embeddings: Tensor, query: Tensor) -> Tensor:
+    """[M, units, D] and [M, D] to [M, units]."""
+    return tf.reduce_sum(embeddings * query[:, tf.newaxis], axis=-1) / np.sqrt(query.shape[-1])
