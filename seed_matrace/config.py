@@ -121,6 +121,10 @@ class LossConfig(_Checked):
         "what weighs the policy gradient of a central critic: the ratio of its targets, or of each agent's own action",
         choices=("as_targets", "per_agent"),
     )
+    clip_ratio: float = _option(
+        0.0, "the policy gradient stops where a ratio has moved on by this fraction (PPO's epsilon); 0 is off", low=0.0
+    )
+    normalise_advantages: bool = _option(False, "advantages are measured in their standard deviation in the batch")
     mean_value: bool = _option(False, "one value per agent: all agents' targets start from the mean of their values")
     bootstrap_time_limit: bool = _option(
         False, "returns go on behind the time limit with the value of what was seen last; SMAC ends them"

@@ -145,7 +145,8 @@ def _without_effect(config: Config) -> Iterator[tuple[set[str], str]]:
     if loss.importance_weights == "none":
         above = {name for name in _THRESHOLDS if options(config)[name] >= 1}
         yield above, "loss.importance_weights = 'none' takes every ratio for 1"
-        yield {"loss.policy_ratios"}, "loss.importance_weights = 'none' takes every ratio for 1"
+        of_gradient = {"loss.policy_ratios", "loss.clip_ratio"}
+        yield of_gradient, "loss.importance_weights = 'none' takes every ratio for 1"
     yield from _without_effect_on_steps(config)
     chosen = {config.entry(kind).name: kind for kind in KINDS}
     for section, holder in config.registered.items():
@@ -169,6 +170,13 @@ def _without_effect_on_steps(config: Config) -> Iterator[tuple[set[str], str]]:
         yield {"loss.target_entropy"}, "loss.entropy_cost_speed = 0 keeps the entropy cost fixed"
     if config.network.one_value_per_agent:
         yield {"loss.policy_ratios"}, "with one value per agent loss.importance_weights says whose ratios count"
+    if loss.clip_ratio:
+        yield (
+            {"loss.clip_pg_rho_threshold"},
+            f"loss.clip_ratio = {loss.clip_ratio:g} is in its place",
+        )
+    if config.network.policy != "units":
+        yield {"network.embedding_dim"}, f"network.policy = {config.network.policy!r} sees no rows of units"
     if learner.updates_per_batch == 1:
         yield {"learner.max_kl"}, "learner.updates_per_batch = 1: no batch gets a second learner step"
     if not learner.replay_buffer:

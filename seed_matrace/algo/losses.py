@@ -15,6 +15,7 @@ import tensorflow as tf
 from seed_matrace import registered
 from seed_matrace.algo.distributions import MaskedCategorical
 from seed_matrace.algo.loss_metrics import Targets, loss_metrics
+from seed_matrace.algo.replicas import moments_over_replicas
 from seed_matrace.algo.vtrace import vtrace
 from seed_matrace.types import Unroll
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from seed_matrace.config import LossConfig
 
 Tensor = Any
+
+_LEAST_SPREAD = 0.1  # of advantages; below, what is left is noise that normalising would blow up
 
 
 class LossOutput(NamedTuple):
@@ -69,19 +72,44 @@ def ma_trace(batch: LossBatch) -> dict[str, Tensor]:
     """The terms of the MA-Trace loss, averaged over T and B, and over N with one value per agent."""
     config, targets, scale = batch.config, batch.targets, batch.scale
     errors = targets.vs - batch.values[:-1]
-    policy_gain = batch.log_pi * targets.pg_advantages
-    if not batch.per_agent and config.policy_ratios == "per_agent" and config.importance_weights != "none":
-        # Each agent's gradient is weighed by its own ratio: one agent that has moved on does not silence the others.
-        weights = tf.stop_gradient(tf.minimum(tf.exp(batch.agents_log_ratios), config.clip_pg_rho_threshold))
-        policy_gain = tf.reduce_sum(batch.agents_log_pi * weights, axis=-1) * targets.advantages
     terms = {
-        "policy": -tf.reduce_mean(policy_gain / scale),
+        "policy": -tf.reduce_mean(_policy_gain(batch) / _advantage_unit(batch)),
         "V": config.baseline_cost * 0.5 * tf.reduce_mean(tf.square(errors / scale)),
         "entropy": -tf.stop_gradient(batch.entropy_cost) * batch.entropy,
     }
     if config.kl_cost > 0:
         terms["kl"] = config.kl_cost * -tf.reduce_mean(batch.log_ratios)
     return terms
+
+
+def _policy_gain(batch: LossBatch) -> Tensor:
+    """What the policy gradient climbs, float32 [T, B], or [T, B, N] with one value per agent or ratio per agent."""
+    config, targets = batch.config, batch.targets
+    if config.importance_weights == "none":
+        return batch.log_pi * targets.pg_advantages
+    log_pi, log_ratios, advantages = batch.log_pi, batch.log_ratios, targets.advantages
+    of_agents = not batch.per_agent and config.policy_ratios == "per_agent"
+    if of_agents:  # one agent that has moved on does not silence the others
+        log_pi, log_ratios = batch.agents_log_pi, batch.agents_log_ratios
+        advantages = advantages[..., tf.newaxis]
+    if config.clip_ratio > 0:
+        ratios = tf.exp(log_ratios)
+        clipped = tf.clip_by_value(ratios, 1.0 - config.clip_ratio, 1.0 + config.clip_ratio)
+        gain = tf.minimum(ratios * advantages, clipped * advantages)
+    elif of_agents:
+        gain = log_pi * tf.stop_gradient(tf.minimum(tf.exp(log_ratios), config.clip_pg_rho_threshold)) * advantages
+    else:
+        gain = log_pi * targets.pg_advantages
+    return tf.reduce_sum(gain, axis=-1) if of_agents else gain
+
+
+def _advantage_unit(batch: LossBatch) -> Tensor:
+    """What advantages are measured in, float32 scalar."""
+    if not batch.config.normalise_advantages:
+        return batch.scale
+    axes = list(range(batch.targets.advantages.shape.rank))
+    _, variance = moments_over_replicas(batch.targets.advantages, axes)
+    return tf.sqrt(variance) + _LEAST_SPREAD
 
 
 def loss_of_batch(
