@@ -81,11 +81,8 @@ class UnitPolicy(PolicyNetwork):
     """A multilayer perceptron whose logits of actions at units also have <query, the unit's embedding> / sqrt(D)."""
 
     def __init__(self, setup: NetworkSetup) -> None:
-        """Raises ValueError: each agent is to have a network of its own."""
         super().__init__(name="policy")
         network, spec, units = setup.network, setup.spec, setup.spec.units
-        if not network.share_policy:
-            raise ValueError("network.share_policy = False needs network.policy = 'mlp'; 'units' is one for all agents")
         self._spec, self._inputs, self._width = spec, setup.inputs, network.embedding_dim
         self._view = UnitView(setup)
         self._slots = ally_slots(units, spec.n_agents) if units and units.healers and spec.n_agents > 1 else None

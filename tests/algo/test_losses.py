@@ -287,6 +287,62 @@ def test_every_metric_is_there():
     }
 
 
+@pytest.mark.parametrize("policy_ratios", ["as_targets", "per_agent"])
+def test_a_clipped_policy_gradient_is_ppos(policy_ratios):
+    """Schulman et al. 2017, eq. 7, in NumPy, of the team's ratio or of each agent's."""
+    unroll, (logits, values) = _random_unroll(), _random_outputs()
+    log_pi = _taken(_log_softmax(logits, unroll.avail_actions[:-1]), unroll.action[:-1])
+    log_ratios = log_pi - unroll.log_prob[:-1]
+    advantages = vtrace(
+        log_rhos=log_ratios.sum(-1),
+        discounts=0.99 * ~(unroll.terminated | unroll.truncated)[1:],
+        rewards=unroll.reward[1:],
+        values=values[:-1],
+        bootstrap_value=values[-1],
+    ).advantages.numpy()
+    of_whom = log_ratios if policy_ratios == "per_agent" else log_ratios.sum(-1, keepdims=True)
+    gain = 0.0
+    for (t, b, _n), log_ratio in np.ndenumerate(of_whom):
+        ratio, advantage = np.exp(log_ratio), advantages[t, b]
+        gain += min(ratio * advantage, np.clip(ratio, 0.7, 1.3) * advantage)
+    metrics = _loss(unroll, logits, values, policy_ratios=policy_ratios, clip_ratio=0.3).metrics
+    np.testing.assert_allclose(metrics["losses/policy"], -gain / advantages.size, rtol=1e-5)
+
+
+def test_a_ratio_that_moved_on_far_enough_is_pushed_no_further():
+    unroll = empty_unroll(SPEC, STEPS, COLUMNS)
+    unroll.avail_actions[:] = 1
+    unroll.reward[:] = 1.0
+    unroll.terminated[:] = True
+    for moved, pushed in ((0.19, True), (0.21, False)):
+        unroll.log_prob[:] = np.log(1 / 3) - np.log1p(moved)
+        logits = tf.Variable(tf.zeros([STEPS, COLUMNS, 2, 3]))
+        with tf.GradientTape() as tape:
+            loss = matrace_loss(
+                logits=logits,
+                values=tf.zeros([STEPS + 1, COLUMNS]),
+                unroll=Unroll(*map(tf.constant, unroll)),
+                entropy_cost=tf.constant(0.0),
+                config=LossConfig(clip_ratio=0.2, policy_ratios="per_agent"),
+            )
+        gradient = tape.gradient(loss.total, logits).numpy()
+        assert np.any(gradient) == pushed, moved
+
+
+def test_normalised_advantages_make_the_policy_gradient_independent_of_the_rewards_unit():
+    unroll, (logits, values) = _random_unroll(), _random_outputs()
+    large = unroll._replace(reward=1000 * unroll.reward)
+
+    def policy_loss(unroll, values, **options):
+        return float(_loss(unroll, logits, values, **options).metrics["losses/policy"])
+
+    assert policy_loss(large, 1000 * values) == pytest.approx(1000 * policy_loss(unroll, values), rel=1e-4)
+    normalised = policy_loss(large, 1000 * values, normalise_advantages=True)
+    assert normalised == pytest.approx(policy_loss(unroll, values, normalise_advantages=True), rel=0.2)
+    huge = policy_loss(unroll._replace(reward=10**6 * unroll.reward), 10**6 * values, normalise_advantages=True)
+    assert huge == pytest.approx(normalised, rel=1e-3)
+
+
 def test_shapes_that_do_not_fit_are_an_error():
     unroll, (logits, values) = _random_unroll(), _random_outputs()
     with pytest.raises(ValueError, match="values"):
@@ -298,7 +354,7 @@ def test_config_options_reach_the_loss():
     unroll, (logits, values) = _random_unroll(), _random_outputs()
     base = _loss(unroll, logits, values).total
     changes = {
-        "policy_ratios": "per_agent",
+        **{"policy_ratios": "per_agent", "clip_ratio": 0.1, "normalise_advantages": True},
         **{"discount": 0.5, "lambda_": 0.5, "clip_rho_threshold": 0.5, "clip_c_threshold": 0.5},
         **{"clip_pg_rho_threshold": 0.5, "importance_weights": "none", "baseline_cost": 1.0, "target_entropy": 1.0},
         **{"max_abs_reward": 0.5, "kl_cost": 0.5},
