@@ -341,10 +341,6 @@ class Config:
                 f"only launched anew: more than starcraft2.launch_timeout_s + step_timeout_s = {longest_s:g} expected, "
                 "or 0"
             )
-        if self.network.policy == "units" and not self.network.share_policy:
-            raise ConfigError(
-                "network.share_policy = False needs network.policy = 'mlp': 'units' is one network for all agents"
-            )
         self._check_learner_steps()
         if not self.network.one_value_per_agent:
             wanted = {

@@ -28,20 +28,24 @@ Tensor = Any
 class UnitEncoder(tf.Module):
     """One dense layer and a ReLU, the same for every unit of a kind."""
 
-    def __init__(self, blocks: tuple[Rows, ...], width: int, rng: np.random.Generator, dtype: str) -> None:
-        """Args: blocks: where the rows stand; width: D; dtype: what is multiplied in, the rest is float32."""
+    def __init__(
+        self, blocks: tuple[Rows, ...], width: int, rng: np.random.Generator, dtype: str, copies: int | None = None
+    ) -> None:
+        """Args: blocks: where the rows stand; width: D; dtype, copies: as of ``Mlp``."""
         super().__init__(name="unit_encoder")
-        self._blocks, self._dtype, self._shape = blocks, dtype, [-1, blocks[0].units, width]
+        stack, row = ((), ()) if copies is None else ((copies,), (copies, 1))
+        self._blocks, self._dtype, self._shape = blocks, dtype, [*stack, -1, blocks[0].units, width]
         columns = sum(rows.width for rows in blocks)
         limit = np.sqrt(6.0 / (columns + width))
-        self.kernel = tf.Variable(rng.uniform(-limit, limit, (columns, width)).astype(np.float32), name="kernel")
-        self.bias = tf.Variable(tf.zeros(width), name="bias")
+        kernel = rng.uniform(-limit, limit, (*stack, columns, width)).astype(np.float32)
+        self.kernel = tf.Variable(kernel, name="kernel")
+        self.bias = tf.Variable(tf.zeros((*row, width)), name="bias")
 
     def __call__(self, x: Tensor) -> Tensor:
-        """float32 [M, columns] to [M, units, D]."""
+        """float32 [M, columns] to [M, units, D]; of copies [copies, M, columns] and [copies, M, units, D]."""
         rows, kernel = tf.cast(_rows(x, self._blocks), self._dtype), tf.cast(self.kernel, self._dtype)
         products = tf.cast(tf.matmul(rows, kernel), tf.float32)
-        return tf.reshape(tf.nn.relu(tf.nn.bias_add(products, self.bias)), self._shape)
+        return tf.reshape(tf.nn.relu(products + self.bias), self._shape)
 
 
 class UnitView(tf.Module):
@@ -53,23 +57,24 @@ class UnitView(tf.Module):
     def __init__(self, setup: NetworkSetup) -> None:
         super().__init__(name="unit_view")
         units, width, dtype = setup.spec.units, setup.network.embedding_dim, setup.network.dtype
+        copies = None if setup.network.share_policy else setup.spec.n_agents
         kinds = [units.enemies, units.allies] if units else []
-        self.encoders = [UnitEncoder(rows, width, setup.rng, dtype) for rows in kinds if rows[0].units]
+        self.encoders = [UnitEncoder(rows, width, setup.rng, dtype, copies) for rows in kinds if rows[0].units]
         # Behind the observation stand the agent's number and its last action, if they are seen.
         self._own, self._end = (units.own, setup.spec.obs_dim) if units else ((), 0)
         own = sum(rows.width for rows in self._own)
         self.dim = own + setup.inputs.dim - self._end + width * len(self.encoders)
 
     def embed(self, x: Tensor) -> list[Tensor]:
-        """float32 [M, columns] to each kind's embeddings, [M, units, D]."""
+        """float32 [M, columns] to each kind's embeddings, [M, units, D]; of copies as of ``UnitEncoder``."""
         return [encoder(x) for encoder in self.encoders]
 
     def __call__(self, x: Tensor, embeddings: list[Tensor]) -> Tensor:
         """float32 [M, columns] and its embeddings to [M, dim]."""
         own = [_rows(x, self._own)] if self._own else []
         # Over the root of their number: what the sum is like then depends less on how many there are.
-        sums = [tf.reduce_sum(units, axis=1) / np.sqrt(units.shape[1]) for units in embeddings]
-        return tf.concat([*own, x[:, self._end :], *sums], axis=-1)
+        sums = [tf.reduce_sum(units, axis=-2) / np.sqrt(units.shape[-2]) for units in embeddings]
+        return tf.concat([*own, x[..., self._end :], *sums], axis=-1)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """unit_kernel_0 and unit_bias_0 of the first kind, and so on."""
@@ -88,9 +93,11 @@ class UnitPolicy(PolicyNetwork):
         self._slots = ally_slots(units, spec.n_agents) if units and units.healers and spec.n_agents > 1 else None
         queries = 0 if units is None else self._width * (1 if self._slots is None else 2)
         gru_units = network.policy_gru_units
-        gru = Gru(gru_units, setup.rng, agents=spec.n_agents) if gru_units else None
+        self._share = network.share_policy
+        copies = None if self._share else spec.n_agents
+        gru = Gru(gru_units, setup.rng, agents=spec.n_agents, copies=not self._share) if gru_units else None
         sizes = [self._view.dim, *network.policy_layers, spec.n_actions + queries]
-        self._mlp = Mlp(sizes, setup.rng, layer_norm=network.layer_norm, dtype=network.dtype, gru=gru)
+        self._mlp = Mlp(sizes, setup.rng, copies=copies, layer_norm=network.layer_norm, dtype=network.dtype, gru=gru)
         self.recurrent_dim = gru.recurrent_dim if gru else 0
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -101,9 +108,15 @@ class UnitPolicy(PolicyNetwork):
         self, obs: Tensor, last_action: Tensor | None = None, past: Past | None = None
     ) -> tuple[Tensor, Tensor | None]:
         """As of ``PolicyNetwork``."""
-        x = tf.reshape(self._inputs(obs, last_action), [-1, self._inputs.dim])
+        x = self._inputs(obs, last_action)
+        if self._share:
+            x = tf.reshape(x, [-1, self._inputs.dim])
+        else:
+            x = tf.transpose(tf.reshape(x, [-1, self._spec.n_agents, self._inputs.dim]), [1, 0, 2])
         embeddings = self._view.embed(x)
         outputs, state = self._mlp(self._view(x, embeddings), past)
+        if not self._share:
+            outputs, *embeddings = (_agents_last(array) for array in (outputs, *embeddings))
         logits, actions = outputs[:, : self._spec.n_actions], self._spec.n_actions
         if units := self._spec.units:
             at_units = self._at_units(units, embeddings, outputs[:, actions:])
@@ -130,9 +143,16 @@ def unit_policy(setup: NetworkSetup) -> UnitPolicy:
 
 
 def _rows(x: Tensor, blocks: tuple[Rows, ...]) -> Tensor:
-    """float32 [M, columns] to [M * units, width], the rows of all units of a kind."""
-    parts = [tf.reshape(x[:, start : start + width * units], [-1, width]) for start, width, units in blocks]
+    """float32 [..., M, columns] to [..., M * units, width], the rows of all units of a kind."""
+    copies = x.shape[:-2]
+    parts = [tf.reshape(x[..., start : start + width * units], [*copies, -1, width]) for start, width, units in blocks]
     return parts[0] if len(parts) == 1 else tf.concat(parts, axis=-1)
+
+
+def _agents_last(array: Tensor) -> Tensor:
+    """[N, M, ...] of each agent's own network to [M * N, ...]."""
+    axes = [1, 0, *range(2, array.shape.rank)]
+    return tf.reshape(tf.transpose(array, axes), [-1, *array.shape[2:]])
 
 
 def _scores(embeddings: Tensor, query: Tensor) -> Tensor:

@@ -91,9 +91,13 @@ class NumpyPolicy(Team):
                 x, recurrent = self._gru(x, recurrent.reshape(envs, agents, -1), copies)
             elif i < layers - 1:
                 x = np.maximum(self._normalised(x, i), 0)
-        x = unit_logits(x, self.spec, self._units, embeddings) if self._units else x
-        logits = x.transpose(1, 0, 2) if copies else x.reshape(envs, agents, -1)
-        return logits, recurrent
+
+        def by_env(array: np.ndarray) -> np.ndarray:
+            return array.swapaxes(0, 1) if copies else array.reshape(envs, agents, *array.shape[1:])
+
+        if self._units:
+            return unit_logits(by_env(x), self.spec, self._units, [by_env(kind) for kind in embeddings]), recurrent
+        return by_env(x), recurrent
 
     def try_out(self) -> None:
         """Raises ValueError unless the arrays fit one another and the facts."""

@@ -76,6 +76,8 @@ def test_a_healers_action_is_judged_by_the_row_of_the_agent_that_it_heals():
         ("3m", ()),
         ("MMM2", ()),
         ("2s_vs_1sc", ("network.dtype='bfloat16'",)),
+        ("MMM2", ("network.share_policy=False",)),
+        ("3m", ("network.share_policy=False", "network.policy_gru_units=8")),
         (
             "MMM2",
             (
@@ -121,3 +123,12 @@ def test_without_units_it_is_a_perceptron():
     np.testing.assert_array_equal(*(team.policy(obs).numpy() for team in teams))
 
 
+def test_agents_with_networks_of_their_own_learn_apart():
+    learner, _ = _learner("3m", "network.share_policy=False")
+    spec, policy = learner.policy._spec, learner.policy
+    obs = _random_obs(spec)
+    before = policy(obs).numpy()
+    kernel = policy._view.encoders[0].kernel
+    kernel[1].assign(kernel[1] + 1.0)
+    moved = np.abs(policy(obs).numpy() - before).max(axis=(0, 2)) > 0
+    assert moved.tolist() == [False, True, False]
