@@ -171,10 +171,7 @@ def _without_effect_on_steps(config: Config) -> Iterator[tuple[set[str], str]]:
     if config.network.one_value_per_agent:
         yield {"loss.policy_ratios"}, "with one value per agent loss.importance_weights says whose ratios count"
     if loss.clip_ratio:
-        yield (
-            {"loss.clip_pg_rho_threshold"},
-            f"loss.clip_ratio = {loss.clip_ratio:g} is in its place",
-        )
+        yield {"loss.clip_pg_rho_threshold"}, f"loss.clip_ratio = {loss.clip_ratio:g} is in its place"
     if config.network.policy != "units":
         yield {"network.embedding_dim"}, f"network.policy = {config.network.policy!r} sees no rows of units"
     if learner.updates_per_batch == 1:
@@ -214,7 +211,7 @@ def _doubts(config: Config) -> Iterator[str]:
     """What does something, but maybe not what was meant."""
     loss, optimizer, run = config.loss, config.optimizer, config.run
     step = config.learner.env_steps_per_batch
-    learner_steps = -(-run.total_env_steps // step)
+    learner_steps = -(-run.total_env_steps // step) * config.learner.updates_per_batch
     if loss.clip_c_threshold > loss.clip_rho_threshold and loss.importance_weights != "none":
         yield (
             f"loss.clip_c_threshold = {loss.clip_c_threshold:g} is above loss.clip_rho_threshold = "
@@ -227,7 +224,7 @@ def _doubts(config: Config) -> Iterator[str]:
     if config.env.heuristic_ai:
         yield "env.heuristic_ai = True: SMAC's script plays, and what is trained never acts"
     if step > run.total_env_steps:
-        yield f"one learner step takes {step:,} env steps, more than run.total_env_steps = {run.total_env_steps:,}"
+        yield f"one batch takes {step:,} env steps, more than run.total_env_steps = {run.total_env_steps:,}"
     elif optimizer.warmup_steps >= learner_steps:
         yield (
             f"optimizer.warmup_steps = {optimizer.warmup_steps:,} is no less than the run's {learner_steps:,} learner "
@@ -270,7 +267,7 @@ def _doubts_of_evaluation(config: Config, step: int) -> Iterator[str]:
         )
     elif evaluation.every_env_steps and every < step:
         yield (
-            f"evaluation.every_env_steps = {every:,} is less than the {step:,} of a learner step: each of them is "
+            f"evaluation.every_env_steps = {every:,} is less than the {step:,} of a batch: each of them is "
             "followed by an evaluation"
         )
     played = (1 + -(-run.total_env_steps // max(every, step))) * evaluation.episodes

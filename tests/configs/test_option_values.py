@@ -49,23 +49,27 @@ NEEDS_A_LOOK = [
     ("loss.clip_rho_threshold = 0.5", "c-bar <= rho-bar"),
     ("optimizer.learning_rate = 0", "nothing is learnt"),
     ("loss.baseline_cost = 0", "the critic is never trained"),
-    ("optimizer.warmup_steps = 100_000", "no less than the run's 7,813 learner steps"),
+    ("optimizer.warmup_steps = 200_000", "no less than the run's 125,000 learner steps"),
     ("optimizer.decay_env_steps = 6_000_000", "does not fall to optimizer.decay_to"),
     ("optimizer.decay_env_steps = 1000\noptimizer.decay_to = 1", "does not fall, whatever"),
     ("optimizer.decay_to = 0.1", "optimizer.decay_env_steps = 0 is off"),
-    ("learner.policy_lag = 10_000", "the first weights act to the end"),
-    ("run.total_env_steps = 100\nrun.stop_win_rate = 0", "one learner step takes 640 env steps"),
+    (
+        "learner.policy_lag = 10_000\nrun.total_env_steps = 100_000\nlearner.updates_per_batch = 1",
+        "the first weights act to the end",
+    ),
+    ("run.total_env_steps = 100\nrun.stop_win_rate = 0", "one batch takes 320 env steps"),
     ("evaluation.every_env_steps = 6_000_000\nrun.stop_win_rate = 0", "only the start and the end are evaluated"),
-    ("evaluation.every_env_steps = 100", "less than the 640 of a learner step"),
+    ("evaluation.every_env_steps = 100", "less than the 320 of a batch"),
     ("evaluation.every_env_steps = 10_000\nevaluation.every_fraction = 0.1", "every_env_steps = 10000 decides"),
     ("run.stop_episodes = 5000", "run.stop_win_rate = 0.98 never stops this run"),
     ("evaluation.episodes = 1", "never stops this run"),
     ("run.stop_episodes = 64\nrun.stop_win_rate = 0", "run.stop_win_rate = 0 never stops early"),
     ("loss.target_entropy = 1\nloss.entropy_cost_speed = 0", "keeps the entropy cost fixed"),
     ("loss.importance_weights = 'none'\nloss.clip_c_threshold = 3", "takes every ratio for 1"),
-    ("loss.importance_weights = 'none'\nloss.policy_ratios = 'per_agent'", "takes every ratio for 1"),
-    ("network.critic_input = 'own_obs'\nloss.policy_ratios = 'per_agent'", "whose ratios count"),
-    ("learner.max_kl = 0.1", "no batch gets a second learner step"),
+    ("loss.importance_weights = 'none'\nloss.clip_ratio = 0.1", "takes every ratio for 1"),
+    ("loss.clip_pg_rho_threshold = 2", "loss.clip_ratio = 0.2 is in its place"),
+    ("network.policy = 'mlp'\nnetwork.embedding_dim = 8", "sees no rows of units"),
+    ("learner.max_kl = 0.1\nlearner.updates_per_batch = 1", "no batch gets a second learner step"),
     ("learner.replay_fraction = 0.25\nlearner.replay_order = 'newest'", "keeps no unrolls"),
     ("optimizer.clip_apart = True\noptimizer.clip_norm = 0", "clips nothing"),
     ("loss.entropy_floor = 0.01\nloss.entropy_env_steps = 10_000", "'trained' does not look at it"),
@@ -107,6 +111,12 @@ NEEDS_A_LOOK = [
 def test_values_that_may_not_be_meant_are_said_once(params, said):
     (warning,) = warnings_of(load_config(["maps/3m.gin"], [params])[0])
     assert said in warning and "\n" not in warning
+
+
+def test_ratios_of_a_central_critic_do_nothing_elsewhere():
+    params = ["loss.policy_ratios = 'per_agent'", "network.critic_input = 'own_obs'"]
+    (warning,) = warnings_of(load_config(["paper.gin", "maps/3m.gin"], params)[0])
+    assert "whose ratios count" in warning
 
 
 @pytest.mark.parametrize(
@@ -208,7 +218,7 @@ def test_numbering_of_enemies_is_the_simulators_own():
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ("learner.replay_buffer = 8\nlearner.replay_fraction = 0.01", "less than one column; 0.03125 or more expected"),
+        ("learner.replay_buffer = 8\nlearner.replay_fraction = 0.01", "less than one column; 0.0625 or more expected"),
         ("loss.entropy_schedule = 'env_steps'\nloss.entropy_cost = 0.001", "below loss.entropy_floor = 0.003"),
         ("loss.entropy_schedule = 'target'\nloss.entropy_cost = 2", "above loss.entropy_ceiling = 1"),
     ],
