@@ -113,12 +113,6 @@ def test_values_that_may_not_be_meant_are_said_once(params, said):
     assert said in warning and "\n" not in warning
 
 
-def test_ratios_of_a_central_critic_do_nothing_elsewhere():
-    params = ["loss.policy_ratios = 'per_agent'", "network.critic_input = 'own_obs'"]
-    (warning,) = warnings_of(load_config(["paper.gin", "maps/3m.gin"], params)[0])
-    assert "whose ratios count" in warning
-
-
 @pytest.mark.parametrize(
     ("params", "said"),
     [
