@@ -164,7 +164,6 @@ BUILT_IN = Registry(
         Entry("policy", "mlp"),
         Entry("policy", "units"),
         Entry("critic", "mlp"),
-        Entry("critic", "units"),
         Entry("loss", "ma_trace"),
     )
 )

@@ -234,13 +234,12 @@ def _check_declared(declared: Mapping[str, tuple[tuple[int, ...], np.dtype]], fa
             raise ValueError(f"there is an array {shown(name)} in it, which this version does not know")
         if dtype != np.float32:
             raise ValueError(f"{name} is {dtype} {shape}; float32 expected")
+    sees_units = "unit_kernel_0" in declared
+    if sees_units and facts.spec.units is None:
+        raise ValueError("there is an array unit_kernel_0 in it, but it does not say where units stand")
     spec, seen = facts.spec, declared["kernel_0"][0]
-    if "unit_kernel_0" in declared:
-        if facts.spec.units is None:
-            raise ValueError("it has an array unit_kernel_0 but does not say where units stand")
-        return  # how they fit is tried out
     inputs = facts.frame_stack * spec.obs_dim + facts.agent_id * spec.n_agents + facts.last_action * spec.n_actions
-    if seen[-2:-1] != (inputs,):
+    if not sees_units and seen[-2:-1] != (inputs,):
         raise ValueError(f"its arrays do not fit one another (kernel_0 is {seen}, for {inputs} inputs)")
 
 

@@ -32,8 +32,10 @@ VARIANTS = {
     "separate recurrent": ["network.policy_gru_units=5", "network.share_policy=False"],
     "seeing more": ["network.agent_id=True", "network.last_action=True", "network.normalise_obs=True"],
     "bfloat16": ["network.dtype='bfloat16'"],
+    "perceptron": ["network.policy='mlp'", "network.last_action=True"],
+    "wide units": ["network.embedding_dim=70"],
 }
-OF_THE_CRITIC = {"critic_layers", "critic_input", "critic_gru_units", "normalise_values"}
+OF_THE_CRITIC = {"critic", "critic_layers", "critic_input", "critic_gru_units", "normalise_values"}
 STEPS, ENVS = 12, 40
 
 
@@ -91,7 +93,8 @@ def test_numpy_logits_are_those_of_tensorflow(policy, episodes, tmp_path):
     given = {name: tf.constant(value) for name, value in state.items()}
     results = loaded.act(obs=tf.constant(stacked), avail_actions=tf.constant(avail_actions), **given)
     logits, recurrent = exported.logits(stacked, state.get("last_action"), state.get("recurrent"))
-    weights = np.exp(logits - logits.max(axis=-1, keepdims=True)) * avail_actions
+    logits = np.where(avail_actions, logits, -np.inf)
+    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
     rounding = 2e-2 if policy.config.network.dtype == "bfloat16" else 1e-5
     np.testing.assert_allclose(results["probabilities"], weights / weights.sum(axis=-1, keepdims=True), atol=rounding)
     assert set(results) == {"action", "probabilities"} | (
@@ -165,7 +168,10 @@ def test_damaged_and_foreign_policies_are_one_sentence(policy, tmp_path):
     spec = about["spec"]
     for changes, said in (
         ({"about": about | {"spec": spec | {"n_agents": 10**15}}}, "n_agents is 10000"),
-        ({"about": about | {"spec": spec | {"n_agents": 9000, "obs_dim": 10**6}}}, "its observations are more than"),
+        (
+            {"about": about | {"spec": spec | {"n_agents": 9000, "obs_dim": 10**6, "units": None}}},
+            "its observations are more than",
+        ),
         ({"about": about | {"spec": spec | {"n_actions": True}}}, "n_actions is True"),
         ({"about": about | {"spec": 3}}, "sizes are 3"),
         ({"about": about | {"frame_stack": -1}}, "frame_stack is -1"),

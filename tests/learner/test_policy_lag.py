@@ -16,7 +16,9 @@ STEPS, COLUMNS = 5, 3
 
 
 def _learner(lag, seed=1, **network):
-    config, _, _ = load_config([], [f"learner.unroll_length={STEPS}", f"learner.policy_lag={lag}"])
+    config, _, _ = load_config(
+        [], [f"learner.unroll_length={STEPS}", f"learner.policy_lag={lag}", "learner.updates_per_batch=1"]
+    )
     return Learner(dataclasses.replace(config, network=dataclasses.replace(config.network, **network)), SPEC, seed)
 
 

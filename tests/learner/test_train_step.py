@@ -22,7 +22,8 @@ OPTIONS = [
 
 
 def _learner(*params):
-    return Learner(load_config([], [f"learner.unroll_length={STEPS}", *params])[0], SPEC, seed=1)
+    single = ["learner.updates_per_batch=1", "network.normalise_values=False", "optimizer.epsilon=1e-3"]
+    return Learner(load_config([], [f"learner.unroll_length={STEPS}", *single, *params])[0], SPEC, seed=1)
 
 
 def _batch(learner, number=0):
