@@ -166,6 +166,7 @@ def test_damaged_and_foreign_policies_are_one_sentence(policy, tmp_path):
     sound = dict(np.load(tmp_path / "policy.npz"))
     about = json.loads(sound["about"].tobytes())
     spec = about["spec"]
+    wide = spec | {"n_agents": 9000, "obs_dim": 10**6, "units": None}
     for changes, said in (
         ({"about": about | {"spec": spec | {"n_agents": 10**15}}}, "n_agents is 10000"),
         (
