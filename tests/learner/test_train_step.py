@@ -16,13 +16,17 @@ OPTIONS = [
     ["network.normalise_obs=True", "network.normalise_values=True"],
     ["network.policy_gru_units=4", "network.critic_gru_units=3"],
     ["network.critic_input='own_obs'", "loss.importance_weights='per_agent'"],
-    ["loss.policy_ratios='per_agent'", "optimizer.clip_apart=True", "learner.policy_lag=3"],
+    [
+        *("loss.policy_ratios='per_agent'", "optimizer.clip_apart=True", "learner.policy_lag=3"),
+        *("loss.clip_ratio=0.2", "loss.normalise_advantages=True"),
+    ],
     ["loss.entropy_schedule='target'"],
 ]
 
 
 def _learner(*params):
     single = ["learner.updates_per_batch=1", "network.normalise_values=False", "optimizer.epsilon=1e-3"]
+    single += ["loss.clip_ratio=0.0", "loss.normalise_advantages=False", "loss.policy_ratios='as_targets'"]
     return Learner(load_config([], [f"learner.unroll_length={STEPS}", *single, *params])[0], SPEC, seed=1)
 
 
