@@ -26,6 +26,7 @@ from seed_matrace.files import check_utf8
 from seed_matrace.interpreter import start
 from seed_matrace.learner.run_directory import is_run_directory, load_run_config, run_around
 from seed_matrace.learner.run_info import why_finished
+from seed_matrace.registered import OPEN
 from seed_matrace.sweeps.display import SweepDisplay
 from seed_matrace.sweeps.plan import PlannedRun, check_scenario, keep_plan, load_planned, plan_file, plan_sweep
 from seed_matrace.sweeps.status import RunStatus, State
@@ -257,7 +258,7 @@ def _is_finished(run_dir: Path, given: Config) -> bool:
     """Whether the run is over; one that is may be resumed if its budget or its target has been raised since."""
     if not is_run_directory(run_dir) or not why_finished(run_dir):
         return False
-    stored = load_run_config(run_dir)[0]
+    stored = load_run_config(run_dir, registry=OPEN)[0]
     return (stored.run, stored.evaluation) == (given.run, given.evaluation)
 
 
