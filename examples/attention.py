@@ -46,6 +46,8 @@ class AttentionPolicy(research.PolicyNetwork):
         width = options.width
         kinds = (units.own, units.allies, units.enemies)
         self._embed = [Dense(sum(rows.width for rows in kind), width, rng) for kind in kinds]
+        # Agents who agree on whom to attack need a name for each enemy.
+        self._names = tf.Variable(rng.normal(0, 0.5, (units.n_enemies, width)).astype("float32"))
         self._query, self._key, self._value = (Dense(width, width, rng) for _ in range(3))
         self._mix = Dense(2 * width, width, rng)
         self._untargeted = Dense(width, units.first_target, rng)
@@ -54,7 +56,8 @@ class AttentionPolicy(research.PolicyNetwork):
     def forward(self, obs, last_action=None, past=None):
         obs, units = self._inputs.normalise(obs), self._units
         rows = [research.unit_rows(obs, kind) for kind in (units.own, units.allies, units.enemies)]
-        own, allies, enemies = (tf.nn.relu(embed(x)) for embed, x in zip(self._embed, rows, strict=True))
+        own, allies, enemies = (embed(x) for embed, x in zip(self._embed, rows, strict=True))
+        own, allies, enemies = tf.nn.relu(own), tf.nn.relu(allies), tf.nn.relu(enemies + self._names)
         seen = tf.concat([tf.reduce_any(x != 0, axis=-1) for x in rows], axis=-1)  # the rows of the dead are all 0
         context = self._attend(own, tf.concat([own, allies, enemies], axis=-2), seen)
         hidden = tf.nn.relu(self._mix(tf.concat([own[..., 0, :], context], axis=-1)))
