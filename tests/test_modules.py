@@ -62,7 +62,7 @@ def test_equal_files_are_one_module_and_others_are_not(module):
         ("x = 1\n\ndef f(:\n", r":3: the module cannot be run \(SyntaxError"),
         ("def f():\n    raise SystemExit(3)\nf()\n", r":2: the module cannot be run \(SystemExit: 3\)"),
         ("x = 1\n", "the module registers nothing"),
-        (LOSS + LOSS.replace("def own", "def other"), r"my_research.py:18: the loss 'own' is registered already \(.*:8"),
+        (LOSS + LOSS.replace("def own", "def other"), r"_research.py:18: the loss 'own' is registered already \(.*:8"),
         (LOSS + LOSS, r"my_research.py:18: the loss 'own' is registered already"),
         (LOSS.replace('"own"', '"ma_trace"'), r":8: the loss 'ma_trace' is registered already \(by the program\)"),
         (LOSS.replace("float = 1.0", "list = 1"), r":8: the option own.weight is of type"),

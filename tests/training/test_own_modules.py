@@ -6,9 +6,11 @@ import shutil
 import pytest
 from processes import run_in_turn, tiny_run, untimed_metrics
 
-from seed_matrace.learner.run_directory import RunDirectory, modules_info
+from seed_matrace.config import options
+from seed_matrace.learner.run_directory import RunDirectory, load_run_config, modules_info
 from seed_matrace.learner.run_info import read_run_info, write_run_info
 from seed_matrace.modules import read_modules
+from seed_matrace.registered import OPEN
 from seed_matrace.training.start import TrainOptions, plan_start
 
 MODULE = """\
@@ -57,6 +59,7 @@ def module(tmp_path):
     return path
 
 
+@pytest.mark.timeout(600)
 def test_a_run_with_all_three_resumes_exactly_and_is_opened(tmp_path, module):
     runs = [tmp_path / name for name in ("whole", "cut", "wrong")]
     flags = [f"--module={module}", "--num_actors=0", "network.policy_gru_units=4"]
@@ -78,7 +81,7 @@ def test_a_run_with_all_three_resumes_exactly_and_is_opened(tmp_path, module):
     assert "module my_research.py of SHA-256" in ends[0].stdout
     assert untimed_metrics(runs[0])[-1]["losses/logits"] > 0
     assert untimed_metrics(runs[1]) and untimed_metrics(runs[0])[-1] == untimed_metrics(runs[1])[-1]
-    assert "my_research.py:22: the critic 'own' gives values" in ends[3].stderr
+    assert "my_research.py:21: the critic 'own' gives values" in ends[3].stderr
     assert "own.scale must be above 0" in ends[4].stderr
     assert not runs[2].exists()
     assert json.loads(ends[5].stdout.splitlines()[-1])["episodes"] == 4
@@ -138,19 +141,13 @@ def test_a_copy_that_is_missing_or_changed_must_be_given_again(begun, module):
     copy = begun / "modules" / "my_research.py"
     for happen in (changed, lambda path: path.unlink()):
         happen(copy)
-        with pytest.raises(ValueError, match="my_research.py"):
+        with pytest.raises(ValueError, match=r"my_research\.py"):
             go_on(begun)
         assert go_on(begun, module).config.entry("loss").name == "own"
     with pytest.raises(ValueError, match=r"is missing; the run has my_research.py of SHA-256 \w+...; give a file"):
-        from seed_matrace.learner.run_directory import load_run_config
-
         load_run_config(begun)
 
 
-def test_a_run_is_read_without_running_its_modules(begun, module):
-    from seed_matrace.config import options
-    from seed_matrace.learner.run_directory import load_run_config
-    from seed_matrace.registered import OPEN
-
+def test_a_run_is_read_without_running_its_modules(begun):
     shutil.rmtree(begun / "modules")
     assert options(load_run_config(begun, registry=OPEN)[0])["own.scale"] == 0.5
