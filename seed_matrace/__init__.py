@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from seed_matrace.version import __version__
@@ -65,7 +66,9 @@ def make_vector_env(map_name: str, num_envs: int, seed: int = 0, **smac_options:
     return SkirmishVectorEnv(map_name, num_envs, seed, options=SkirmishOptions.from_dict(smac_options))
 
 
-def load_policy(path: str | os.PathLike[str], checkpoint: str = "best") -> Team:
+def load_policy(
+    path: str | os.PathLike[str], checkpoint: str = "best", *, modules: Iterable[str | os.PathLike[str]] = ()
+) -> Team:
     """A trained team; its ``.act(obs, avail_actions, episode_start)`` plays.
 
     Warns of one that was trained on another version of the simulator, with other rules.
@@ -73,6 +76,7 @@ def load_policy(path: str | os.PathLike[str], checkpoint: str = "best") -> Team:
     Args:
       path: run directory, which takes TensorFlow to load; or a .npz of ``seed-matrace export``, which does not.
       checkpoint: of a run directory: "best" (best evaluated weights) or "latest".
+      modules: of a run that was trained with --module: files in the place of its own copies, which are run else.
 
     Raises:
       ValueError: there is nothing of that kind.
@@ -87,8 +91,9 @@ def load_policy(path: str | os.PathLike[str], checkpoint: str = "best") -> Team:
         team = load_numpy_policy(path)
     else:
         from seed_matrace.evaluation.policy import load_policy as load
+        from seed_matrace.modules import read_modules
 
-        team = load(path, checkpoint)
+        team = load(path, checkpoint, read_modules(modules))
     if is_other_version(team.backend):
         warnings.warn(team.other_rules(BACKEND), stacklevel=2)
     return team

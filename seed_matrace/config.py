@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from seed_matrace.env_options import EnvOptions
 from seed_matrace.envs.backends import BACKENDS, backend_of, check_options
 from seed_matrace.fields import FieldError, check_fields
 from seed_matrace.fields import option as _option
-from seed_matrace.gin_bindings import Bindings, arguments_of, options_of, with_file_beside, with_source, written
+from seed_matrace.gin_bindings import Bindings, Bound, arguments_of, options_of, with_file_beside, with_source, written
 from seed_matrace.gin_files import ConfigError
 from seed_matrace.registered import BUILT_IN, KINDS, Entry, Registry, RegistryError
 from seed_matrace.starcraft2.options import StarCraft2Options
@@ -424,7 +424,7 @@ def load_config(
     Raises:
       ConfigError: an unknown file or name, or a value of the wrong type or out of range.
     """
-    bindings = Bindings(options_of(_sections(registry)))
+    bindings = Bindings(options_of(_sections(registry)), more=registry.open)
     for path in ("base.gin", *gin_files):
         bindings.add_file(path)
     for text in gin_params:
@@ -435,6 +435,7 @@ def load_config(
     try:
         sections = {name: kind(**arguments_of(name, bound)) for name, kind in SECTIONS.items()}
         registered = {name: _registered(name, kind, bound) for name, kind in registry.sections.items()}
+        registered |= _unknown(bound, {*sections, *registered})
         config = Config(**sections, registry=registry, registered=registered)
     except ConfigError as error:
         raise with_source(error, bound) from None
@@ -451,7 +452,7 @@ def _sections(registry: Registry) -> dict[str, type]:
     return {**SECTIONS, **own}
 
 
-def _registered(section: str, kind: type, bound: Mapping[str, Any]) -> Any:
+def _registered(section: str, kind: type, bound: Mapping[str, Bound]) -> Any:
     """The options of a registered name, as they are bound; a dataclass may refuse them itself."""
     try:
         given = kind(**arguments_of(section, bound))
@@ -463,9 +464,19 @@ def _registered(section: str, kind: type, bound: Mapping[str, Any]) -> Any:
         raise ConfigError(f"the options of {section} are refused: {error}") from None
 
 
+def _unknown(bound: Mapping[str, Bound], known: Collection[str]) -> dict[str, Any]:
+    """Options of names that are not registered here, as they are bound: those of an open registry."""
+    sections = {name.partition(".")[0] for name in bound} - {*known}
+    given = {section: arguments_of(section, bound) for section in sections}
+    return {
+        section: dataclasses.make_dataclass(section, options, frozen=True)(**options)
+        for section, options in given.items()
+    }
+
+
 def bound_options(gin_params: Sequence[str], registry: Registry = BUILT_IN) -> list[str]:
     """The options that ``gin_params`` bind, their includes too; ConfigError as of ``load_config``."""
-    bindings = Bindings(options_of(_sections(registry)))
+    bindings = Bindings(options_of(_sections(registry)), more=registry.open)
     for text in gin_params:
         bindings.add_param(text)
     return list(bindings.resolved())

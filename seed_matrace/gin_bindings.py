@@ -54,9 +54,11 @@ class Bindings:
 
     Args:
       options: fields by what each may be called, "section.option", see ``options_of``.
+      more: whether there may be sections that are not known here; whatever is in them is taken.
     """
 
-    def __init__(self, options: Mapping[str, dataclasses.Field[Any]]) -> None:
+    def __init__(self, options: Mapping[str, dataclasses.Field[Any]], *, more: bool = False) -> None:
+        self._sections = {name.partition(".")[0] for name in options} if more else None
         self._options = {name: str(item.metadata.get("doc", "")) for name, item in options.items()}
         self._wanted = {name: Wanted(_kind(item), _example(item)) for name, item in options.items()}
         self._values: dict[str, Bound] = {}
@@ -148,7 +150,7 @@ class Bindings:
             self._macros[name] = Bound(statement.value, where)
             return name
         name = name.removeprefix(f"{PACKAGE}.")
-        if name not in self._options:
+        if name not in self._options and (self._sections is None or name.partition(".")[0] in self._sections):
             raise ConfigError(f"{where}: unknown option {name!r}; {self._near(name)}")
         if name in self._values:
             self._note_use(self._values[name].value)

@@ -6,13 +6,13 @@ a registered name are a section of its own in gin files: ``attention.heads = 4``
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import inspect
 import re
+import sys
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 from seed_matrace.fields import near_names
@@ -20,6 +20,7 @@ from seed_matrace.fields import near_names
 KINDS = {"policy": "network.policy", "critic": "network.critic", "loss": "loss.function"}  # what gin chooses each by
 _MARK = "_seed_matrace_registered"
 _TYPES = (bool, int, float, str, tuple[int, ...], tuple[float, ...], tuple[str, ...], int | None, float | None)
+_collecting: list[list[Entry]] = []
 _Maker = TypeVar("_Maker", bound=Callable[..., Any])
 
 
@@ -74,15 +75,30 @@ def marked(thing: Any) -> tuple[Entry, ...]:
     return getattr(thing, "__dict__", {}).get(_MARK, ())
 
 
+@contextlib.contextmanager
+def collected() -> Iterator[list[Entry]]:
+    """What is registered meanwhile, in its order, though another may take its place under the same variable."""
+    entries: list[Entry] = []
+    _collecting.append(entries)
+    try:
+        yield entries
+    finally:
+        _collecting.remove(entries)
+
+
 @dataclass(frozen=True)
 class Registry:
     """What there is to choose from.
+
+    Attributes:
+      open: whether there is more that is not known here: any name may be chosen then, and any option set.
 
     Raises:
       RegistryError: a name is registered twice, or options of two go by one name.
     """
 
     entries: tuple[Entry, ...]
+    open: bool = False
 
     def __post_init__(self) -> None:
         known: dict[tuple[str, str], Entry] = {}
@@ -107,6 +123,8 @@ class Registry:
     def find(self, kind: str, name: str) -> Entry:
         """Raises RegistryError, with the near names, if there is none."""
         of_kind = {entry.name: entry for entry in self.entries if entry.kind == kind}
+        if name not in of_kind and self.open:
+            return Entry(kind, name)
         if name not in of_kind:
             raise RegistryError(
                 f"{KINDS[kind]} = {name!r} is not registered; near: {near_names(name, of_kind)}; what is in a file of "
@@ -122,12 +140,15 @@ class Registry:
 
 def _registrar(kind: str, name: str, options: type | None) -> Callable[[_Maker], _Maker]:
     def mark(make: _Maker) -> _Maker:
-        where = _where(make)
+        where = _where()
         if not isinstance(name, str) or not re.fullmatch(r"[a-z]\w*", name):
             raise RegistryError(f"{where}: a {kind} is registered as {name!r}; a small letter, then letters, digits, _")
         if options is not None:
             _check_options(where, name, options)
-        setattr(make, _MARK, (*marked(make), Entry(kind, name, options, make, where)))
+        entry = Entry(kind, name, options, make, where)
+        setattr(make, _MARK, (*marked(make), entry))
+        for entries in _collecting:
+            entries.append(entry)
         return make
 
     return mark
@@ -149,21 +170,12 @@ def _check_options(where: str, name: str, options: type) -> None:
             raise RegistryError(f"{where}: the option {name}.{item.name} has no default; give it one")
 
 
-def _where(make: Callable[..., Any]) -> str:
+def _where() -> str:
     """File and line of what is decorated."""
-    try:
-        file = inspect.getsourcefile(make)
-        line = inspect.getsourcelines(make)[1]
-    except (OSError, TypeError):
-        return getattr(make, "__qualname__", repr(make))
-    return f"{Path(file or '').name}:{line}"
+    caller = sys._getframe(2)
+    return f"{caller.f_code.co_filename}:{caller.f_lineno}"
 
 
-BUILT_IN = Registry(
-    (
-        Entry("policy", "mlp"),
-        Entry("policy", "units"),
-        Entry("critic", "mlp"),
-        Entry("loss", "ma_trace"),
-    )
-)
+_NETWORKS = (Entry("policy", "mlp"), Entry("policy", "units"), Entry("critic", "mlp"))
+BUILT_IN = Registry((*_NETWORKS, Entry("loss", "ma_trace")))
+OPEN = Registry(BUILT_IN.entries, open=True)  # for whoever only reads a configuration, such as actors

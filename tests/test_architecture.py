@@ -12,7 +12,8 @@ PACKAGE = Path(__file__).parent.parent / "seed_matrace"
 # From top to bottom: a room may import those below it and itself, for types too.
 ROOMS = (
     *("__main__", "cli", "vertex", "bench", "sweeps", "training", "viewer", "actor", "evaluation", "learner"),
-    *("inference", "algo", "training_env", "config_effects", "config", "registered"),
+    *("inference", "research", "algo", "training_env", "config_effects", "config", "modules"),
+    "registered",
     *("gin_bindings", "gin_statements", "gin_files"),
     *("envs", "sc2_standin", "starcraft2", "transport", "smac", "skirmish", "vector_env"),
     *("env_options", "pettingzoo_options", "smac_options"),
@@ -33,7 +34,13 @@ FOREIGN = {  # what begins so may be imported in these rooms and files, and nowh
     "tests|twins|processes|conftest": (),
 }
 BY_A_NAME = {  # these files import what only their input or the machine names
-    *("gin_bindings.py", "envs/pettingzoo_makers.py", "starcraft2/installation.py", "starcraft2/messages.py"),
+    *(
+        "gin_bindings.py",
+        "modules.py",
+        "envs/pettingzoo_makers.py",
+        "starcraft2/installation.py",
+        "starcraft2/messages.py",
+    ),
 }
 IMPORTERS = {"import_module", "__import__", "exec_module", "load_module", "runpy", "pkgutil", "exec", "eval"}
 NAMED = r"seed_matrace\.[\w.]+|(tensorflow|keras|gymnasium|tests|twins)[\w.]*"

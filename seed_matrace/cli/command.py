@@ -40,6 +40,15 @@ def define_gin_flags(values: flags.FlagValues) -> None:
     )
 
 
+def define_module_flag(values: flags.FlagValues) -> None:
+    flags.DEFINE_multi_string(
+        "module",
+        [],
+        "Python file that registers policies, critics or losses of your own; it is run, and may be repeated",
+        flag_values=values,
+    )
+
+
 def with_gin_flags(args: Sequence[str], values: flags.FlagValues, *, hands_on: bool = False) -> list[str]:
     """``args`` with --gin_file= before gin files that stand without: all load in the order they are named.
 

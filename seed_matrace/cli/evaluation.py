@@ -10,6 +10,7 @@ from absl import flags
 
 from seed_matrace.cli.command import (
     Command,
+    define_module_flag,
     define_run_flag,
     define_sc2_flags,
     named_runs,
@@ -18,12 +19,14 @@ from seed_matrace.cli.command import (
     use_sc2_python,
 )
 from seed_matrace.files import check_utf8
+from seed_matrace.modules import read_modules
 from seed_matrace.training.process import import_tensorflow
 
 
 def _define_weights_flags(values: flags.FlagValues) -> None:
     define_run_flag(values)
     flags.DEFINE_enum("checkpoint", "best", ["best", "latest"], "which of its weights", flag_values=values)
+    define_module_flag(values)
 
 
 def _define_eval_flags(values: flags.FlagValues) -> None:
@@ -61,7 +64,8 @@ def _eval(values: flags.FlagValues, words: list[str]) -> None:
     from seed_matrace.evaluation.policy import check_playable, load_policy, play
 
     seed, env = BattlesOf.EVAL_COMMAND.seed(values.seed), games.env
-    policy = load_policy(run_dir, values.checkpoint, sampling_seed=seed if values.sampled else None)
+    modules, sampling_seed = read_modules(values.module), seed if values.sampled else None
+    policy = load_policy(run_dir, values.checkpoint, modules, sampling_seed=sampling_seed)
     check_playable(policy, env, replays=values.save_replays > 0)  # before anything is said of how they would compare
     if other_rules := policy.other_rules(backend_name(env)):
         print(other_rules, file=sys.stderr, flush=True)
@@ -104,7 +108,8 @@ def _export(values: flags.FlagValues, words: list[str]) -> None:
     from seed_matrace.evaluation.export import export_numpy, export_saved_model
     from seed_matrace.evaluation.policy import load_policy
 
-    (export_numpy if numpy else export_saved_model)(load_policy(run_dir, values.checkpoint), output)
+    policy = load_policy(run_dir, values.checkpoint, read_modules(values.module))
+    (export_numpy if numpy else export_saved_model)(policy, output)
     print(output)
 
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from absl import flags
 
-from seed_matrace.cli.command import Command, define_gin_flags, required
+from seed_matrace.cli.command import Command, define_gin_flags, define_module_flag, required
 from seed_matrace.foreign_files import printable
 from seed_matrace.training.process import stop_on_signals
 
 
 def _define_sweep_flags(values: flags.FlagValues) -> None:
     define_gin_flags(values)
+    define_module_flag(values)
     flags.DEFINE_string(
         "sweep_dir", None, "holds a run directory per run; a sweep begun there goes on", flag_values=values
     )
@@ -43,6 +44,7 @@ def _define_sweep_flags(values: flags.FlagValues) -> None:
 
 
 def _sweep(values: flags.FlagValues, _: list[str]) -> int:
+    from seed_matrace.modules import read_modules
     from seed_matrace.sweeps.sweep import SweepOptions, sweep
 
     options = SweepOptions(
@@ -55,6 +57,7 @@ def _sweep(values: flags.FlagValues, _: list[str]) -> int:
         first_seed=values.first_seed,
         num_actors=values.num_actors,
         parallel=values.parallel,
+        modules=read_modules(values.module),
     )
     outcome = sweep(options, stop_on_signals())
     print(printable(str(outcome)))

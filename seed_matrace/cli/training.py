@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 
 from absl import flags, logging
 
-from seed_matrace.cli.command import Command, define_gin_flags, define_sc2_flags, required, use_sc2_python
+from seed_matrace.cli.command import (
+    Command,
+    define_gin_flags,
+    define_module_flag,
+    define_sc2_flags,
+    required,
+    use_sc2_python,
+)
 from seed_matrace.foreign_files import printable
 from seed_matrace.training.process import ends_in_order, import_tensorflow, stop_on_signals
 from seed_matrace.transport.security import NO_SECURITY, Security, read_token
@@ -105,6 +112,7 @@ def _define_actor_flags(values: flags.FlagValues) -> None:
 def _actor(values: flags.FlagValues, _: list[str]) -> None:
     from seed_matrace.actor.actor import run_actor
     from seed_matrace.config import load_config
+    from seed_matrace.registered import OPEN
 
     use_sc2_python(values)
     stop = stop_on_signals()
@@ -112,7 +120,7 @@ def _actor(values: flags.FlagValues, _: list[str]) -> None:
     if values.end_with_stdin:
         threading.Thread(target=_stop_with_stdin, args=(stop,), daemon=True).start()
     logging.set_verbosity(logging.INFO)
-    config = load_config(values.gin_file, values.gin_param)[0]
+    config = load_config(values.gin_file, values.gin_param, registry=OPEN)[0]
     run_actor(
         config,
         required(values, "server_address"),
@@ -150,11 +158,13 @@ def define_learner_flags(values: flags.FlagValues) -> None:
     define_sc2_flags(values)
     flags.DEFINE_string("run_dir", None, "run directory; one that holds a run is resumed", flag_values=values)
     flags.DEFINE_integer("seed", None, "seed of everything random (default: 0)", lower_bound=0, flag_values=values)
+    define_module_flag(values)
     flags.DEFINE_string("init_from", None, "run directory whose best weights to start from", flag_values=values)
 
 
 def learner_options(values: flags.FlagValues) -> TrainOptions:
     """What ``define_learner_flags`` and --num_actors say."""
+    from seed_matrace.modules import read_modules
     from seed_matrace.training.start import TrainOptions
 
     return TrainOptions(
@@ -164,6 +174,7 @@ def learner_options(values: flags.FlagValues) -> TrainOptions:
         seed=values.seed,
         init_from=values.init_from,
         num_actors=values.num_actors,
+        modules=read_modules(values.module),
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from seed_matrace.config import SECTIONS, Config, EnvConfig, StarCraft2Config, bound_options
 from seed_matrace.learner.run_directory import load_run_config
+from seed_matrace.registered import OPEN
 
 _OF_BATTLES = (EnvConfig, StarCraft2Config)
 
@@ -23,7 +24,7 @@ def battles_config(run_dir: Path, gin_params: Sequence[str] = (), backend: str |
       ValueError: as ``load_run_config``; a binding that decides nothing of battles, or contradicts ``backend``.
     """
     for name in bound_options(gin_params):
-        if SECTIONS[name.partition(".")[0]] not in _OF_BATTLES:
+        if SECTIONS.get(name.partition(".")[0]) not in _OF_BATTLES:
             raise ValueError(
                 f"--gin_param of {name}, which decides nothing of the battles that eval plays; env.* and starcraft2.* "
                 "may be bound"
@@ -34,5 +35,5 @@ def battles_config(run_dir: Path, gin_params: Sequence[str] = (), backend: str |
             )
         if name == "env.backend" and backend is not None:
             raise ValueError("--backend and --gin_param both say env.backend; leave one of them out")
-    config = load_run_config(run_dir, gin_params)[0]
+    config = load_run_config(run_dir, gin_params, OPEN)[0]
     return dataclasses.replace(config, env=dataclasses.replace(config.env, backend=backend or config.env.backend))

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,9 @@ from seed_matrace.evaluation.team import Team
 from seed_matrace.files import check_utf8
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.learner import Learner
-from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, backend_of, load_run_config
+from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, backend_of, kept_modules, load_run_config
 from seed_matrace.learner.run_info import RUN_FILE, read_run_info, run_id
+from seed_matrace.modules import ModuleFile, registry_of
 from seed_matrace.replay import SUFFIX, Replay, write_replay
 from seed_matrace.specs import EnvSpec
 from seed_matrace.types import EpisodeStats, Memory, PolicyOutput
@@ -153,12 +155,17 @@ def play_absolute(run_dir: Path, seed: int, stop: threading.Event | None = None)
 
 
 def load_policy(
-    run_dir: str | os.PathLike[str], checkpoint: str = "best", *, sampling_seed: int | None = None
+    run_dir: str | os.PathLike[str],
+    checkpoint: str = "best",
+    modules: Sequence[ModuleFile] = (),
+    *,
+    sampling_seed: int | None = None,
 ) -> TrainedPolicy:
     """The policy of a run.
 
     Args:
       checkpoint: "best" (best evaluated weights) or "latest".
+      modules: of one's own, from ``modules.read_modules``, in the place of the run's copies of that name.
       sampling_seed: of actions that are sampled as in training; None takes the likeliest.
 
     Raises:
@@ -169,7 +176,8 @@ def load_policy(
     if checkpoint not in kinds:
         raise ValueError(f"checkpoint must be 'best' or 'latest', not {checkpoint!r}")
     check_utf8("--run_dir", run_dir)
-    config, _, _ = load_run_config(Path(run_dir))
+    registry = registry_of(kept_modules(Path(run_dir), given=modules))
+    config, _, _ = load_run_config(Path(run_dir), registry=registry)
     noted = read_run_info(Path(run_dir)).get("sizes") if (Path(run_dir) / RUN_FILE).is_file() else None
     spec = spec_of_run(_unstacked(config.env), noted)
     with_final = config.loss.bootstrap_time_limit

@@ -6,17 +6,20 @@ import contextlib
 import dataclasses
 import difflib
 import fcntl
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from seed_matrace.config import Config, EnvConfig, load_config
 from seed_matrace.files import clear, digest, read_checked, write_checked
 from seed_matrace.learner.run_info import RUN_FILE, read_run_info, run_id
+from seed_matrace.modules import ModuleError, ModuleFile, registry_of
+from seed_matrace.registered import Registry
 
 OPERATIVE_CONFIG = "operative_config.gin"
 CHECKPOINTS_DIR = "checkpoints"
 SCENARIO_DIR = "maps"  # of a run on a scenario file: the run's own copy of it
+MODULES_DIR = "modules"  # the run's own copies of what --module named
 CHECKPOINT_STATE = "state.json"  # of a checkpoint, written last
 _OF_A_RUN = (RUN_FILE, "metrics.jsonl", "eval/results.json")
 _ADVICE = "put back a copy of it; options of a run are changed by --gin_param"
@@ -63,6 +66,13 @@ class RunDirectory:
             write_checked(copy, content)
         return _playing(config, copy)
 
+    def keep_modules(self, modules: Sequence[ModuleFile]) -> None:
+        """Copies the modules that the run goes on with."""
+        for module in modules:
+            path = self.path / MODULES_DIR / module.name
+            path.parent.mkdir(exist_ok=True)
+            write_checked(path, module.content)
+
     def close(self) -> None:
         self._lock.close()
 
@@ -75,11 +85,17 @@ def is_run_directory(path: Path) -> bool:
     return any((path / name).exists() for name in _OF_A_RUN) or any((path / CHECKPOINTS_DIR).glob("[!.]*"))
 
 
-def load_run_config(run_dir: Path, gin_params: Iterable[str] = ()) -> tuple[Config, str, str]:
+def load_run_config(
+    run_dir: Path, gin_params: Iterable[str] = (), registry: Registry | None = None
+) -> tuple[Config, str, str]:
     """The configuration a run was begun with, as ``load_config`` returns it, with the path of its own scenario file.
 
+    Args:
+      registry: what there is to choose from; None: what the run's own copies of its modules register.
+
     Raises:
-      ValueError: no run was begun there, or its configuration or its scenario file is missing or not what was written.
+      ValueError: no run was begun there, or its configuration, its scenario file or a module is missing or not what was
+        written.
     """
     path = run_dir / OPERATIVE_CONFIG
     if run_dir.is_file():
@@ -93,7 +109,52 @@ def load_run_config(run_dir: Path, gin_params: Iterable[str] = ()) -> tuple[Conf
             f"{run_dir} is not a run directory: it has no {OPERATIVE_CONFIG}{near_runs(run_dir)}"
         ) from None
     kept_scenario(run_dir)
-    return load_config([path], list(gin_params))
+    registry = registry_of(kept_modules(run_dir)) if registry is None else registry
+    return load_config([path], list(gin_params), registry=registry)
+
+
+def kept_modules(run_dir: Path, *, given: Sequence[ModuleFile] = ()) -> tuple[ModuleFile, ...]:
+    """The modules of a run: those that are given, and of the others its own copies.
+
+    Raises:
+      ModuleError: a copy is missing or is not what the run was begun with, and is not given.
+    """
+    modules = {module.name: module for module in given}
+    for noted in noted_modules(run_dir):
+        if noted["file"] in modules:
+            continue
+        copy = run_dir / MODULES_DIR / noted["file"]
+        advice = f"the run has {noted['file']} of SHA-256 {noted['sha256']}...; give a file of that name by --module"
+        try:
+            content = read_checked(copy, advice)
+        except FileNotFoundError:
+            raise ModuleError(f"{copy} is missing; {advice}") from None
+        except ValueError as error:
+            raise ModuleError(str(error)) from None
+        module = ModuleFile(copy.name, content, str(copy.absolute()))
+        if module.sha256 != noted["sha256"]:
+            raise ModuleError(f"{copy} is another module; {advice}")
+        modules[copy.name] = module
+    return tuple(modules.values())
+
+
+def noted_modules(run_dir: Path) -> list[dict[str, str]]:
+    """What run.json says of a run's modules, as ``modules_info``; none without run.json."""
+    try:
+        known = read_run_info(run_dir).get("modules", [])
+    except FileNotFoundError:
+        return []
+    names = ("file", "sha256", "source")
+    for noted in known if isinstance(known, list) else [known]:
+        texts = isinstance(noted, dict) and all(isinstance(noted.get(name), str) for name in names)
+        if not texts or Path(noted["file"]).name != noted["file"]:
+            raise ValueError(f"{run_dir / RUN_FILE}: a module is {noted!r}; {', '.join(names)} expected")
+    return list(known)
+
+
+def modules_info(modules: Iterable[ModuleFile]) -> list[dict[str, Any]]:
+    """What run.json says of modules: names, what tells each from others of its name, where they were read."""
+    return [{"file": module.name, "sha256": module.sha256, "source": module.source} for module in modules]
 
 
 def kept_scenario(run_dir: Path) -> Path | None:

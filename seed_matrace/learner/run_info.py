@@ -33,6 +33,7 @@ def write_run_info(
     num_actors: int | None = None,
     scenario: Mapping[str, str] | None = None,
     sizes: Mapping[str, Any] | None = None,
+    modules: Sequence[Mapping[str, str]] = (),
 ) -> None:
     """Writes run.json: what was started, when, where, with which versions; a resumed run adds itself under ``resumed``.
 
@@ -50,6 +51,7 @@ def write_run_info(
       num_actors: processes that step environments; what the run has unless a command says otherwise.
       scenario: of a scenario file name and digest, as ``run_directory.scenario_info`` has them.
       sizes: of the environment, where the run has to note them (``registry.noted_spec``).
+      modules: that it goes on with, as ``run_directory.modules_info``.
     """
     path = Path(run_dir) / RUN_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,6 +77,9 @@ def write_run_info(
         info.setdefault("scenario", dict(scenario))
     if sizes is not None:
         info["sizes"] = dict(sizes)
+    if modules:
+        start["modules"] = [f"{module['file']} {module['sha256']}" for module in modules]
+        info["modules"] = list(map(dict, modules))
     _write_run_file(path, info)
 
 

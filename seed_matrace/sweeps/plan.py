@@ -18,7 +18,9 @@ from seed_matrace.evaluation.sweep_record import PLAIN_VARIANT, SweepRun
 from seed_matrace.fields import FieldError, check_literal
 from seed_matrace.files import read_checked, write_checked
 from seed_matrace.gin_bindings import PACKAGE, bound_here
-from seed_matrace.learner.run_directory import portable_scenario, scenario_binding
+from seed_matrace.learner.run_directory import MODULES_DIR, portable_scenario, scenario_binding
+from seed_matrace.modules import ModuleFile, read_modules
+from seed_matrace.registered import BUILT_IN, Registry
 from seed_matrace.specs import EnvSpec
 
 PLANS_DIR = "plans"
@@ -52,6 +54,7 @@ def plan_sweep(
     grids: Sequence[str] = (),
     seeds: Sequence[int] = (0,),
     num_actors: int = 0,
+    registry: Registry = BUILT_IN,
 ) -> list[SweepRun]:
     """Every combination of the axes for every seed; each combination's first seed comes before any second one.
 
@@ -62,6 +65,7 @@ def plan_sweep(
       grids: each a binding with a list of values, "loss.entropy_cost=[0.1, 1.0]", of which a run takes one.
       seeds: of every combination.
       num_actors: of every run.
+      registry: what policies, critics and losses there are.
 
     Raises:
       ValueError: an axis that cannot be read, a configuration that does not load, or two runs of one name.
@@ -73,7 +77,7 @@ def plan_sweep(
         files = (*gin_files, *(choice.gin_file for choice in choices if choice.gin_file)) or DEFAULT_GIN_FILES
         params = (*gin_params, *(choice.gin_param for choice in choices if choice.gin_param))
         try:
-            config, spec = _load(files, params)
+            config, spec = _load(files, params, registry)
         except ConfigError as error:
             raise ConfigError(_as_said(str(error), choices)) from None
         if "/" in config.env.title or not config.env.title.strip("."):
@@ -103,11 +107,12 @@ def plan_sweep(
     return runs
 
 
-def load_planned(run: SweepRun, sweep_dir: Path | None = None) -> PlannedRun:
+def load_planned(run: SweepRun, sweep_dir: Path | None = None, registry: Registry = BUILT_IN) -> PlannedRun:
     """Loads the configuration of a run, as ``train`` will.
 
     Args:
       sweep_dir: of a resumed sweep, for what it keeps of the run; None goes by the run's flags.
+      registry: what policies, critics and losses there are.
 
     Raises:
       ValueError: it does not load, or its map does not exist.
@@ -116,10 +121,10 @@ def load_planned(run: SweepRun, sweep_dir: Path | None = None) -> PlannedRun:
     if sweep_dir is not None and (kept := plan_file(sweep_dir, run)).exists():
         read_checked(kept)
         files, params = (str(kept),), ()
-    config, _ = _load(files, params)
+    config, _ = _load(files, params, registry)
     if (scenario := config.env.scenario) is not None:
         params = (*params, scenario_binding(scenario.name))
-    return PlannedRun(run, config, load_config(files, params, imports=False)[1])
+    return PlannedRun(run, config, load_config(files, params, imports=False, registry=registry)[1])
 
 
 def plan_file(sweep_dir: Path, run: SweepRun) -> Path:
@@ -133,6 +138,31 @@ def keep_plan(sweep_dir: Path, plan: PlannedRun) -> None:
     if (scenario := portable_scenario(plan.config.env)) is not None:
         _write(path.parent / scenario[0], scenario[1])
     _write(path, plan.text.encode())
+
+
+def keep_modules(sweep_dir: Path, modules: Sequence[ModuleFile]) -> None:
+    """Writes what ``sweep_modules`` finds again."""
+    for module in modules:
+        _write(sweep_dir / MODULES_DIR / module.name, module.content)
+
+
+def sweep_modules(sweep_dir: Path, given: Sequence[ModuleFile]) -> tuple[ModuleFile, ...]:
+    """The modules of a sweep: those that it keeps, and those that are given.
+
+    Raises:
+      ValueError: one that is given is not what the sweep keeps under its name, or that is damaged.
+    """
+    kept = read_modules(sorted((sweep_dir / MODULES_DIR).glob("*.py")))
+    for module in kept:
+        read_checked(module.source)
+    known = {module.name: module for module in kept}
+    for module in given:
+        if known.setdefault(module.name, module).content != module.content:
+            raise ValueError(
+                f"{module.source} has changed since the sweep began, whose copy is {known[module.name].source}; choose "
+                f"another --sweep_dir, or go on with the copy by --sweep_dir={sweep_dir} alone"
+            )
+    return tuple(known.values())
 
 
 def check_scenario(sweep_dir: Path, plan: PlannedRun) -> None:
@@ -151,8 +181,9 @@ def _write(path: Path, content: bytes) -> None:
     write_checked(path, content)
 
 
-def _load(gin_files: Sequence[str], gin_params: Sequence[str]) -> tuple[Config, EnvSpec]:
-    config = load_config(gin_files, gin_params, imports=False)[0]  # sweep.json holds the bindings of later commands
+def _load(gin_files: Sequence[str], gin_params: Sequence[str], registry: Registry) -> tuple[Config, EnvSpec]:
+    # sweep.json holds the bindings of later commands
+    config = load_config(gin_files, gin_params, imports=False, registry=registry)[0]
     return config, env_spec(config.env)
 
 

@@ -19,6 +19,7 @@ from seed_matrace.evaluation.sweep_record import SweepRun, read_sweep
 from seed_matrace.files import write_file
 from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, load_run_config
 from seed_matrace.learner.run_info import RUN_FILE, why_finished
+from seed_matrace.registered import OPEN
 from seed_matrace.sweeps.page import Block, Heading, Paragraph, Picture, Table, to_html, to_markdown
 from seed_matrace.viewer.curves import learning_curve_figure
 from seed_matrace.viewer.profiles import profile_figure
@@ -235,7 +236,7 @@ def _differences(sweep: _Sweep) -> Iterator[Block]:
     chosen: dict[str, dict[str, str]] = {}
     for run in sweep.begun:
         if (sweep.path / run.name / OPERATIVE_CONFIG).exists():
-            found = options(load_run_config(sweep.path / run.name)[0])
+            found = options(load_run_config(sweep.path / run.name, registry=OPEN)[0])
             chosen.setdefault(run.variant, {name: repr(value) for name, value in found.items()})
     names = dict.fromkeys(name for found in chosen.values() for name in found if not name.startswith("env.map_name"))
     differing = [name for name in names if len({found.get(name) for found in chosen.values()}) > 1]

@@ -24,10 +24,21 @@ from seed_matrace.config_effects import warnings_of
 from seed_matrace.evaluation.sweep_record import SWEEP_FILE, SweepRun, read_sweep, sweep_actors, write_sweep
 from seed_matrace.files import check_utf8
 from seed_matrace.interpreter import start
-from seed_matrace.learner.run_directory import is_run_directory, load_run_config, run_around
+from seed_matrace.learner.run_directory import MODULES_DIR, is_run_directory, load_run_config, run_around
 from seed_matrace.learner.run_info import why_finished
+from seed_matrace.modules import ModuleFile, registry_of
+from seed_matrace.registered import OPEN, Registry
 from seed_matrace.sweeps.display import SweepDisplay
-from seed_matrace.sweeps.plan import PlannedRun, check_scenario, keep_plan, load_planned, plan_file, plan_sweep
+from seed_matrace.sweeps.plan import (
+    PlannedRun,
+    check_scenario,
+    keep_modules,
+    keep_plan,
+    load_planned,
+    plan_file,
+    plan_sweep,
+    sweep_modules,
+)
 from seed_matrace.sweeps.status import RunStatus, State
 from seed_matrace.training.same_run import differences
 
@@ -50,6 +61,7 @@ class SweepOptions:
     first_seed: int = 0
     num_actors: int | None = None  # None: as the sweep was begun, or 0
     parallel: int | None = None  # None: as many as the cores carry
+    modules: Sequence[ModuleFile] = ()  # of one's own; those that the sweep keeps besides
 
 
 @dataclass(frozen=True)
@@ -99,7 +111,9 @@ def sweep(
         raise ValueError(f"--sweep_dir={options.sweep_dir} lies inside the run {around}: name a folder elsewhere")
     begun = (options.sweep_dir / SWEEP_FILE).exists()
     num_actors = sweep_actors(options.sweep_dir) if begun and options.num_actors is None else options.num_actors or 0
-    planned = [load_planned(run) for run in runs] if runs else _planned(options, num_actors)
+    modules = sweep_modules(options.sweep_dir, options.modules)
+    registry = registry_of(modules)
+    planned = [load_planned(run) for run in runs] if runs else _planned(options, num_actors, registry)
     for plan in planned:
         check_scenario(options.sweep_dir, plan)
         _check_goes_on(options.sweep_dir / plan.run.name, plan.config)
@@ -110,11 +124,12 @@ def sweep(
     with _locked(options.sweep_dir):
         for plan in planned:
             keep_plan(options.sweep_dir, plan)
+        keep_modules(options.sweep_dir, modules)
         write_sweep(options.sweep_dir, [plan.run for plan in planned], num_actors)
         return _Sweep(options, planned, parallel, num_actors, watch or Watch()).run(stop)
 
 
-def _planned(options: SweepOptions, num_actors: int) -> list[PlannedRun]:
+def _planned(options: SweepOptions, num_actors: int, registry: Registry) -> list[PlannedRun]:
     """What the flags ask for, and whatever else an earlier command has begun in the directory."""
     begun = read_sweep(options.sweep_dir) if (options.sweep_dir / SWEEP_FILE).exists() else []
     says_what = options.gin_files or options.gin_params or options.gin_axes or options.grids or options.seeds
@@ -129,13 +144,14 @@ def _planned(options: SweepOptions, num_actors: int) -> list[PlannedRun]:
                 grids=options.grids,
                 seeds=seeds,
                 num_actors=num_actors,
+                registry=registry,
             )
-            asked = [load_planned(run) for run in runs]
+            asked = [load_planned(run, registry=registry) for run in runs]
         except ValueError as error:
             alone = f"; --sweep_dir={options.sweep_dir} alone goes on with what the sweep holds" if begun else ""
             raise ValueError(f"{error}{alone}") from None
     names = {plan.run.name for plan in asked}
-    return [*asked, *(load_planned(run, options.sweep_dir) for run in begun if run.name not in names)]
+    return [*asked, *(load_planned(run, options.sweep_dir, registry) for run in begun if run.name not in names)]
 
 
 def _check_goes_on(run_dir: Path, given: Config) -> None:
@@ -257,7 +273,7 @@ def _is_finished(run_dir: Path, given: Config) -> bool:
     """Whether the run is over; one that is may be resumed if its budget or its target has been raised since."""
     if not is_run_directory(run_dir) or not why_finished(run_dir):
         return False
-    stored = load_run_config(run_dir)[0]
+    stored = load_run_config(run_dir, registry=OPEN)[0]
     return (stored.run, stored.evaluation) == (given.run, given.evaluation)
 
 
@@ -267,6 +283,7 @@ def _start(run: SweepRun, sweep_dir: Path, num_actors: int | None) -> subprocess
         *(*start(), "train", f"--run_dir={run_dir}", f"--seed={run.seed}"),
         f"--gin_file={plan_file(sweep_dir, run)}",
         *([] if num_actors is None else [f"--num_actors={num_actors}"]),
+        *(f"--module={path}" for path in sorted((sweep_dir / MODULES_DIR).glob("*.py"))),
     ]
     log = _log_file(run_dir)
     log.parent.mkdir(parents=True, exist_ok=True)

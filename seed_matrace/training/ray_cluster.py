@@ -148,7 +148,9 @@ def train_on_ray(options: TrainOptions, cluster: str, stop: threading.Event) -> 
     plan_groups(config.run.num_envs, topology.num_actors, config.actor.groups_per_actor)
     run_dir = start.path.absolute()
     init_from = options.init_from and str(Path(options.init_from).absolute())
-    of_learner = dataclasses.replace(options, run_dir=str(run_dir), init_from=init_from, num_actors=topology.num_actors)
+    of_learner = dataclasses.replace(
+        options, run_dir=str(run_dir), init_from=init_from, num_actors=topology.num_actors, modules=start.modules
+    )
     if cluster.startswith("ray://"):
         raise ValueError(f"{cluster}: this command runs on a node of the cluster; send it there with: ray job submit")
     with _connected(cluster), _placed(topology, stop) as group:

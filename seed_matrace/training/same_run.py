@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from seed_matrace.config import Config, ConfigError, decides_learning, options
+from seed_matrace.config import Config, ConfigError, decides_learning, defaults_of, options
 from seed_matrace.envs.registry import backend_name
 from seed_matrace.learner.run_directory import backend_of, load_run_config
+from seed_matrace.registered import OPEN
 
 
 def check_same_run(run_dir: Path, given: Config) -> None:
@@ -26,8 +27,8 @@ def differences(run_dir: Path, given: Config) -> list[str]:
     Options that are newer than the run count as left at their defaults. Scenario files are the same if their contents
     are, wherever they lie. A run does not resume with another version of what it was begun on.
     """
-    started = load_run_config(run_dir)[0]
-    before, now = options(started), options(given)
+    started = load_run_config(run_dir, registry=OPEN)[0]
+    before, now = defaults_of(given) | options(started), options(given)
     old, new = started.env.scenario, given.env.scenario
     differing = []
     begun_on, plays = backend_of(run_dir), backend_name(started.env)

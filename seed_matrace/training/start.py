@@ -13,17 +13,22 @@ from seed_matrace.files import check_utf8
 from seed_matrace.learner.run_directory import (
     CHECKPOINT_STATE,
     CHECKPOINTS_DIR,
+    MODULES_DIR,
     OPERATIVE_CONFIG,
     is_run_directory,
     kept_env,
+    kept_modules,
     kept_scenario,
     load_run_config,
     near_runs,
+    noted_modules,
     run_around,
     runs_within,
     scenario_binding,
 )
 from seed_matrace.learner.run_info import RUN_FILE, read_run_info, run_id
+from seed_matrace.modules import ModuleError, ModuleFile, registry_of, told
+from seed_matrace.registered import OPEN, Registry
 from seed_matrace.training.topology import Topology, plan_topology
 from seed_matrace.transport.address import Address
 from seed_matrace.transport.security import NO_SECURITY, Security
@@ -43,6 +48,7 @@ class TrainOptions:
     num_actors: int | None = None  # 0: none, environments step in this process; None: the run's, topology.num_actors
     listen_at: Sequence[Address] = ()  # for actors that others start; none: they are started here
     security: Security = NO_SECURITY  # of those that are ports
+    modules: Sequence[ModuleFile] = ()  # of one's own
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,7 @@ class Start:
       init_from: the run directory from whose weights it begins, also if it was killed before it had a checkpoint.
       topology: its processes.
       notes: what a person should know of it, a sentence each.
+      modules: of one's own, those of a resumed run among them.
     """
 
     path: Path
@@ -67,6 +74,7 @@ class Start:
     init_from: str | None
     topology: Topology
     notes: Sequence[str]
+    modules: Sequence[ModuleFile] = ()
 
 
 def plan_start(options: TrainOptions, default_actors: int = 1) -> Start:
@@ -84,9 +92,12 @@ def plan_start(options: TrainOptions, default_actors: int = 1) -> Start:
     check_utf8("--init_from", options.init_from)
     path = Path(options.run_dir) if options.run_dir else None
     resuming = path is not None and is_run_directory(path)
+    modules, of_modules = _modules(options, path if resuming else None)
+    registry = registry_of(modules)
     if path is not None and not resuming:
-        _check_can_begin(path, options)
-    config, texts, notes = _load(options, path if resuming else None)
+        _check_can_begin(path, options, registry)
+    config, texts, notes = _load(options, path if resuming else None, registry)
+    notes += of_modules
     path = path or Path(f"runs/{config.env.title}-{time.strftime('%Y%m%d-%H%M%S')}")
     if not resuming and (around := run_around(path)) is not None:
         raise ValueError(f"{path} lies inside the run {around}: name that, or a folder elsewhere, by --run_dir")
@@ -97,12 +108,12 @@ def plan_start(options: TrainOptions, default_actors: int = 1) -> Start:
         notes.append(f"settings of {DEFAULT_GIN_FILES[0]}, as no gin file is named")
     topology = plan_topology(config, num_actors, default=default_actors)
     seed, init_from = _seed(options, path, info), _init_from(options, path, info)
-    return Start(path, resuming, config, texts, seed, init_from, topology, notes)
+    return Start(path, resuming, config, texts, seed, init_from, topology, notes, modules)
 
 
-def _check_can_begin(path: Path, options: TrainOptions) -> None:
+def _check_can_begin(path: Path, options: TrainOptions, registry: Registry) -> None:
     """Raises ValueError if ``path``, which holds no run, is likely not what was meant."""
-    begins = bool(options.gin_files) or any(map(decides_learning, bound_options(options.gin_params)))
+    begins = bool(options.gin_files) or any(map(decides_learning, bound_options(options.gin_params, registry)))
     to_begin = f"to begin a run there, say what is to be trained, such as {DEFAULT_GIN_FILES[0]}"
     if path.exists() and not path.is_dir():
         raise ValueError(f"--run_dir={path} is a file; a folder is expected{near_runs(path)}")
@@ -115,22 +126,54 @@ def _check_can_begin(path: Path, options: TrainOptions) -> None:
         raise ValueError(f"--run_dir={path} {what}{near_runs(path)}; {to_begin}")
 
 
-def _load(options: TrainOptions, run_dir: Path | None) -> tuple[Config, tuple[str, str], list[str]]:
+def _modules(options: TrainOptions, run_dir: Path | None) -> tuple[tuple[ModuleFile, ...], list[str]]:
+    """The modules that are asked for, of a resumed run its own if they are what they were; and what to say of them.
+
+    Raises:
+      ModuleError: a module of the run is missing or has changed, and is not given again.
+    """
+    if run_dir is None:
+        return tuple(options.modules), list(map(told, options.modules))
+    noted = {module["file"]: module for module in noted_modules(run_dir)}
+    given = {module.name for module in options.modules}
+    for name in noted.keys() - given:
+        source = Path(noted[name]["source"])
+        try:
+            changed = "" if source.read_bytes() == (run_dir / MODULES_DIR / name).read_bytes() else "has changed since"
+        except OSError:
+            changed = "" if source.is_file() else "is gone"
+        if changed:
+            raise ModuleError(
+                f"{source}, which the run began with, {changed}: go on with it as it is by --module={source}, or with "
+                f"the run's own copy by --module={run_dir / MODULES_DIR / name}"
+            )
+    modules = kept_modules(run_dir, given=options.modules)
+    notes = [
+        f"{module.name} was SHA-256 {noted[module.name]['sha256']}... when the run began: what it learnt before, it "
+        "learnt with another module"
+        for module in modules
+        if module.name in noted and noted[module.name]["sha256"] != module.sha256
+    ]
+    return modules, [*map(told, modules), *notes]
+
+
+def _load(options: TrainOptions, run_dir: Path | None, registry: Registry) -> tuple[Config, tuple[str, str], list[str]]:
     """The configuration asked for, of a resumed run its own unless gin files are named; and what to say of it."""
     notes = []
     if run_dir is not None and not options.gin_files:
         files: Sequence[str] = [str(run_dir / OPERATIVE_CONFIG)]
-        config, *texts = load_run_config(run_dir, options.gin_params)
+        config, *texts = load_run_config(run_dir, options.gin_params, registry)
     else:
         files = options.gin_files or DEFAULT_GIN_FILES
-        config, *texts = load_config(files, options.gin_params)
+        config, *texts = load_config(files, options.gin_params, registry=registry)
     own = kept_scenario(run_dir) if run_dir is not None else None
     if run_dir is not None:
         named, config = config.env.map_name, kept_env(run_dir, config)
         if named != config.env.map_name:
             notes.append(f"there is no file {named}; the run goes on with its own copy, {config.env.map_name}")
     if (scenario := config.env.scenario) is not None:
-        _, *texts = load_config(files, [*options.gin_params, scenario_binding((own or scenario).name)])
+        binding = scenario_binding((own or scenario).name)
+        _, *texts = load_config(files, [*options.gin_params, binding], registry=registry)
     return config, (texts[0], texts[1]), notes
 
 
@@ -179,7 +222,7 @@ def _check_source(source: Path, of_whom: str) -> None:
     """Raises ValueError if no weights can be taken from ``source``, as far as that is seen without networks."""
     advice = "" if not of_whom else "; if it was moved, say where to by --init_from"
     try:
-        load_run_config(source)
+        load_run_config(source, registry=OPEN)
     except (OSError, ValueError) as error:
         raise ValueError(f"{of_whom}--init_from={source}: {error}{advice}") from None
     if not any((source / CHECKPOINTS_DIR).glob(f"best-*/{CHECKPOINT_STATE}")):
@@ -199,7 +242,11 @@ def _num_actors(
     """How many actors are asked for, or those that the run had; None: neither. And what changing them means."""
     before = info.get("num_actors")
     asked = options.num_actors
-    if asked is None and info and config.topology.num_actors != load_run_config(path)[0].topology.num_actors:
+    if (
+        asked is None
+        and info
+        and config.topology.num_actors != load_run_config(path, registry=OPEN)[0].topology.num_actors
+    ):
         asked = config.topology.num_actors
     number = before if asked is None else asked
     if options.listen_at and number == 0:

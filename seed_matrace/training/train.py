@@ -20,7 +20,7 @@ from seed_matrace.envs.registry import backend_name, env_spec, has_winner, noted
 from seed_matrace.files import is_utf8
 from seed_matrace.foreign_files import printable
 from seed_matrace.inference.groups import GroupPlan, plan_groups
-from seed_matrace.learner.run_directory import RunDirectory, scenario_info
+from seed_matrace.learner.run_directory import RunDirectory, modules_info, scenario_info
 from seed_matrace.learner.run_info import write_finished, write_run_info
 from seed_matrace.training.display import Display
 from seed_matrace.training.local import default_num_actors, local_groups
@@ -28,6 +28,7 @@ from seed_matrace.training.output import SteadyLogFile
 from seed_matrace.training.same_run import check_same_run
 from seed_matrace.training.start import Start, TrainOptions, plan_start
 from seed_matrace.training.summary import conclusion, introduction
+from seed_matrace.training_env import training_spec
 from seed_matrace.types import Host
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], 
       ValueError: what makes the run impossible, before a file of an existing run is touched.
     """
     from seed_matrace.learner.strategy import set_up_tensorflow
+    from seed_matrace.learner.try_out import try_out
     from seed_matrace.training.hosts import Hosts  # TensorFlow takes seconds
     from seed_matrace.training.warm_start import check_start
 
@@ -66,6 +68,8 @@ def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], 
     local_actors = 0 if options.listen_at else num_actors
     devices = set_up_tensorflow(config, deterministic=num_actors == 0, local_actors=local_actors)
     hosts = Hosts(devices)
+    if start.modules:
+        try_out(config, training_spec(config))  # before a directory is made
     plan = _group_plan(hosts.part_of(config), num_actors, local_actors, hosts.this)
     if start.init_from and not resuming:
         check_start(config, Path(start.init_from))
@@ -79,7 +83,7 @@ def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], 
             logging.warning("warning: %s", text)
         seed, scenario = hosts.from_chief(start.seed), scenario_info(config)
         learnt = [line for line in start.texts[1].splitlines() if line.partition(" = ")[0] not in MACHINE]
-        hosts.check_alike(f"{learnt} {scenario}")
+        hosts.check_alike(f"{learnt} {scenario} {[module.sha256 for module in start.modules]}")
         start = dataclasses.replace(start, seed=seed, config=directory.keep_scenario(config))
         write_down = functools.partial(_write_down, directory, start, scenario, devices)
         if not resuming:
@@ -106,6 +110,7 @@ def _group_plan(config: Config, num_actors: int, local_actors: int, host: Host) 
 def _write_down(directory: RunDirectory, start: Start, scenario: Mapping[str, str] | None, devices: Devices) -> None:
     """Notes the configuration; and on the chief, that there is a run, or that it is resumed."""
     directory.write_config(*start.texts)
+    directory.keep_modules(start.modules)
     if devices.host.chief:
         write_run_info(
             directory.path,
@@ -118,6 +123,7 @@ def _write_down(directory: RunDirectory, start: Start, scenario: Mapping[str, st
             num_actors=start.topology.num_actors,
             scenario=scenario,
             sizes=noted_spec(start.config.env),
+            modules=modules_info(start.modules),
         )
 
 

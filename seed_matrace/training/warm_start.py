@@ -12,6 +12,7 @@ from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, backend_of, load_run_config
 from seed_matrace.learner.run_info import run_id
+from seed_matrace.registered import OPEN
 from seed_matrace.training_env import training_spec
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def check_start(config: Config, run_dir: Path) -> None:
 
 def _trained_elsewhere(run_dir: Path) -> str:
     """What the weights were trained on, where this version would not play it."""
-    trained_on, plays = backend_of(run_dir), backend_name(load_run_config(run_dir)[0].env)
+    trained_on, plays = backend_of(run_dir), backend_name(load_run_config(run_dir, registry=OPEN)[0].env)
     return "" if trained_on in ("", plays) else f", trained on {trained_on} and not on {plays}"
 
 

@@ -15,6 +15,7 @@ from seed_matrace.evaluation.sweep_record import PLAIN_VARIANT
 from seed_matrace.learner.metrics import read_metrics
 from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, load_run_config
 from seed_matrace.learner.run_info import read_run_info, scenario_of
+from seed_matrace.registered import OPEN
 from seed_matrace.skirmish.maps import map_names
 
 _NO_VARIANT = ("env.map_name", "env.backend", "run.report_fraction", "run.checkpoint_fraction")
@@ -205,7 +206,7 @@ def by_variant(runs: Sequence[Run]) -> dict[str, list[Run]]:
 def _settings(run: Run) -> dict[str, Any]:
     if not (run.path / OPERATIVE_CONFIG).exists():
         return {}
-    chosen = options(load_run_config(run.path)[0])
+    chosen = options(load_run_config(run.path, registry=OPEN)[0])
     return {name: value for name, value in chosen.items() if decides_learning(name) and name not in _NO_VARIANT}
 
 

@@ -13,6 +13,7 @@ from pages import ALL, ROOT
 from seed_matrace.cli.bench import BENCH_PARTS
 from seed_matrace.cli.dispatch import COMMANDS, parsed
 from seed_matrace.config import load_config
+from seed_matrace.modules import read_modules, registry_of
 
 # What our own commands do not parse, and who looks after it.
 OTHERS = {
@@ -84,7 +85,8 @@ def _check_ours(words: list[str]) -> None:
     for grid in values.grid if "grid" in values else []:
         option, _, choices = grid.partition("=")
         params.append(f"{option}={choices.strip('[]').split(',')[0]}")
-    load_config(shipped, params)
+    modules = read_modules(ROOT / path for path in values.module) if "module" in values else ()
+    load_config(shipped, params, registry=registry_of(modules))
 
 
 def _check_run_local(words: list[str]) -> None:
