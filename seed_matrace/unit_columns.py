@@ -106,7 +106,16 @@ def read_unit_columns(found: Any, *, n_agents: int, n_actions: int, obs_dim: int
     for name in names[:5]:
         width = state_dim if name.startswith("state_") else obs_dim
         blocks[name] = _blocks(name, found[name], counts.get(name, n_actions - first), width)
-    return UnitColumns(**blocks, first_target=first, healers=tuple(healers))
+    units = UnitColumns(**blocks, first_target=first, healers=tuple(healers))
+    check_covered(units, obs_dim)
+    return units
+
+
+def check_covered(units: UnitColumns, obs_dim: int) -> None:
+    """Raises ValueError unless each column of an observation belongs to one block: others would not be seen."""
+    columns = np.concatenate([columns_of(blocks).ravel() for blocks in (units.own, units.allies, units.enemies)])
+    if not np.array_equal(np.sort(columns), np.arange(obs_dim)):
+        raise ValueError(f"units: blocks have {len(columns)} columns of observations; {obs_dim}, each once, expected")
 
 
 def _blocks(name: str, found: Any, units: int, columns: int) -> tuple[Rows, ...]:

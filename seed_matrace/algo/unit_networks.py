@@ -20,7 +20,7 @@ from seed_matrace.algo.layers import Mlp
 from seed_matrace.algo.network_setup import NetworkSetup, PolicyNetwork
 from seed_matrace.algo.networks import sizes_but
 from seed_matrace.algo.recurrence import Gru, Past
-from seed_matrace.unit_columns import Rows, UnitColumns, ally_slots
+from seed_matrace.unit_columns import Rows, UnitColumns, ally_slots, check_covered
 
 Tensor = Any
 
@@ -57,6 +57,8 @@ class UnitView(tf.Module):
     def __init__(self, setup: NetworkSetup) -> None:
         super().__init__(name="unit_view")
         units, width, dtype = setup.spec.units, setup.network.embedding_dim, setup.network.dtype
+        if units:
+            check_covered(units, setup.spec.obs_dim)
         copies = None if setup.network.share_policy else setup.spec.n_agents
         kinds = [units.enemies, units.allies] if units else []
         self.encoders = [UnitEncoder(rows, width, setup.rng, dtype, copies) for rows in kinds if rows[0].units]

@@ -132,3 +132,10 @@ def test_agents_with_networks_of_their_own_learn_apart():
     kernel[1].assign(kernel[1] + 1.0)
     moved = np.abs(policy(obs).numpy() - before).max(axis=(0, 2)) > 0
     assert moved.tolist() == [False, True, False]
+
+
+def test_a_column_that_no_unit_has_is_an_error_and_not_left_out():
+    config, _, _ = load_config(["maps/3m.gin"], [UNITS])
+    spec = dataclasses.replace(training_spec(config), obs_dim=31)
+    with pytest.raises(ValueError, match="30 columns of observations; 31, each once, expected"):
+        Learner(config, spec, seed=3)
