@@ -13,6 +13,7 @@ from seed_matrace.algo.distributions import MaskedCategorical
 from seed_matrace.algo.entropy_cost import EntropyCost, EntropySchedule, EntropyTarget
 from seed_matrace.algo.recurrence import Past
 from seed_matrace.algo.team_networks import Networks
+from seed_matrace.learner.adam import Adam
 from seed_matrace.learner.policy_lag import PolicyLag
 from seed_matrace.learner.schedules import LearningRate
 from seed_matrace.learner.strategy import Devices
@@ -53,7 +54,7 @@ class Learner:
             self.env_steps = tf.Variable(0, dtype=tf.int64, name="env_steps")  # set by whoever goes on with a run
             self.entropy_cost = _entropy_cost(config, self.env_steps)
             rate = _learning_rate(config, self.env_steps)
-            self.optimizer = tf.keras.optimizers.Adam(rate, epsilon=config.optimizer.epsilon)
+            self.optimizer = Adam(rate, epsilon=config.optimizer.epsilon, name="adam")
             self.optimizer.build([*self._team.trained, *self.entropy_cost.trainable_variables])
 
         self._own_thread = not self._devices.strategy and not tf.config.list_logical_devices("GPU")

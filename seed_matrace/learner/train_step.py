@@ -129,7 +129,10 @@ class TrainStep:
         if self._devices.replicas > 1:
             # Keras sums over replicas, but clipping needs the sum before; each hands in its part of what it has.
             gradients = [gradient / self._devices.replicas for gradient in gradients]
-        self._optimizer.apply(gradients, self._variables)
+        if self._devices.strategy:
+            self._optimizer.apply(gradients, self._variables)
+        else:
+            self._optimizer.apply_on_one_device(gradients, self._variables)
         self._entropy_cost.after_step(loss.entropy_fraction)
         return loss, norm, rate
 
