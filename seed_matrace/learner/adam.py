@@ -10,7 +10,7 @@ import tensorflow as tf
 Tensor = Any
 
 
-class Adam(tf.keras.optimizers.Adam):  # type: ignore[misc]
+class Adam(tf.keras.optimizers.Adam):
     """The same variables and, up to rounding, the same numbers (Kingma and Ba 2015, section 2, the efficient order)."""
 
     def apply_on_one_device(self, gradients: Sequence[Tensor], variables: Sequence[tf.Variable]) -> None:

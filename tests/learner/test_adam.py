@@ -28,7 +28,7 @@ def test_steps_are_those_of_keras(epsilon):
         step(gradients, own)
         keras.apply(gradients, others)
         for found, wanted in zip(own, others, strict=True):
-            np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)  # 1 - beta_2 is rounded
     for found, wanted in zip(ours.variables, keras.variables, strict=True):
         np.testing.assert_allclose(found.numpy(), wanted.numpy(), rtol=1e-5, atol=1e-7)
 
