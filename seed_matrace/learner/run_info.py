@@ -34,6 +34,7 @@ def write_run_info(
     scenario: Mapping[str, str] | None = None,
     sizes: Mapping[str, Any] | None = None,
     modules: Sequence[Mapping[str, str]] = (),
+    sinks: Sequence[str] = (),
 ) -> None:
     """Writes run.json: what was started, when, where, with which versions; a resumed run adds itself under ``resumed``.
 
@@ -52,6 +53,7 @@ def write_run_info(
       scenario: of a scenario file name and digest, as ``run_directory.scenario_info`` has them.
       sizes: of the environment, where the run has to note them (``registry.noted_spec``).
       modules: that it goes on with, as ``run_directory.modules_info``.
+      sinks: where reports go besides the run's files; what the run has unless a command says otherwise.
     """
     path = Path(run_dir) / RUN_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,6 +82,8 @@ def write_run_info(
     if modules:
         start["modules"] = [f"{module['file']} {module['sha256']}" for module in modules]
         info["modules"] = list(map(dict, modules))
+    if sinks or "sinks" in info:
+        info["sinks"] = list(sinks)
     _write_run_file(path, info)
 
 

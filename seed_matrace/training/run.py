@@ -32,11 +32,11 @@ from seed_matrace.learner.strategy import Devices
 from seed_matrace.training.callback import Callback, RunHandle
 from seed_matrace.training.divergence import check_loss, check_saved, largest_reward
 from seed_matrace.training.evaluations import Evaluations
+from seed_matrace.training.files_sink import FilesSink
 from seed_matrace.training.hooks import Hooks
 from seed_matrace.training.hosts import Hosts
 from seed_matrace.training.progress import Progress, progress_from
 from seed_matrace.training.rates import Rates
-from seed_matrace.training.sinks import Files
 from seed_matrace.training.sources import Acting, BatchSource
 from seed_matrace.training.warm_start import start_from
 from seed_matrace.training_env import training_spec
@@ -165,7 +165,7 @@ class TrainingRun:
             resumed=self.resumed,
             unless_disk_full=self._unless_disk_full,
         )
-        self._hooks = Hooks([Files(self._writer, events), *self._callbacks], self._warn)
+        self._hooks = Hooks([FilesSink(self._writer, events), *self._callbacks], self._warn)
         note, progress = self._reporter.note, self.progress
         handle = RunHandle(self.config, self._run_dir, self._seed, self.resumed, kept, note, progress, stop)
         self._hooks.start(handle, progress.hooks)
