@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -35,11 +36,10 @@ class WandbSink(MirrorSink):
         )
         self._run.define_metric("env_steps")
         self._run.define_metric("*", step_metric="env_steps")
-        for path in files_of(run):
-            self._run.save(path, base_path=run.run_dir, policy="now")
         self._run_dir = run.run_dir
+        self._keep(files_of(run))
         self._next = max(stored, self._run.step)  # of a run on a server that is gone on with
-        if self._run.url:
+        if not offline:
             run.note(f"wandb: {self._run.url}")
         return list(run.reports[self._next :])
 
@@ -54,13 +54,20 @@ class WandbSink(MirrorSink):
             name: wandb.Video(str(path), format="gif") if path.suffix == ".gif" else wandb.Image(str(path))
             for name, path in pictures.items()
         }
-        for path in files:
-            self._run.save(path, base_path=self._run_dir, policy="now")
+        self._keep(files)
         for report in reports:
             self._log(report, shown)
 
     def close(self, why: str) -> None:
         self._run.finish(exit_code=int(why == "failed"))
+
+    def _keep(self, files: Sequence[Path]) -> None:
+        """Copies files of the run directory: wandb would link to them."""
+        for path in files:
+            copy = Path(self._run.dir, path.relative_to(self._run_dir))
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+            self._run.save(copy, base_path=self._run.dir, policy="now")
 
     def _log(self, report: Report, shown: Mapping[str, Any]) -> None:
         finite = {tag: value for tag, value in report.items() if value is not None}
