@@ -1,10 +1,11 @@
 """A run's hooks: when they are called and with what, and that whatever they do ends no run."""
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from processes import TINY, metrics, untimed_metrics
+from processes import ROOT, TINY, metrics, untimed_metrics
 
 from seed_matrace.config import load_config
 from seed_matrace.inference.groups import plan_groups
@@ -193,6 +194,25 @@ def test_batches_are_not_mentioned_to_hooks_that_do_not_ask(tmp_path, monkeypatc
     )
     train(tmp_path, type("Reports", (Callback,), {"on_report": lambda self, run, report: None})())
     assert "on_report" in called and "on_batch" not in called
+
+
+def test_hook_of_the_page_stops_a_run_that_wins():
+    code = (ROOT / "docs" / "hooks.md").read_text().partition("```python\n")[2].partition("```")[0]
+    names = {}
+    exec(code, names)
+    stops, won = [], np.ones(4, bool)
+
+    def evaluated(hook, outcomes):
+        hook.on_evaluation(SimpleNamespace(stop=stops.append), {}, SimpleNamespace(battle_won=outcomes))
+
+    first = names["StopsWhenSure"]()
+    for outcomes in (won, won, ~won, won, won):
+        evaluated(first, outcomes)
+    again = names["StopsWhenSure"]()
+    again.set_state(first.state())
+    assert stops == []
+    evaluated(again, won)
+    assert stops == ["three evaluations won"]
 
 
 def test_hook_hears_that_a_run_failed(tmp_path):
