@@ -13,6 +13,8 @@ from seed_matrace.learner.run_info import run_id
 from seed_matrace.training.progress import Progress
 from seed_matrace.types import EpisodeStats, Unroll
 
+Say = Callable[[str], None]
+
 
 @dataclass(frozen=True)
 class RunHandle:
@@ -25,6 +27,9 @@ class RunHandle:
       resumed: whether the run goes on from a checkpoint.
       reports: what ``metrics.jsonl`` held when the run went on, oldest first; [] of a new run.
       note: says a line on the screen.
+      play: from now on environments play another map, or scenario file, whose arrays have the same sizes: they begin
+        episodes anew, their unfinished unrolls are dropped and counted as such. Evaluations stay on the run's own map;
+        a resumed run goes on with this one. ValueError: other sizes, or the run cannot change its map.
     """
 
     config: Config
@@ -32,7 +37,8 @@ class RunHandle:
     seed: int
     resumed: bool
     reports: Sequence[Mapping[str, Any]]
-    note: Callable[[str], None]
+    note: Say
+    play: Say
     _progress: Progress
     _stop: threading.Event
 

@@ -28,13 +28,16 @@ class Progress:
     newest_outcomes: list[bool] = field(default_factory=list)
     means: dict[str, list[float | None]] = field(default_factory=dict)  # of the scalars not yet reported
     finished: str = ""  # why the run is over, one of ENDS
+    map_name: str = ""  # what a curriculum has changed to; "": the run's own
+    map_changes: int = 0
     hooks: dict[str, Any] = field(default_factory=dict)  # what they keep, by their names
     evaluation_due: bool = False  # it was stopped in an evaluation, which a resumed run plays first
 
 
 def progress_from(state: Mapping[str, Any]) -> Progress:
     """The progress that a checkpoint's state says; ValueError where it says something else."""
-    state = {"evaluation_due": False, "hooks": {}, **state}  # older checkpoints do not have them
+    newer = {"evaluation_due": False, "hooks": {}, "map_name": "", "map_changes": 0}  # than some checkpoints
+    state = {**newer, **state}
     names = {item.name for item in fields(Progress)}
     if set(state) != names:
         raise ValueError(f"its state has {', '.join(sorted(set(state) ^ names))} too much or too little")
@@ -48,6 +51,8 @@ def progress_from(state: Mapping[str, Any]) -> Progress:
 def _sound(name: str, value: Any) -> bool:
     if name == "evaluation_due":
         return type(value) is bool
+    if name == "map_name":
+        return isinstance(value, str)
     if name == "hooks":
         return isinstance(value, dict)
     if name == "finished":

@@ -37,9 +37,9 @@ from seed_matrace.training.hooks import Hooks
 from seed_matrace.training.hosts import Hosts
 from seed_matrace.training.progress import Progress, progress_from
 from seed_matrace.training.rates import Rates
-from seed_matrace.training.sources import Acting, BatchSource
+from seed_matrace.training.sources import Acting, BatchSource, NamedReward
 from seed_matrace.training.warm_start import start_from
-from seed_matrace.training_env import training_spec
+from seed_matrace.training_env import map_config, training_spec
 from seed_matrace.types import EpisodeStats, Unroll
 
 
@@ -58,6 +58,7 @@ class TrainingRun:
 
     Args:
       callbacks: the hooks of this session, beside those that write its files; the chief's alone are called.
+      reward: a function of one's own in the place of the environments' rewards, and what messages call it.
     """
 
     def __init__(
@@ -68,9 +69,10 @@ class TrainingRun:
         reporter: Reporter,
         devices: Devices | None = None,
         callbacks: Sequence[Callback] = (),
+        reward: NamedReward | None = None,
     ) -> None:
         self.config = config
-        self._callbacks = callbacks
+        self._callbacks, self._reward = callbacks, reward
         self.learner = Learner(config, training_spec(config), seed, devices)
         self._hosts = Hosts(devices or Devices())
         self._env_steps_per_batch = self._hosts.part_of(config).learner.env_steps_per_batch * self._hosts.count
@@ -78,6 +80,7 @@ class TrainingRun:
         self._run_dir = run_dir
         self._seed = seed
         self._reporter = reporter
+        self._source: BatchSource | None = None
         self._checkpoints = Checkpoints(run_dir / CHECKPOINTS_DIR, config.run.keep_checkpoints, run_id(run_dir))
         self._means = ScalarMeans()
         self._source_arrays: dict[str, np.ndarray] = {}
@@ -96,8 +99,10 @@ class TrainingRun:
     @property
     def acting(self) -> Acting:
         """What a batch source needs to act for this run."""
+        progress = self.progress
+        env = map_config(self.config.env, progress.map_name) if progress.map_name else self.config.env
         return Acting(
-            self._hosts.part_of(self.config),
+            dataclasses.replace(self._hosts.part_of(self.config), env=env),
             self.learner.policy_step,
             policy_version=lambda: max(self.progress.learner_steps - self.config.learner.policy_lag, 0),
             seed=self._seed,
@@ -105,6 +110,8 @@ class TrainingRun:
             resume=self._source_arrays,
             host=self._hosts.this,
             alias=self.learner.alias,
+            map_changes=progress.map_changes,
+            reward=self._reward,
         )
 
     def start_from(self, run_dir: Path) -> str:
@@ -120,6 +127,7 @@ class TrainingRun:
 
     def train(self, source: BatchSource, stop: threading.Event) -> Progress:
         """Trains until the budget is used, the target is reached or ``stop`` is set; leaves a checkpoint behind."""
+        self._source = source
         self._go_on(stop)
         try:
             self._train(source, stop)
@@ -166,9 +174,19 @@ class TrainingRun:
             unless_disk_full=self._unless_disk_full,
         )
         self._hooks = Hooks([FilesSink(self._writer, events), *self._callbacks], self._warn)
-        note, progress = self._reporter.note, self.progress
-        handle = RunHandle(self.config, self._run_dir, self._seed, self.resumed, kept, note, progress, stop)
+        say, progress = (self._reporter.note, self._play), self.progress
+        handle = RunHandle(self.config, self._run_dir, self._seed, self.resumed, kept, *say, progress, stop)
         self._hooks.start(handle, progress.hooks)
+
+    def _play(self, map_name: str) -> None:
+        """Lets the environments play another map from here on; ValueError if they cannot."""
+        env = map_config(self.config.env, map_name)
+        if self._source is None or map_name == (self.progress.map_name or self.config.env.map_name):
+            return
+        self._source.play(env, self.progress.map_changes + 1)
+        self.progress.map_name = map_name
+        self.progress.map_changes += 1
+        self._warn(f"{self.progress.env_steps:>11,} env steps: a hook changes the map to {env.title}")
 
     def _agreed_batch(self, source: BatchSource, stop: threading.Event) -> Unroll | None:
         """The next batch, or None when the run is over on any host: each asks once for each learner step."""
@@ -297,6 +315,8 @@ class TrainingRun:
         if not self._hosts.chief:
             return
         arrays = source.state() if source else {}
+        if source:
+            self.progress.dropped_env_steps = self._dropped_before + source.dropped_env_steps
         weights = {
             f"{variable.name} {index}": variable.numpy() for index, variable in enumerate(self.learner.variables)
         }
