@@ -95,7 +95,7 @@ def made(monkeypatch):
 
 def test_hook_changes_the_map_and_back_on_streams_of_their_own(tmp_path, made):
     near = scenario(tmp_path)
-    _, said = train(tmp_path / "run", Changes(90, near), Changes(180, "3m"))
+    _, said = train(tmp_path / "run", Changes(100, near), Changes(180, "3m"))
     assert [title for title, _ in made] == ["3m", "near", "3m"] and len({first for _, first in made}) == 3
     assert sum("a hook changes the map to near" in text for text in said) == 1
     assert metrics(tmp_path / "run")[-1]["dropped_env_steps"] > 0
@@ -104,10 +104,10 @@ def test_hook_changes_the_map_and_back_on_streams_of_their_own(tmp_path, made):
 
 def test_killed_curriculum_goes_on_bit_for_bit(tmp_path):
     near = scenario(tmp_path)
-    weights, _ = train(tmp_path / "whole", Changes(90, near))
+    weights, _ = train(tmp_path / "whole", Changes(100, near))
     with pytest.raises(Killed):
-        train(tmp_path / "killed", Changes(90, near), KillsAt(150))
-    resumed, _ = train(tmp_path / "killed", Changes(90, near))
+        train(tmp_path / "killed", Changes(100, near), KillsAt(160))
+    resumed, _ = train(tmp_path / "killed", Changes(100, near))
     for array, expected in zip(resumed, weights, strict=True):
         np.testing.assert_array_equal(array, expected)
     assert untimed_metrics(tmp_path / "killed") == untimed_metrics(tmp_path / "whole")
@@ -115,7 +115,7 @@ def test_killed_curriculum_goes_on_bit_for_bit(tmp_path):
 
 @pytest.mark.parametrize(("map_name", "said"), [("8m", "n_agents 8, not 3"), ("4m", "near: ")])
 def test_map_that_cannot_follow_is_said_and_the_run_goes_on(tmp_path, made, map_name, said):
-    _, notes = train(tmp_path, Changes(90, map_name))
+    _, notes = train(tmp_path, Changes(100, map_name))
     assert [title for title, _ in made] == ["3m"]
     assert sum("Changes.on_report" in text and said in text for text in notes) == 1
 
@@ -152,7 +152,7 @@ def test_killed_run_with_own_rewards_goes_on_bit_for_bit(tmp_path):
     reward = (closer, "closer")
     weights, _ = train(tmp_path / "whole", reward=reward)
     with pytest.raises(Killed):
-        train(tmp_path / "killed", KillsAt(150), reward=reward)
+        train(tmp_path / "killed", KillsAt(160), reward=reward)
     resumed, _ = train(tmp_path / "killed", reward=reward)
     for array, expected in zip(resumed, weights, strict=True):
         np.testing.assert_array_equal(array, expected)

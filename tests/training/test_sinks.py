@@ -107,18 +107,19 @@ def assert_both_hold_the_run(run_dir):
     assert mlflow_points(run_dir) == points(run_dir)
 
 
+@pytest.mark.timeout(900)
 def test_killed_and_resumed_run_has_no_doubled_points(tmp_path):
     run_dir = tmp_path / "run"
     flags = ["--num_actors=0", f"--run_dir={run_dir}", "--sink=wandb", "--sink=mlflow"]
     process = start("train", *flags, *tiny_run(2400, *EVERY, *BATTLES))
     try:
-        wait_until(lambda: env_steps(run_dir) > 800, "reports behind a checkpoint", timeout_s=200)
+        wait_until(lambda: env_steps(run_dir) > 800, "reports behind a checkpoint", timeout_s=400)
     finally:
         kill_group(process)
     before = mlflow_points(run_dir)["losses/V"]
     assert len(before) > 0 and before[-1][0] <= 600  # what no checkpoint holds is not there
     resumed = run(
-        "train", f"--run_dir={run_dir}", "--gin_param=run.total_env_steps=1200", timeout_s=200
+        "train", f"--run_dir={run_dir}", "--gin_param=run.total_env_steps=1200", timeout_s=400
     )  # its sinks are known
     assert resumed.returncode == 0, resumed.stderr
     assert "hook" not in resumed.stdout + resumed.stderr
