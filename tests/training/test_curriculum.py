@@ -98,7 +98,7 @@ def test_hook_changes_the_map_and_back_on_streams_of_their_own(tmp_path, made):
     _, said = train(tmp_path / "run", Changes(100, near), Changes(180, "3m"))
     assert [title for title, _ in made] == ["3m", "near", "3m"] and len({first for _, first in made}) == 3
     assert sum("a hook changes the map to near" in text for text in said) == 1
-    assert metrics(tmp_path / "run")[-1]["dropped_env_steps"] > 0
+    assert max(line.get("dropped_env_steps", 0) for line in metrics(tmp_path / "run")) > 0
     assert not any("the hook" in text for text in said)
 
 
@@ -113,7 +113,7 @@ def test_killed_curriculum_goes_on_bit_for_bit(tmp_path):
     assert untimed_metrics(tmp_path / "killed") == untimed_metrics(tmp_path / "whole")
 
 
-@pytest.mark.parametrize(("map_name", "said"), [("8m", "n_agents 8, not 3"), ("4m", "near: ")])
+@pytest.mark.parametrize(("map_name", "said"), [("8m", "n_agents 8, not 3"), ("4m", "'4m'")])
 def test_map_that_cannot_follow_is_said_and_the_run_goes_on(tmp_path, made, map_name, said):
     _, notes = train(tmp_path, Changes(100, map_name))
     assert [title for title, _ in made] == ["3m"]
