@@ -98,7 +98,7 @@ def test_hook_changes_the_map_and_back_on_streams_of_their_own(tmp_path, made):
     _, said = train(tmp_path / "run", Changes(100, near), Changes(180, "3m"))
     assert [title for title, _ in made] == ["3m", "near", "3m"] and len({first for _, first in made}) == 3
     assert sum("a hook changes the map to near" in text for text in said) == 1
-    assert max(line.get("dropped_env_steps", 0) for line in metrics(tmp_path / "run")) > 0
+    assert not any(line.get("dropped_env_steps") for line in metrics(tmp_path / "run"))  # it is between unrolls
     assert not any("the hook" in text for text in said)
 
 
