@@ -69,10 +69,7 @@ def write_run_info(
         info.pop("finished", None)
         info["resumed"] = [*info.get("resumed", []), start]
     else:
-        about = {"map": map_name, "backend": backend, "seed": int(seed)}
-        info = {"id": secrets.token_hex(8), **about, "init_from": init_from, **start}
-        if init_from and (of_source := run_id(init_from)):
-            info["init_from_id"] = of_source  # finds it again wherever it is moved to
+        info = {**_begun({"map": map_name, "backend": backend, "seed": int(seed)}, init_from), **start}
     if num_actors is not None:
         info["num_actors"] = num_actors
     if scenario is not None:
@@ -85,6 +82,14 @@ def write_run_info(
     if sinks or "sinks" in info:
         info["sinks"] = list(sinks)
     _write_run_file(path, info)
+
+
+def _begun(about: Mapping[str, Any], init_from: str | None) -> dict[str, Any]:
+    """What never changes of a run."""
+    info = {"id": secrets.token_hex(8), **about, "init_from": init_from}
+    if init_from and (of_source := run_id(init_from)):
+        info["init_from_id"] = of_source  # finds it again wherever it is moved to
+    return info
 
 
 def write_finished(run_dir: str | Path, why: str) -> None:
