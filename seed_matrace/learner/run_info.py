@@ -57,13 +57,7 @@ def write_run_info(
     """
     path = Path(run_dir) / RUN_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    start = {
-        "start_time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "argv": list(argv),
-        "devices": devices,
-        "git": _git_commit(),
-        "versions": _versions(),
-    }
+    start = _session(argv, devices)
     if path.exists():
         info = read_run_info(run_dir)
         info.pop("finished", None)
@@ -82,6 +76,17 @@ def write_run_info(
     if sinks or "sinks" in info:
         info["sinks"] = list(sinks)
     _write_run_file(path, info)
+
+
+def _session(argv: Sequence[str], devices: str) -> dict[str, Any]:
+    """What every session notes of itself."""
+    return {
+        "start_time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "argv": list(argv),
+        "devices": devices,
+        "git": _git_commit(),
+        "versions": _versions(),
+    }
 
 
 def _begun(about: Mapping[str, Any], init_from: str | None) -> dict[str, Any]:

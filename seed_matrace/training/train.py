@@ -61,13 +61,8 @@ def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], 
     config, num_actors, resuming = start.config, start.topology.num_actors, start.resuming
     whole = start.path.absolute()  # whatever an environment makes of the working folder
     path = whole if is_utf8(whole) else start.path  # for TensorFlow
-    env_spec(config.env)  # an unknown map is said before a directory is made
+    _check_playable(config, num_actors)
     callbacks = make_sinks(start.sinks)
-    if num_actors == 0 and plays_elsewhere(config.env):
-        raise ValueError(
-            f"env.backend = {config.env.backend!r} needs --num_actors of at least 1: one process repeats a run "
-            "exactly, which games in other programs cannot"
-        )
     local_actors = 0 if options.listen_at else num_actors
     devices = set_up_tensorflow(config, deterministic=num_actors == 0, local_actors=local_actors)
     hosts = Hosts(devices)
@@ -101,6 +96,16 @@ def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], 
         else:
             finished = ""
     return conclusion(start.config, start.path, progress, finished) if hosts.chief else ""
+
+
+def _check_playable(config: Config, num_actors: int) -> None:
+    """Raises ValueError if the map is unknown or one process cannot play it."""
+    env_spec(config.env)
+    if num_actors == 0 and plays_elsewhere(config.env):
+        raise ValueError(
+            f"env.backend = {config.env.backend!r} needs --num_actors of at least 1: one process repeats a run "
+            "exactly, which games in other programs cannot"
+        )
 
 
 def _group_plan(config: Config, num_actors: int, local_actors: int, host: Host) -> GroupPlan:
