@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from seed_matrace.config import Config
+from seed_matrace.config import Config, EnvConfig
 from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
 from seed_matrace.files import digest
 from seed_matrace.specs import EnvSpec
@@ -22,6 +22,21 @@ def make_training_env(config: Config, num_envs: int, seed: int, first_env: int =
     """As ``make_vector_env``, with the sizes of ``training_spec``."""
     with_final = config.loss.bootstrap_time_limit
     return make_vector_env(config.env, num_envs, seed, first_env, with_final=with_final, games=config.starcraft2)
+
+
+def map_config(env: EnvConfig, map_name: str) -> EnvConfig:
+    """``env`` on another map with arrays of the same sizes.
+
+    Raises:
+      ValueError: there is no such map, or its sizes are others.
+    """
+    other = dataclasses.replace(env, map_name=map_name)
+    own, found = (dataclasses.asdict(env_spec(each)) for each in (env, other))
+    differing = [f"{size} {found[size]}, not {own[size]}" for size in own if own[size] != found[size]]
+    differing = [text for text in differing if not text.startswith("episode_limit")]
+    if differing:
+        raise ValueError(f"{map_name} has {', '.join(differing)}: a map of the same sizes as {env.title} expected")
+    return other
 
 
 def make_schema(config: Config) -> Schema:

@@ -31,6 +31,7 @@ FOREIGN = {  # what begins so may be imported in these rooms and files, and nowh
         for name in ("gymnasium", "gymnasium_env", "pettingzoo", "pettingzoo_makers", "pettingzoo_spaces")
     ),
     "torch|tensordict|benchmarl": ("envs/torchrl.py", "envs/benchmarl.py"),
+    "mlflow|wandb": ("training/mlflow_sink.py", "training/sinks.py", "training/wandb_sink.py"),
     "tests|twins|processes|conftest": (),
 }
 BY_A_NAME = {  # these files import what only their input or the machine names

@@ -22,6 +22,7 @@ from seed_matrace.cli.command import (
 )
 from seed_matrace.foreign_files import printable
 from seed_matrace.training.process import ends_in_order, import_tensorflow, stop_on_signals
+from seed_matrace.training.sinks import NO_SINK, SINKS
 from seed_matrace.transport.security import NO_SECURITY, Security, read_token
 
 if TYPE_CHECKING:
@@ -160,6 +161,13 @@ def define_learner_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("seed", None, "seed of everything random (default: 0)", lower_bound=0, flag_values=values)
     define_module_flag(values)
     flags.DEFINE_string("init_from", None, "run directory whose best weights to start from", flag_values=values)
+    flags.DEFINE_multi_enum(
+        "sink",
+        [],
+        [*SINKS, NO_SINK],
+        "where reports go besides the run's files; may be repeated (default: where the run's went; none: nowhere)",
+        flag_values=values,
+    )
 
 
 def learner_options(values: flags.FlagValues) -> TrainOptions:
@@ -173,6 +181,7 @@ def learner_options(values: flags.FlagValues) -> TrainOptions:
         run_dir=values.run_dir,
         seed=values.seed,
         init_from=values.init_from,
+        sinks=values.sink,
         num_actors=values.num_actors,
         modules=read_modules(values.module),
     )

@@ -12,6 +12,7 @@ import numpy as np
 
 from seed_matrace._cext._batching import copy_rows, sum_episodes
 from seed_matrace.inference.groups import GroupPlan
+from seed_matrace.inference.own_rewards import OwnRewards
 from seed_matrace.inference.rewards import LARGEST, check_reward
 from seed_matrace.inference.unrolls import Unrolls
 from seed_matrace.specs import ArraySpec, EnvSpec, empty_env_output
@@ -96,6 +97,7 @@ class Inference:
     """Answers groups with the newest policy; ``seed`` decides the sampling of actions.
 
     A reward beyond ``largest_reward`` is a DivergedError, which names the environment, before it is in an unroll.
+    ``own_rewards`` stand in the place of the environments'; statistics stay theirs.
     """
 
     def __init__(
@@ -108,8 +110,10 @@ class Inference:
         seed: int,
         largest_reward: float = LARGEST,
         environment: str = "",
+        own_rewards: OwnRewards | None = None,
     ) -> None:
         self.statistics = ActingStatistics()
+        self._own_rewards = own_rewards
         self._policy = policy
         self._unrolls = unrolls
         self._largest_reward, self._environment = largest_reward, environment
@@ -133,6 +137,8 @@ class Inference:
             copy_rows(self._fields, index * size, flatten(slot.env), 0, size)
         rows = len(groups) * size
         check_reward(self._staging.reward[:rows], self._largest_reward, self._environment)
+        if self._own_rewards:
+            self._exchange_rewards(self._own_rewards, groups)
         padded = next(count for count in self._batch_groups if count >= len(groups)) * size
         if padded > rows:
             self._pad(rows, padded)
@@ -144,16 +150,28 @@ class Inference:
         for index, (group, slot) in enumerate(zip(groups, slots, strict=True)):
             self._unrolls.append(group, self._staging, output, version, index * size)
             copy_rows([slot.action], 0, [output.action], index * size, size)
+            if self._own_rewards:
+                self._own_rewards.remember(group, output.action, index * size)
         self.statistics.add(self._staging, rows)
 
     def state(self) -> dict[str, np.ndarray]:
         """Where the sampling of actions stands, and what is counted but not yet reported."""
-        return {"seed": self._seed.copy(), "counts": self.statistics.state()}
+        own = self._own_rewards.state() if self._own_rewards else {}
+        return {"seed": self._seed.copy(), "counts": self.statistics.state(), **own}
 
     def set_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Goes on where ``state`` left another one."""
         self._seed[:] = arrays["seed"]
         self.statistics.set_state(arrays["counts"])
+        if self._own_rewards:
+            self._own_rewards.set_state(arrays)
+
+    def _exchange_rewards(self, own_rewards: OwnRewards, groups: Sequence[int]) -> None:
+        for index, group in enumerate(groups):
+            begins = self._unrolls.begins(group)
+            own_rewards.replace(group, self._staging, index * self._group_size, begins=begins)
+        rewards = self._staging.reward[: len(groups) * self._group_size]
+        check_reward(rewards, self._largest_reward, f"{self._environment} by its own reward function")
 
     def _share(self, rows: int) -> tuple[Any, Any, Any, Memory, Any]:
         """What the policy is called with for a batch of so many rows."""

@@ -92,6 +92,10 @@ class Unrolls:
         """False while the group would complete an unroll and has no buffer for its next one."""
         return self._step[group] < self._length or bool(self._free[group])
 
+    def begins(self, group: int) -> bool:
+        """Whether the group's next step is the first of a life: no transition led there."""
+        return self._step[group] == 0
+
     def new_memory(self) -> Memory:
         """Arrays for what there is to know of the environments of all groups."""
         return empty_memory(self._spec, self._sizes.num_groups * self._sizes.group_size, self._sizes.fields)

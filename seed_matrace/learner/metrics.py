@@ -1,15 +1,8 @@
-"""Metrics of a run: metrics.jsonl, and the same numbers for TensorBoard.
-
-``metrics.jsonl`` is the record; ``tb/`` is a copy for looking at. Nothing here imports TensorFlow.
-"""
+"""Metrics of a run: metrics.jsonl is the record, which every other sink follows. Nothing here imports TensorFlow."""
 
 from __future__ import annotations
 
-import io
 import math
-import os
-import socket
-import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,39 +15,48 @@ from seed_matrace.learner.growing_file import GrowingFile
 from seed_matrace.learner.run_info import run_id
 
 METRICS_FILE = "metrics.jsonl"
-TENSORBOARD_DIR = "tb"
-_ALWAYS = ("env_steps", "wall_s", "learner_steps")
+ALWAYS = ("env_steps", "wall_s", "learner_steps")  # in every report
 _CHECKSUM = "perf/crc32"  # of its line; as all of "perf/" it differs between two runs of a seed
 _ADVICE = (
     "the file was damaged, changed by hand, or is of another run; put back a copy of it, or remove it to go on without"
 )
 
 
+def report_of(env_steps: int, wall_s: float, learner_steps: int, scalars: Mapping[str, Any]) -> dict[str, Any]:
+    """A report as ``metrics.jsonl`` holds it.
+
+    Args:
+      env_steps: env steps trained on so far, the x axis of everything.
+      wall_s: seconds of training so far, those before a resume included.
+      learner_steps: learner steps so far.
+      scalars: tag -> number; NaN and infinities become None.
+    """
+    tags = {tag: _plain(scalars[tag]) for tag in sorted(scalars)}
+    return {"env_steps": int(env_steps), "wall_s": round(float(wall_s), 3), "learner_steps": int(learner_steps), **tags}
+
+
 class MetricsWriter:
-    """Appends reports to ``metrics.jsonl`` and to TensorBoard event files.
+    """Appends reports to ``metrics.jsonl``.
 
     Args:
       run_dir: the run directory, made if missing.
       resume_bytes: ``position`` at the checkpoint that the run resumes from: the file is cut back to it, so that no
         env step is reported twice. None starts the file over, as does a file that was removed.
-      tensorboard: whether to write event files too; they need the tensorboard package.
+
+    ``kept`` are the reports that were there and stay.
 
     Raises:
       ValueError: reports that the checkpoint counts are missing or damaged.
     """
 
-    def __init__(self, run_dir: str | Path, resume_bytes: int | None = None, tensorboard: bool = True) -> None:
+    def __init__(self, run_dir: str | Path, resume_bytes: int | None = None) -> None:
         path = Path(run_dir) / METRICS_FILE
         path.parent.mkdir(parents=True, exist_ok=True)
         kept = resume_bytes or 0 if path.exists() else 0
         self._chain = _Chain(run_id(run_dir))
-        self._events: _EventFile | None = None
         try:
-            reports = _reports_within(path, kept, self._chain) if kept else []
+            self.kept = _reports_within(path, kept, self._chain) if kept else []
             self._file = GrowingFile(path, kept)
-            if tensorboard:
-                tb = Path(run_dir) / TENSORBOARD_DIR
-                self._events = _EventFile(tb, reports[-1]["env_steps"] + 1 if reports else 0)
         except OSError as error:
             raise ValueError(f"{error.filename or path} cannot be written: {error.strerror or error}") from None
 
@@ -70,31 +72,13 @@ class MetricsWriter:
         if self._file.problem:
             raise OSError(f"cannot write {METRICS_FILE} ({self._file.problem})")
 
-    def write(self, env_steps: int, wall_s: float, learner_steps: int, scalars: Mapping[str, Any]) -> None:
-        """Appends one report; it waits in memory while the disk is full.
-
-        Args:
-          env_steps: env steps trained on so far, the x axis of everything.
-          wall_s: seconds of training so far, those before a resume included.
-          learner_steps: learner steps so far.
-          scalars: tag -> number; NaN and infinities are stored as null and left out of TensorBoard.
-        """
-        tags = {tag: _plain(scalars[tag]) for tag in sorted(scalars)}
-        report = {
-            "env_steps": int(env_steps),
-            "wall_s": round(float(wall_s), 3),
-            "learner_steps": int(learner_steps),
-            **tags,
-        }
+    def write(self, report: Mapping[str, Any]) -> None:
+        """Appends what ``report_of`` made; it waits in memory while the disk is full."""
         self._file.append(self._chain.line_of(report))
-        if self._events:
-            self._events.write(int(env_steps), tags)
 
     def close(self) -> None:
-        """Closes the files; safe to call twice."""
+        """Closes the file; safe to call twice."""
         self._file.close()
-        if self._events:
-            self._events.close()
 
     def __enter__(self) -> MetricsWriter:
         return self
@@ -160,7 +144,7 @@ def _parse_reports(path: Path, lines: Sequence[bytes], chain: _Chain) -> Iterato
             if "env_steps" not in report:
                 raise ValueError("it has no env_steps")
             for tag, value in report.items():
-                if not isinstance(value, (int, float)) and (value is not None or tag in _ALWAYS):
+                if not isinstance(value, (int, float)) and (value is not None or tag in ALWAYS):
                     raise ValueError(f"{tag} is {value!r:.40}")
         except ValueError as error:
             raise ValueError(f"{path}, line {number} is not a report: {error}; {_ADVICE}") from None
@@ -187,40 +171,6 @@ def _plain(value: Any) -> float | None:
     number = np.asarray(value)
     plain = float(str(number)) if number.dtype == np.float32 else float(number)
     return plain if math.isfinite(plain) else None
-
-
-class _EventFile:
-    """One TensorBoard event file, written at once by the caller's thread.
-
-    TensorBoard's own EventFileWriter imports TensorFlow to open a file and keeps a thread; its record writer does not.
-    """
-
-    def __init__(self, directory: Path, purge_step: int) -> None:
-        """Opens a new file in which whatever older files hold from ``purge_step`` on no longer counts."""
-        from tensorboard.compat.proto import event_pb2, summary_pb2
-        from tensorboard.summary.writer.record_writer import RecordWriter
-
-        self._event, self._summary = event_pb2.Event, summary_pb2.Summary
-        directory.mkdir(parents=True, exist_ok=True)
-        # TensorBoard reads files in the order of their names.
-        stem = f"events.out.tfevents.{int(time.time()):010d}.{len(list(directory.iterdir())):04d}"
-        self._file = GrowingFile(directory / f"{stem}.{socket.gethostname()}.{os.getpid()}")
-        self._record = RecordWriter
-        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-        self._append(self._event(wall_time=time.time(), file_version="brain.Event:2"))
-        self._append(self._event(wall_time=time.time(), step=purge_step, session_log=start))
-
-    def write(self, step: int, tags: Mapping[str, float | None]) -> None:
-        values = [self._summary.Value(tag=tag, simple_value=v) for tag, v in tags.items() if v is not None]
-        self._append(self._event(wall_time=time.time(), step=step, summary=self._summary(value=values)))
-
-    def _append(self, event: Any) -> None:
-        piece = io.BytesIO()
-        self._record(piece).write(event.SerializeToString())
-        self._file.append(piece.getvalue())
-
-    def close(self) -> None:
-        self._file.close()
 
 
 class ScalarMeans:

@@ -34,6 +34,7 @@ def write_run_info(
     scenario: Mapping[str, str] | None = None,
     sizes: Mapping[str, Any] | None = None,
     modules: Sequence[Mapping[str, str]] = (),
+    sinks: Sequence[str] = (),
 ) -> None:
     """Writes run.json: what was started, when, where, with which versions; a resumed run adds itself under ``resumed``.
 
@@ -52,25 +53,17 @@ def write_run_info(
       scenario: of a scenario file name and digest, as ``run_directory.scenario_info`` has them.
       sizes: of the environment, where the run has to note them (``registry.noted_spec``).
       modules: that it goes on with, as ``run_directory.modules_info``.
+      sinks: where reports go besides the run's files; what the run has unless a command says otherwise.
     """
     path = Path(run_dir) / RUN_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    start = {
-        "start_time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "argv": list(argv),
-        "devices": devices,
-        "git": _git_commit(),
-        "versions": _versions(),
-    }
+    start = _session(argv, devices)
     if path.exists():
         info = read_run_info(run_dir)
         info.pop("finished", None)
         info["resumed"] = [*info.get("resumed", []), start]
     else:
-        about = {"map": map_name, "backend": backend, "seed": int(seed)}
-        info = {"id": secrets.token_hex(8), **about, "init_from": init_from, **start}
-        if init_from and (of_source := run_id(init_from)):
-            info["init_from_id"] = of_source  # finds it again wherever it is moved to
+        info = {**_begun({"map": map_name, "backend": backend, "seed": int(seed)}, init_from), **start}
     if num_actors is not None:
         info["num_actors"] = num_actors
     if scenario is not None:
@@ -80,7 +73,28 @@ def write_run_info(
     if modules:
         start["modules"] = [f"{module['file']} {module['sha256']}" for module in modules]
         info["modules"] = list(map(dict, modules))
+    if sinks or "sinks" in info:
+        info["sinks"] = list(sinks)
     _write_run_file(path, info)
+
+
+def _session(argv: Sequence[str], devices: str) -> dict[str, Any]:
+    """What every session notes of itself."""
+    return {
+        "start_time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "argv": list(argv),
+        "devices": devices,
+        "git": _git_commit(),
+        "versions": _versions(),
+    }
+
+
+def _begun(about: Mapping[str, Any], init_from: str | None) -> dict[str, Any]:
+    """What never changes of a run."""
+    info = {"id": secrets.token_hex(8), **about, "init_from": init_from}
+    if init_from and (of_source := run_id(init_from)):
+        info["init_from_id"] = of_source  # finds it again wherever it is moved to
+    return info
 
 
 def write_finished(run_dir: str | Path, why: str) -> None:

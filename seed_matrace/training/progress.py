@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -27,24 +28,33 @@ class Progress:
     newest_outcomes: list[bool] = field(default_factory=list)
     means: dict[str, list[float | None]] = field(default_factory=dict)  # of the scalars not yet reported
     finished: str = ""  # why the run is over, one of ENDS
+    map_name: str = ""  # what a curriculum has changed to; "": the run's own
+    map_changes: int = 0
+    hooks: dict[str, Any] = field(default_factory=dict)  # what they keep, by their names
     evaluation_due: bool = False  # it was stopped in an evaluation, which a resumed run plays first
 
 
 def progress_from(state: Mapping[str, Any]) -> Progress:
     """The progress that a checkpoint's state says; ValueError where it says something else."""
-    state = {"evaluation_due": False, **state}  # older checkpoints do not have it
+    newer = {"evaluation_due": False, "hooks": {}, "map_name": "", "map_changes": 0}  # than some checkpoints
+    state = {**newer, **state}
     names = {item.name for item in fields(Progress)}
     if set(state) != names:
         raise ValueError(f"its state has {', '.join(sorted(set(state) ^ names))} too much or too little")
     for name, value in state.items():
         if not _sound(name, value):
             raise ValueError(f"{name} is {value!r:.60} in its state")
-    return Progress(**{**state, "best": tuple(state["best"])})
+    plain = json.loads(json.dumps(state["hooks"]))  # dicts that are nothing more can be copied
+    return Progress(**{**state, "best": tuple(state["best"]), "hooks": plain})
 
 
 def _sound(name: str, value: Any) -> bool:
     if name == "evaluation_due":
         return type(value) is bool
+    if name == "map_name":
+        return isinstance(value, str)
+    if name == "hooks":
+        return isinstance(value, dict)
     if name == "finished":
         return value in ENDS
     if name == "newest_outcomes":

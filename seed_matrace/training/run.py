@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,19 +23,23 @@ from seed_matrace.evaluation.episodes import EvaluationCutError, summarise
 from seed_matrace.evaluation.results import RESULTS_FILE, read_results
 from seed_matrace.inference.actors import ActorsLostError
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
+from seed_matrace.learner.event_file import EventFile
 from seed_matrace.learner.learner import Learner
-from seed_matrace.learner.metrics import METRICS_FILE, MetricsWriter, ScalarMeans, check_reports
+from seed_matrace.learner.metrics import METRICS_FILE, MetricsWriter, ScalarMeans, check_reports, report_of
 from seed_matrace.learner.run_directory import CHECKPOINTS_DIR
 from seed_matrace.learner.run_info import run_id, was_checkpointed, write_checkpointed
 from seed_matrace.learner.strategy import Devices
+from seed_matrace.training.callback import Callback, RunHandle
 from seed_matrace.training.divergence import check_loss, check_saved, largest_reward
 from seed_matrace.training.evaluations import Evaluations
+from seed_matrace.training.files_sink import FilesSink
+from seed_matrace.training.hooks import Hooks
 from seed_matrace.training.hosts import Hosts
 from seed_matrace.training.progress import Progress, progress_from
 from seed_matrace.training.rates import Rates
-from seed_matrace.training.sources import Acting, BatchSource
+from seed_matrace.training.sources import Acting, BatchSource, NamedReward
 from seed_matrace.training.warm_start import start_from
-from seed_matrace.training_env import training_spec
+from seed_matrace.training_env import map_config, training_spec
 from seed_matrace.types import EpisodeStats, Unroll
 
 
@@ -51,12 +55,24 @@ class TrainingRun:
     """One session of a run: restores what a run directory holds and trains until budget, target or ``stop``.
 
     Until ``train`` nothing is written: what cannot be resumed stays as it is.
+
+    Args:
+      callbacks: the hooks of this session, beside those that write its files; the chief's alone are called.
+      reward: a function of one's own in the place of the environments' rewards, and what messages call it.
     """
 
     def __init__(
-        self, config: Config, run_dir: Path, seed: int, reporter: Reporter, devices: Devices | None = None
+        self,
+        config: Config,
+        run_dir: Path,
+        seed: int,
+        reporter: Reporter,
+        devices: Devices | None = None,
+        callbacks: Sequence[Callback] = (),
+        reward: NamedReward | None = None,
     ) -> None:
         self.config = config
+        self._callbacks, self._reward = callbacks, reward
         self.learner = Learner(config, training_spec(config), seed, devices)
         self._hosts = Hosts(devices or Devices())
         self._env_steps_per_batch = self._hosts.part_of(config).learner.env_steps_per_batch * self._hosts.count
@@ -64,6 +80,7 @@ class TrainingRun:
         self._run_dir = run_dir
         self._seed = seed
         self._reporter = reporter
+        self._source: BatchSource | None = None
         self._checkpoints = Checkpoints(run_dir / CHECKPOINTS_DIR, config.run.keep_checkpoints, run_id(run_dir))
         self._means = ScalarMeans()
         self._source_arrays: dict[str, np.ndarray] = {}
@@ -82,8 +99,10 @@ class TrainingRun:
     @property
     def acting(self) -> Acting:
         """What a batch source needs to act for this run."""
+        progress = self.progress
+        env = map_config(self.config.env, progress.map_name) if progress.map_name else self.config.env
         return Acting(
-            self._hosts.part_of(self.config),
+            dataclasses.replace(self._hosts.part_of(self.config), env=env),
             self.learner.policy_step,
             policy_version=lambda: max(self.progress.learner_steps - self.config.learner.policy_lag, 0),
             seed=self._seed,
@@ -91,6 +110,8 @@ class TrainingRun:
             resume=self._source_arrays,
             host=self._hosts.this,
             alias=self.learner.alias,
+            map_changes=progress.map_changes,
+            reward=self._reward,
         )
 
     def start_from(self, run_dir: Path) -> str:
@@ -106,7 +127,17 @@ class TrainingRun:
 
     def train(self, source: BatchSource, stop: threading.Event) -> Progress:
         """Trains until the budget is used, the target is reached or ``stop`` is set; leaves a checkpoint behind."""
-        self._go_on()
+        self._source = source
+        self._go_on(stop)
+        try:
+            self._train(source, stop)
+        except Exception:
+            self._hooks.call("on_end", "failed")
+            raise
+        self._hooks.call("on_end", self.progress.finished or "stopped")
+        return self.progress
+
+    def _train(self, source: BatchSource, stop: threading.Event) -> None:
         if not self.progress.env_steps and not self.progress.evaluations:
             self.progress.evaluation_due = True
         if self.progress.evaluation_due:
@@ -122,17 +153,17 @@ class TrainingRun:
             raise
         if self.progress.learner_steps != self._saved_learner_steps:
             self._save("step", source)
-        if self._hosts.chief:
-            self._writer.close()
-        return self.progress
 
-    def _go_on(self) -> None:
-        """Cuts reports, results and replays back to where the run is resumed, and opens them."""
+    def _go_on(self, stop: threading.Event) -> None:
+        """Cuts reports, results and replays back to where the run is resumed, opens them, and starts the hooks."""
         if self.resumed:
             self._reporter.note(f"resumed at {self.progress.env_steps:,} env steps")
+        self._hooks = Hooks((), self._warn)
         if not self._hosts.chief:
             return
         self._writer = MetricsWriter(self._run_dir, self.progress.metrics_bytes if self.resumed else None)
+        kept = self._writer.kept
+        events = EventFile(self._run_dir, kept[-1]["env_steps"] + 1 if kept else 0)
         self._evaluations = Evaluations(
             self.learner,
             self.progress,
@@ -142,6 +173,20 @@ class TrainingRun:
             resumed=self.resumed,
             unless_disk_full=self._unless_disk_full,
         )
+        self._hooks = Hooks([FilesSink(self._writer, events), *self._callbacks], self._warn)
+        say, progress = (self._reporter.note, self._play), self.progress
+        handle = RunHandle(self.config, self._run_dir, self._seed, self.resumed, kept, *say, progress, stop)
+        self._hooks.start(handle, progress.hooks)
+
+    def _play(self, map_name: str) -> None:
+        """Lets the environments play another map from here on; ValueError if they cannot."""
+        env = map_config(self.config.env, map_name)
+        if self._source is None or map_name == (self.progress.map_name or self.config.env.map_name):
+            return
+        self._source.play(env, self.progress.map_changes + 1)
+        self.progress.map_name = map_name
+        self.progress.map_changes += 1
+        self._warn(f"{self.progress.env_steps:>11,} env steps: a hook changes the map to {env.title}")
 
     def _agreed_batch(self, source: BatchSource, stop: threading.Event) -> Unroll | None:
         """The next batch, or None when the run is over on any host: each asks once for each learner step."""
@@ -170,6 +215,8 @@ class TrainingRun:
         self._means.add({**scalars, "perf/policy_lag_mean": float(lag.mean()), "perf/policy_lag_max": float(lag.max())})
         self.progress.env_steps += self._env_steps_per_batch
         self.progress.learner_steps += int(scalars["optimizer/updates"])
+        if self._hooks.hear_batches:
+            self._hooks.call("on_batch", batch, scalars)
 
     def _do_what_is_due(self, source: BatchSource, stop: threading.Event) -> None:
         run, steps = self.config.run, self._env_steps_per_batch
@@ -228,7 +275,9 @@ class TrainingRun:
         stats = self._evaluations.play(stop)
         episodes, won = self.config.evaluation.episodes, has_winner(self.config.env)
         summary = summarise(stats, won=won)
-        self._write({f"eval/{name}": value for name, value in summary.items() if name != "episodes"})
+        scalars = {f"eval/{name}": value for name, value in summary.items() if name != "episodes"}
+        self._write(scalars)
+        self._hooks.call("on_evaluation", scalars, stats)
         victories = f"{int(stats.battle_won.sum())} of {episodes} evaluation battles won"
         battles = victories if won else f"{episodes} evaluation episodes"
         self._reporter.note(f"{self.progress.env_steps:>11,} env steps: {battles}, return {summary['return']:.1f}")
@@ -257,15 +306,17 @@ class TrainingRun:
         return bool(run.stop_win_rate and len(outcomes) == run.stop_episodes and np.mean(outcomes) >= run.stop_win_rate)
 
     def _write(self, scalars: Mapping[str, float]) -> None:
-        self.progress.wall_s = self._rates.wall_s()
-        if self._hosts.chief:
-            self._writer.write(self.progress.env_steps, self.progress.wall_s, self.progress.learner_steps, scalars)
+        progress = self.progress
+        progress.wall_s = self._rates.wall_s()
+        self._hooks.call("on_report", report_of(progress.env_steps, progress.wall_s, progress.learner_steps, scalars))
         self._reporter.update({"env_steps": self.progress.env_steps, **scalars})
 
     def _save(self, kind: str, source: BatchSource | None = None) -> None:
         if not self._hosts.chief:
             return
         arrays = source.state() if source else {}
+        if source:
+            self.progress.dropped_env_steps = self._dropped_before + source.dropped_env_steps
         weights = {
             f"{variable.name} {index}": variable.numpy() for index, variable in enumerate(self.learner.variables)
         }
@@ -275,7 +326,8 @@ class TrainingRun:
         self.progress.metrics_bytes = self._writer.position
         self.progress.wall_s = self._rates.wall_s()
         self.progress.means = self._means.state()
-        self._checkpoints.save(
+        self.progress.hooks = {**self.progress.hooks, **self._hooks.states()}
+        path = self._checkpoints.save(
             kind,
             self.progress.env_steps,
             self.learner.trackables,
@@ -285,6 +337,7 @@ class TrainingRun:
         if source:
             self._saved_learner_steps = self.progress.learner_steps
             write_checkpointed(self._run_dir)
+        self._hooks.call("on_checkpoint", path)
 
     def _dropped_if_resumed(self, source: BatchSource | None) -> int:
         """Whoever resumes here has lost what is under way, too."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from absl import logging
 
-from seed_matrace.config import Config
+from seed_matrace.config import Config, EnvConfig
 from seed_matrace.evaluation.battle_seeds import BattlesOf
 from seed_matrace.inference.actors import ActorFigures
 from seed_matrace.inference.groups import GroupPlan, GroupTable
@@ -23,6 +24,7 @@ from seed_matrace.inference.inference import (
     VersionedPolicy,
     take_as_it_is,
 )
+from seed_matrace.inference.own_rewards import OwnRewards, RewardFunction
 from seed_matrace.inference.rewards import check_reward
 from seed_matrace.inference.server import InferenceServer, Note
 from seed_matrace.inference.unrolls import Unrolls, UnrollSizes
@@ -40,6 +42,8 @@ from seed_matrace.types import ONE_HOST, Host, Unroll, flatten
 from seed_matrace.vector_env import VectorEnv
 
 _BATCH_TIMEOUT_S = 0.5
+_STREAMS_OF_A_MAP = 1 << 48  # more than all lives of all groups have
+NamedReward = tuple[RewardFunction, str]
 _SEEDS_OF_A_HOST = 1 << 20  # of the noise in acting; the battles of hosts are other streams of one seed
 
 
@@ -49,6 +53,14 @@ class BatchSource(ABC):
     @abstractmethod
     def next_batch(self) -> Unroll | None:
         """The next batch, or None if it is not there yet (ask again); raises what broke the source."""
+
+    def play(self, env: EnvConfig, change: int) -> None:
+        """Lets the environments play another map of equal sizes: the ``change``-th that the run changes to.
+
+        Raises:
+          ValueError: they cannot.
+        """
+        raise ValueError("environments of actors keep their map: a run whose map changes needs --num_actors=0")
 
     def release(self, batch: Unroll) -> None:  # noqa: B027
         """Says that a batch is no longer needed."""
@@ -143,6 +155,8 @@ class Acting:
     resume: Mapping[str, np.ndarray]  # what a checkpoint kept of its source
     host: Host = ONE_HOST  # every host acts with random numbers of its own
     alias: Alias = take_as_it_is  # as of ``VersionedPolicy``
+    map_changes: int = 0  # how often the run has changed its map
+    reward: NamedReward | None = None  # in the place of the environments'
 
     @property
     def battle_seed(self) -> int:
@@ -162,7 +176,10 @@ class Acting:
         policy = VersionedPolicy(self.policy_step, self.policy_version, self.alias)
         largest, name = largest_reward(self.config), self.config.env.title
         seed = self.seed + self.session + self.host.index * _SEEDS_OF_A_HOST
-        inference = Inference(policy, unrolls, spec, plan, seed=seed, largest_reward=largest, environment=name)
+        own = OwnRewards(*self.reward, spec, plan.num_groups, plan.group_size) if self.reward else None
+        inference = Inference(
+            policy, unrolls, spec, plan, seed=seed, largest_reward=largest, environment=name, own_rewards=own
+        )
         return unrolls, batcher, inference
 
 
@@ -175,13 +192,10 @@ class LockstepSource(BatchSource):
         self._largest_reward, self._environment = largest_reward(acting.config), acting.config.env.title
         self._session = int(acting.resume.get("session", acting.session))
         _, welcome = GroupTable(plan, seed=acting.battle_seed, session=self._session).assign(0)
-        self._envs: list[VectorEnv] = [
-            make_training_env(acting.config, plan.group_size, acting.battle_seed, first_env)
-            for first_env in welcome.first_envs
-        ]
-        self._slots = [empty_slot(training_spec(acting.config), plan.group_size) for _ in self._envs]
-        for vector_env, slot in zip(self._envs, self._slots, strict=True):
-            vector_env.reset(out=slot.env)
+        self._acting, self._group_size, self._first_envs = acting, plan.group_size, welcome.first_envs
+        self._dropped_env_steps = 0
+        self._slots = [empty_slot(training_spec(acting.config), plan.group_size) for _ in self._first_envs]
+        self._envs = self._begin(acting.config, acting.map_changes)
         if acting.resume:
             self._set_state(acting.resume)
 
@@ -191,6 +205,24 @@ class LockstepSource(BatchSource):
             for env, slot in zip(self._envs, self._slots, strict=True):
                 env.step(slot.action, out=slot.env)
         return self._batch
+
+    def play(self, env: EnvConfig, change: int) -> None:
+        before, self._envs = self._envs, self._begin(dataclasses.replace(self._acting.config, env=env), change)
+        for group, left in enumerate(before):
+            left.close()
+            self._dropped_env_steps += self._unrolls.drop(group)
+
+    def _begin(self, config: Config, map_changes: int) -> list[VectorEnv]:
+        """Environments that have begun, their first steps in the slots; no two maps share a random stream."""
+        seed, offset = self._acting.battle_seed, map_changes * _STREAMS_OF_A_MAP
+        envs = [make_training_env(config, self._group_size, seed, first + offset) for first in self._first_envs]
+        for env, slot in zip(envs, self._slots, strict=True):
+            env.reset(out=slot.env)
+        return envs
+
+    @property
+    def dropped_env_steps(self) -> int:
+        return self._dropped_env_steps
 
     def take_counts(self) -> ActingCounts:
         return self._inference.statistics.take()

@@ -29,6 +29,7 @@ from seed_matrace.learner.run_directory import (
 from seed_matrace.learner.run_info import RUN_FILE, read_run_info, run_id
 from seed_matrace.modules import ModuleError, ModuleFile, registry_of, told
 from seed_matrace.registered import OPEN, Registry
+from seed_matrace.training.sinks import sinks_of
 from seed_matrace.training.topology import Topology, plan_topology
 from seed_matrace.transport.address import Address
 from seed_matrace.transport.security import NO_SECURITY, Security
@@ -45,6 +46,7 @@ class TrainOptions:
     run_dir: str | None = None
     seed: int | None = None
     init_from: str | None = None
+    sinks: Sequence[str] = ()  # as of ``sinks.sinks_of``; none: those that the run has
     num_actors: int | None = None  # 0: none, environments step in this process; None: the run's, topology.num_actors
     listen_at: Sequence[Address] = ()  # for actors that others start; none: they are started here
     security: Security = NO_SECURITY  # of those that are ports
@@ -62,6 +64,7 @@ class Start:
       seed: of everything random.
       init_from: the run directory from whose weights it begins, also if it was killed before it had a checkpoint.
       topology: its processes.
+      sinks: where reports go besides its files, of ``sinks.SINKS``.
       notes: what a person should know of it, a sentence each.
       modules: of one's own, those of a resumed run among them.
     """
@@ -75,6 +78,7 @@ class Start:
     topology: Topology
     notes: Sequence[str]
     modules: Sequence[ModuleFile] = ()
+    sinks: Sequence[str] = ()
 
 
 def plan_start(options: TrainOptions, default_actors: int = 1) -> Start:
@@ -108,7 +112,8 @@ def plan_start(options: TrainOptions, default_actors: int = 1) -> Start:
         notes.append(f"settings of {DEFAULT_GIN_FILES[0]}, as no gin file is named")
     topology = plan_topology(config, num_actors, default=default_actors)
     seed, init_from = _seed(options, path, info), _init_from(options, path, info)
-    return Start(path, resuming, config, texts, seed, init_from, topology, notes, modules)
+    sinks = sinks_of(options.sinks, info.get("sinks", []))
+    return Start(path, resuming, config, texts, seed, init_from, topology, notes, modules, sinks)
 
 
 def _check_can_begin(path: Path, options: TrainOptions, registry: Registry) -> None:

@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from logging import StreamHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from seed_matrace.training.display import Display
 from seed_matrace.training.local import default_num_actors, local_groups
 from seed_matrace.training.output import SteadyLogFile
 from seed_matrace.training.same_run import check_same_run
+from seed_matrace.training.sinks import make_sinks
 from seed_matrace.training.start import Start, TrainOptions, plan_start
 from seed_matrace.training.summary import conclusion, introduction
 from seed_matrace.training_env import training_spec
@@ -33,6 +34,7 @@ from seed_matrace.types import Host
 
 if TYPE_CHECKING:
     from seed_matrace.learner.strategy import Devices
+    from seed_matrace.training.callback import Callback
     from seed_matrace.training.progress import Progress
 
 _PACKAGE = Path(__file__).parents[1]
@@ -59,12 +61,8 @@ def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], 
     config, num_actors, resuming = start.config, start.topology.num_actors, start.resuming
     whole = start.path.absolute()  # whatever an environment makes of the working folder
     path = whole if is_utf8(whole) else start.path  # for TensorFlow
-    env_spec(config.env)  # an unknown map is said before a directory is made
-    if num_actors == 0 and plays_elsewhere(config.env):
-        raise ValueError(
-            f"env.backend = {config.env.backend!r} needs --num_actors of at least 1: one process repeats a run "
-            "exactly, which games in other programs cannot"
-        )
+    _check_playable(config, num_actors)
+    callbacks = make_sinks(start.sinks)
     local_actors = 0 if options.listen_at else num_actors
     devices = set_up_tensorflow(config, deterministic=num_actors == 0, local_actors=local_actors)
     hosts = Hosts(devices)
@@ -91,13 +89,23 @@ def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], 
         print(printable("\n".join([introduction(start, devices), *start.notes])), flush=True)
         # What cannot be resumed stays as it is.
         ready = write_down if resuming else lambda: None
-        progress = _run(start, directory, plan, options, devices, stop, ready)
+        progress = _run(start, directory, plan, options, devices, stop, ready, callbacks)
         finished = progress.finished if hosts.chief else ""
         if finished and _play_absolute(start.config, path, seed, stop):
             write_finished(path, finished)
         else:
             finished = ""
     return conclusion(start.config, start.path, progress, finished) if hosts.chief else ""
+
+
+def _check_playable(config: Config, num_actors: int) -> None:
+    """Raises ValueError if the map is unknown or one process cannot play it."""
+    env_spec(config.env)
+    if num_actors == 0 and plays_elsewhere(config.env):
+        raise ValueError(
+            f"env.backend = {config.env.backend!r} needs --num_actors of at least 1: one process repeats a run "
+            "exactly, which games in other programs cannot"
+        )
 
 
 def _group_plan(config: Config, num_actors: int, local_actors: int, host: Host) -> GroupPlan:
@@ -124,6 +132,7 @@ def _write_down(directory: RunDirectory, start: Start, scenario: Mapping[str, st
             scenario=scenario,
             sizes=noted_spec(start.config.env),
             modules=modules_info(start.modules),
+            sinks=start.sinks,
         )
 
 
@@ -157,6 +166,7 @@ def _run(
     devices: Devices,
     stop: threading.Event,
     ready: Callable[[], None],
+    callbacks: Sequence[Callback],
 ) -> Progress:
     """Trains; calls ``ready`` once nothing is left that could refuse, as ``open_source`` says."""
     from seed_matrace.training.open_source import open_source
@@ -170,7 +180,7 @@ def _run(
         Display(config.run.total_env_steps, title=title, num_actors=topology.num_actors) as display,
         contextlib.ExitStack() as stack,
     ):
-        run = TrainingRun(config, directory.path, start.seed, display, devices)
+        run = TrainingRun(config, directory.path, start.seed, display, devices, callbacks)
         if start.init_from and not run.resumed:
             display.note(run.start_from(Path(start.init_from)))
         run.join_hosts()

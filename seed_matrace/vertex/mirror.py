@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from seed_matrace.learner.metrics import TENSORBOARD_DIR
+from seed_matrace.learner.event_file import TENSORBOARD_DIR
 from seed_matrace.learner.run_directory import CHECKPOINT_STATE, CHECKPOINTS_DIR, is_run_directory
 from seed_matrace.vertex.cluster import JobFolders
 

@@ -3,7 +3,7 @@
 import pytest
 
 from seed_matrace.learner.growing_file import GrowingFile
-from seed_matrace.learner.metrics import MetricsWriter, read_metrics
+from seed_matrace.learner.metrics import MetricsWriter, read_metrics, report_of
 
 
 def test_pieces_wait_in_order_until_there_is_space(tmp_path, limit_file_size):
@@ -32,10 +32,10 @@ def test_file_is_cut_to_the_size_it_is_given(tmp_path):
 
 def test_reports_wait_for_space_and_a_checkpoint_does_not_count_them(tmp_path, limit_file_size):
     with MetricsWriter(tmp_path) as writer:
-        writer.write(1, 0.0, 1, {"losses/V": 1.0})
+        writer.write(report_of(1, 0.0, 1, {"losses/V": 1.0}))
         position = writer.position
         limit_file_size(position + 10)
-        writer.write(2, 0.0, 2, {"losses/V": 2.0})
+        writer.write(report_of(2, 0.0, 2, {"losses/V": 2.0}))
         assert writer.position == position
         with pytest.raises(OSError, match=r"cannot write metrics.jsonl \(File too large\)"):
             writer.flush()

@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seed_matrace.learner.metrics import METRICS_FILE, TENSORBOARD_DIR, MetricsWriter, ScalarMeans, read_metrics
+from seed_matrace.learner.event_file import TENSORBOARD_DIR, EventFile
+from seed_matrace.learner.metrics import METRICS_FILE, MetricsWriter, ScalarMeans, read_metrics, report_of
 from seed_matrace.learner.run_info import write_run_info
 
 
-def write_reports(writer: MetricsWriter, steps: range, value: float = 0.5) -> None:
+def write_reports(writer: MetricsWriter | EventFile, steps: range, value: float = 0.5) -> None:
     for step in steps:
-        writer.write(100 * step, float(step), step, {"train/win_rate": value, "losses/V": step})
+        writer.write(report_of(100 * step, float(step), step, {"train/win_rate": value, "losses/V": step}))
 
 
 def tensorboard_scalars(run_dir: Path) -> dict[str, list[tuple[int, float]]]:
@@ -31,8 +32,10 @@ def tensorboard_scalars(run_dir: Path) -> dict[str, list[tuple[int, float]]]:
 
 
 def test_report_is_one_line_with_its_keys_in_order(tmp_path):
-    with MetricsWriter(tmp_path, tensorboard=False) as writer:
-        writer.write(3200, 1.23456, 1, {"train/win_rate": np.float32(0.93), "IS/rho_max": 2, "eval/return": 1 / 3})
+    with MetricsWriter(tmp_path) as writer:
+        writer.write(
+            report_of(3200, 1.23456, 1, {"train/win_rate": np.float32(0.93), "IS/rho_max": 2, "eval/return": 1 / 3})
+        )
     assert (tmp_path / METRICS_FILE).read_text() == (
         '{"env_steps": 3200, "wall_s": 1.235, "learner_steps": 1, '
         '"IS/rho_max": 2.0, "eval/return": 0.3333333333333333, "train/win_rate": 0.93, "perf/crc32": 345874315}\n'
@@ -42,34 +45,37 @@ def test_report_is_one_line_with_its_keys_in_order(tmp_path):
 def test_float32_reads_back_bit_for_bit(tmp_path):
     values = np.random.default_rng(1).normal(size=64).astype(np.float32) * 10.0 ** np.arange(-32, 32)
     values = values.astype(np.float32)
-    with MetricsWriter(tmp_path, tensorboard=False) as writer:
-        writer.write(0, 0.0, 0, {f"v/{i:02}": value for i, value in enumerate(values)})
+    with MetricsWriter(tmp_path) as writer:
+        writer.write(report_of(0, 0.0, 0, {f"v/{i:02}": value for i, value in enumerate(values)}))
     stored = list(read_metrics(tmp_path)[0].values())[3:]
     np.testing.assert_array_equal(np.array(stored, np.float32), values)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -np.float32("inf")])
 def test_what_is_not_a_number_becomes_null(tmp_path, value):
-    with MetricsWriter(tmp_path) as writer:
-        writer.write(0, 0.0, 0, {"losses/V": value, "losses/total": 1.0})
+    report = report_of(0, 0.0, 0, {"losses/V": value, "losses/total": 1.0})
+    with MetricsWriter(tmp_path) as writer, contextlib.closing(EventFile(tmp_path)) as events:
+        writer.write(report)
+        events.write(report)
     assert read_metrics(tmp_path)[0]["losses/V"] is None
     assert tensorboard_scalars(tmp_path) == {"losses/total": [(0, 1.0)]}
 
 
 def test_report_is_on_disk_as_soon_as_it_is_written(tmp_path):
-    with MetricsWriter(tmp_path) as writer:
+    with MetricsWriter(tmp_path) as writer, contextlib.closing(EventFile(tmp_path)) as events:
         write_reports(writer, range(3))
+        write_reports(events, range(3))
         assert len(read_metrics(tmp_path)) == 3
         assert writer.position == (tmp_path / METRICS_FILE).stat().st_size
         assert tensorboard_scalars(tmp_path)["losses/V"] == [(0, 0.0), (100, 1.0), (200, 2.0)]
 
 
 def test_resume_cuts_the_file_back_to_the_checkpoint(tmp_path):
-    with MetricsWriter(tmp_path, tensorboard=False) as writer:
+    with MetricsWriter(tmp_path) as writer:
         write_reports(writer, range(4))
         position = writer.position
         write_reports(writer, range(4, 7), value=0.1)
-    with MetricsWriter(tmp_path, resume_bytes=position, tensorboard=False) as writer:
+    with MetricsWriter(tmp_path, resume_bytes=position) as writer:
         assert writer.position == position
         write_reports(writer, range(4, 6))
     reports = read_metrics(tmp_path)
@@ -78,7 +84,7 @@ def test_resume_cuts_the_file_back_to_the_checkpoint(tmp_path):
 
 
 def test_torn_last_line_is_cut_on_resume(tmp_path):
-    with MetricsWriter(tmp_path, tensorboard=False) as writer:
+    with MetricsWriter(tmp_path) as writer:
         write_reports(writer, range(3))
         whole = writer.position
     path = tmp_path / METRICS_FILE
@@ -90,7 +96,7 @@ def test_torn_last_line_is_cut_on_resume(tmp_path):
 
 @pytest.mark.parametrize("missing", [1, 10, 200, "all"])
 def test_reports_that_a_checkpoint_counts_must_be_there_on_resume(tmp_path, missing):
-    with MetricsWriter(tmp_path, tensorboard=False) as writer:
+    with MetricsWriter(tmp_path) as writer:
         write_reports(writer, range(3))
         whole = writer.position
     path = tmp_path / METRICS_FILE
@@ -100,12 +106,12 @@ def test_reports_that_a_checkpoint_counts_must_be_there_on_resume(tmp_path, miss
         MetricsWriter(tmp_path, resume_bytes=whole)
     assert path.read_bytes() == before
     path.unlink()
-    with MetricsWriter(tmp_path, resume_bytes=whole, tensorboard=False) as writer:
+    with MetricsWriter(tmp_path, resume_bytes=whole) as writer:
         assert writer.position == 0
 
 
 def test_no_flipped_bit_is_taken_for_another_report(tmp_path):
-    with MetricsWriter(tmp_path, tensorboard=False) as writer:
+    with MetricsWriter(tmp_path) as writer:
         write_reports(writer, range(2))
     path = tmp_path / METRICS_FILE
     intact, reports = path.read_bytes(), read_metrics(tmp_path)
@@ -142,7 +148,7 @@ def test_lines_tell_their_place_and_their_run(tmp_path, how):
     paths = [tmp_path / "run" / METRICS_FILE, tmp_path / "other" / METRICS_FILE]
     for path in paths:
         write_run_info(path.parent, backend="skirmish-1", map_name="3m", seed=1, argv=[])
-        with MetricsWriter(path.parent, tensorboard=False) as writer:
+        with MetricsWriter(path.parent) as writer:
             write_reports(writer, range(4))
     lines, others = (path.read_bytes().splitlines(keepends=True) for path in paths)
     altered, said = _altered(lines, others)[how]
@@ -152,43 +158,42 @@ def test_lines_tell_their_place_and_their_run(tmp_path, how):
             read(paths[0].parent)
 
 
-@pytest.mark.parametrize("name", [METRICS_FILE, "tb"])
-def test_what_is_not_a_file_or_a_folder_is_one_sentence(tmp_path, name):
-    if name == "tb":
-        (tmp_path / name).write_text("")
-    else:
-        (tmp_path / name).mkdir()
-    for resume_bytes in (None, 10):
-        with pytest.raises(
-            ValueError, match=rf"{name} (cannot be written: (Is a directory|File exists)|lacks reports)"
-        ):
-            MetricsWriter(tmp_path, resume_bytes=resume_bytes)
-        (tmp_path / METRICS_FILE).unlink() if name == "tb" else None
+@pytest.mark.parametrize("resume_bytes", [None, 10])
+def test_folder_in_the_place_of_reports_is_one_sentence(tmp_path, resume_bytes):
+    (tmp_path / METRICS_FILE).mkdir()
+    with pytest.raises(ValueError, match=rf"{METRICS_FILE} cannot be written: Is a directory"):
+        MetricsWriter(tmp_path, resume_bytes=resume_bytes)
+
+
+def test_file_in_the_place_of_events_is_one_sentence(tmp_path):
+    (tmp_path / TENSORBOARD_DIR).write_text("")
+    with pytest.raises(ValueError, match=rf"{TENSORBOARD_DIR} cannot be written: File exists"):
+        EventFile(tmp_path)
 
 
 def test_reports_of_an_older_version_are_read_and_gone_on_with(tmp_path):
     path = tmp_path / METRICS_FILE
     path.write_text('{"env_steps": 0, "wall_s": 0.0, "learner_steps": 0, "losses/V": null}\n')
-    with MetricsWriter(tmp_path, resume_bytes=path.stat().st_size, tensorboard=False) as writer:
+    with MetricsWriter(tmp_path, resume_bytes=path.stat().st_size) as writer:
         write_reports(writer, range(1, 2))
     assert [report["env_steps"] for report in read_metrics(tmp_path)] == [0, 100]
 
 
 def test_new_run_starts_the_file_over(tmp_path):
     for value in (0.1, 0.2):
-        with MetricsWriter(tmp_path) as writer:
+        with MetricsWriter(tmp_path) as writer, contextlib.closing(EventFile(tmp_path)) as events:
             write_reports(writer, range(2), value)
+            write_reports(events, range(2), value)
     assert [report["train/win_rate"] for report in read_metrics(tmp_path)] == [0.2, 0.2]
     assert tensorboard_scalars(tmp_path)["train/win_rate"] == [(0, 0.2), (100, 0.2)]
 
 
 def test_tensorboard_curves_do_not_double_back_after_a_resume(tmp_path):
-    with MetricsWriter(tmp_path) as writer:
-        write_reports(writer, range(3), value=0.5)
-        position = writer.position
-        write_reports(writer, range(3, 9), value=0.1)
-    with MetricsWriter(tmp_path, resume_bytes=position) as writer:
-        write_reports(writer, range(3, 5), value=0.75)
+    with contextlib.closing(EventFile(tmp_path)) as events:
+        write_reports(events, range(3), value=0.5)
+        write_reports(events, range(3, 9), value=0.1)
+    with contextlib.closing(EventFile(tmp_path, purge_step=201)) as events:
+        write_reports(events, range(3, 5), value=0.75)
     expected = [(0, 0.5), (100, 0.5), (200, 0.5), (300, 0.75), (400, 0.75)]
     assert tensorboard_scalars(tmp_path)["train/win_rate"] == expected
 
@@ -215,13 +220,13 @@ def test_close_may_be_called_twice(tmp_path):
 
 def test_writing_evaluating_and_showing_need_no_tensorflow(tmp_path):
     program = (
-        "import sys; from seed_matrace.learner.metrics import MetricsWriter\n"
+        "import sys; from seed_matrace.learner.metrics import MetricsWriter, report_of\n"
         "from seed_matrace.learner.run_info import write_run_info\n"
         "import seed_matrace.evaluation.episodes, seed_matrace.evaluation.results\n"
         "import seed_matrace.training.display; from seed_matrace.viewer.curves import plot_learning_curve\n"
         f"run = {str(tmp_path)!r}\n"
         "write_run_info(run, backend='skirmish-1', map_name='3m', seed=1, argv=[])\n"
-        "writer = MetricsWriter(run); writer.write(1, 1.0, 1, {'train/win_rate': 0.5}); writer.close()\n"
+        "writer = MetricsWriter(run); writer.write(report_of(1, 1.0, 1, {'train/win_rate': 0.5})); writer.close()\n"
         "assert 'matplotlib' not in sys.modules, 'matplotlib loaded too early'\n"
         "plot_learning_curve([run], run + '/curve.png')\n"
         "print('tensorflow' in sys.modules, 'matplotlib.pyplot' in sys.modules)\n"

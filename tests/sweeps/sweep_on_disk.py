@@ -11,7 +11,7 @@ from seed_matrace.config import load_config
 from seed_matrace.evaluation.results import ResultsWriter
 from seed_matrace.evaluation.sweep_record import SweepRun, write_sweep
 from seed_matrace.files import write_checked
-from seed_matrace.learner.metrics import MetricsWriter
+from seed_matrace.learner.metrics import MetricsWriter, report_of
 from seed_matrace.learner.run_info import write_finished, write_run_info
 from seed_matrace.sweeps.plan import plan_sweep
 from seed_matrace.types import EpisodeStats
@@ -32,11 +32,13 @@ def write_run(path: Path, run: SweepRun, *, won: int, finished: bool = True, bac
     write_checked(path / "operative_config.gin", operative)
     write_run_info(path, backend=backend, map_name=run.map_name, seed=run.seed, argv=[])
     results = ResultsWriter(path, backend=backend, map_name=run.map_name, seed=run.seed)
-    with MetricsWriter(path, tensorboard=False) as writer:
+    with MetricsWriter(path) as writer:
         for i in range(5):
             stats = battles(won * i // 4)
             results.append(1000 * i, float(i), stats)
-            writer.write(1000 * i, float(i), i, {"eval/win_rate": stats.battle_won.mean(), "eval/return": float(i)})
+            writer.write(
+                report_of(1000 * i, float(i), i, {"eval/win_rate": stats.battle_won.mean(), "eval/return": float(i)})
+            )
     if finished:
         write_finished(path, "budget")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seed_matrace.learner.metrics import METRICS_FILE, MetricsWriter
+from seed_matrace.learner.metrics import METRICS_FILE, MetricsWriter, report_of
 from seed_matrace.learner.run_info import write_run_info
 from seed_matrace.viewer.curves import learning_curve_figure, plot_learning_curve
 from seed_matrace.viewer.runs import Curve, band, read_run
@@ -26,14 +26,16 @@ def make_run(
 ) -> Path:
     """A run whose win rate rises by 0.05 a report, evaluated (if at all) every few reports in a report of its own."""
     write_run_info(path, backend=backend, map_name=map_name, seed=seed, argv=[])
-    with MetricsWriter(path, tensorboard=False) as writer:
+    with MetricsWriter(path) as writer:
         for i in range(1, reports + 1):
             scalars = {"train/win_rate": 0.05 * i, "train/return": float(i + seed)}
             lag = {"perf/policy_lag_mean": 3.0, "perf/policy_lag_max": 7.0}
-            writer.write(1000 * i, float(i), i, {**scalars, **lag})
+            writer.write(report_of(1000 * i, float(i), i, {**scalars, **lag}))
             if evaluate_every and i % evaluate_every == 0:
                 interval = {"eval/win_rate_ci95_low": 0.04 * i, "eval/win_rate_ci95_high": 0.05 * i}
-                writer.write(1000 * i, float(i), i, {"eval/win_rate": 0.05 * i, "eval/return": float(i), **interval})
+                writer.write(
+                    report_of(1000 * i, float(i), i, {"eval/win_rate": 0.05 * i, "eval/return": float(i), **interval})
+                )
     return path
 
 
@@ -67,9 +69,9 @@ def test_one_run_shows_every_report_and_every_evaluation(tmp_path):
 
 def test_null_values_are_left_out(tmp_path):
     make_run(tmp_path, reports=3, evaluate_every=0)
-    with MetricsWriter(tmp_path, (tmp_path / METRICS_FILE).stat().st_size, tensorboard=False) as writer:
-        writer.write(4000, 4.0, 4, {"train/win_rate": np.nan})
-        writer.write(5000, 5.0, 5, {"train/win_rate": 0.5})
+    with MetricsWriter(tmp_path, (tmp_path / METRICS_FILE).stat().st_size) as writer:
+        writer.write(report_of(4000, 4.0, 4, {"train/win_rate": np.nan}))
+        writer.write(report_of(5000, 5.0, 5, {"train/win_rate": 0.5}))
     assert read_run(tmp_path).curve("train/win_rate").env_steps.tolist() == [1000, 2000, 3000, 5000]
 
 
@@ -173,9 +175,9 @@ def test_single_report_shows_as_a_dot(tmp_path):
 
 def test_run_without_win_rates_yet_is_drawn_all_the_same(tmp_path):
     write_run_info(tmp_path, backend="skirmish-1", map_name="3m", seed=1, argv=[])
-    with MetricsWriter(tmp_path, tensorboard=False) as writer:
-        writer.write(3200, 1.0, 1, {"perf/policy_lag_mean": 3.0})
-        writer.write(6400, 1.5, 2, {"perf/policy_lag_mean": 4.0})
+    with MetricsWriter(tmp_path) as writer:
+        writer.write(report_of(3200, 1.0, 1, {"perf/policy_lag_mean": 3.0}))
+        writer.write(report_of(6400, 1.5, 2, {"perf/policy_lag_mean": 4.0}))
     figure = figure_of(tmp_path)
     assert title_and_legend(figure) == ("3m on skirmish-1, seed 1", [])
     np.testing.assert_array_equal(lines_of(figure.axes[2])[0], [[6400, 6400]])
@@ -184,10 +186,10 @@ def test_run_without_win_rates_yet_is_drawn_all_the_same(tmp_path):
 
 def test_throughput_is_taken_over_many_reports_and_counts_pauses_in(tmp_path):
     write_run_info(tmp_path, backend="skirmish-1", map_name="3m", seed=1, argv=[])
-    with MetricsWriter(tmp_path, tensorboard=False) as writer:
+    with MetricsWriter(tmp_path) as writer:
         for i in range(100):
             pauses = 3 * (i // 4)  # a report takes 1 s, every fourth one is followed by an evaluation of 3 s
-            writer.write(700 * i, float(i + pauses), i, {})
+            writer.write(report_of(700 * i, float(i + pauses), i, {}))
     rate = read_run(tmp_path).throughput()
     np.testing.assert_allclose(rate.values, 400.0)
     assert rate.env_steps.tolist() == [700.0 * i for i in range(4, 100)]
@@ -195,10 +197,12 @@ def test_throughput_is_taken_over_many_reports_and_counts_pauses_in(tmp_path):
 
 def test_throughput_of_a_short_run_does_not_fall_to_nothing_at_evaluations(tmp_path):
     write_run_info(tmp_path, backend="skirmish-1", map_name="3m", seed=1, argv=[])
-    with MetricsWriter(tmp_path, tensorboard=False) as writer:
+    with MetricsWriter(tmp_path) as writer:
         for i in range(10):
-            writer.write(600 * i, 3.0 * i, i, {"train/return": 1.0})
-            writer.write(600 * i, 3.0 * i + 1.0, i, {"eval/return": 1.0})  # a second later, at the same env step
+            writer.write(report_of(600 * i, 3.0 * i, i, {"train/return": 1.0}))
+            writer.write(
+                report_of(600 * i, 3.0 * i + 1.0, i, {"eval/return": 1.0})
+            )  # a second later, at the same env step
     rate = read_run(tmp_path).throughput()
     np.testing.assert_allclose(rate.values, 200.0)
     assert rate.env_steps.tolist() == [600.0 * i for i in range(1, 10)]
