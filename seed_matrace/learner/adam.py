@@ -20,15 +20,9 @@ class Adam(tf.keras.optimizers.Adam):
         """
         step = tf.cast(self.iterations + 1, tf.float32)
         beta_1, beta_2 = tf.constant(self.beta_1), tf.constant(self.beta_2)
-        shared = {
-            **{
-                "beta1": beta_1,
-                "beta1_power": tf.pow(beta_1, step),
-                "beta2": beta_2,
-                "beta2_power": tf.pow(beta_2, step),
-            },
-            **{"lr": tf.cast(self.learning_rate, tf.float32), "epsilon": tf.constant(self.epsilon)},
-        }
+        shared = {"beta1": beta_1, "beta1_power": tf.pow(beta_1, step)}
+        shared |= {"beta2": beta_2, "beta2_power": tf.pow(beta_2, step)}
+        shared |= {"lr": tf.cast(self.learning_rate, tf.float32), "epsilon": tf.constant(self.epsilon)}
         moments = zip(self._momentums, self._velocities, strict=True)
         for gradient, variable, (m, v) in zip(gradients, variables, moments, strict=True):
             tf.raw_ops.ResourceApplyAdam(
