@@ -9,27 +9,24 @@ from seed_matrace import research
 
 @research.policy("predicting")
 class PredictingPolicy(research.PolicyNetwork):
-    """A perceptron with two heads: logits, and the next observation."""
+    """A perceptron with two kinds of outputs: logits, and the next observation."""
 
     def __init__(self, setup):
         super().__init__(name="predicting")
-        layers, rng = setup.network.policy_layers, setup.rng
-        self._inputs = setup.inputs
-        self._hidden = research.Mlp([setup.inputs.dim, *layers], rng, name="hidden")
-        self._logits = research.Mlp([layers[-1], setup.spec.n_actions], rng, name="logits")
-        self._next_obs = research.Mlp([layers[-1], setup.spec.obs_dim], rng, name="next_obs")
+        network, self._inputs, self._actions = setup.network, setup.inputs, setup.spec.n_actions
+        sizes = [self._inputs.dim, *network.policy_layers, setup.spec.n_actions + setup.spec.obs_dim]
+        self._mlp = research.Mlp(sizes, setup.rng, layer_norm=network.layer_norm)
 
     def forward(self, obs, last_action=None, past=None):
-        return self._head(self._logits, obs, last_action), None
+        return self._outputs(obs, last_action)[..., : self._actions], None
 
     def predict(self, obs, last_action):
         """float32 [..., N, O] to the same, one step later."""
-        return self._head(self._next_obs, obs, last_action)
+        return self._outputs(obs, last_action)[..., self._actions :]
 
-    def _head(self, head, obs, last_action):
+    def _outputs(self, obs, last_action):
         x = self._inputs(obs, last_action)
-        hidden, _ = self._hidden(tf.reshape(x, [-1, self._inputs.dim]))
-        outputs, _ = head(tf.nn.relu(hidden))
+        outputs, _ = self._mlp(tf.reshape(x, [-1, self._inputs.dim]))
         return tf.reshape(outputs, tf.concat([tf.shape(obs)[:-1], [outputs.shape[-1]]], axis=0))
 
 
