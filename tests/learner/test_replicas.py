@@ -19,11 +19,13 @@ from seed_matrace.algo.recurrence import Past
 from seed_matrace.config import load_config
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.strategy import Devices, choose_devices
+from seed_matrace.modules import read_modules, registry_of
 from seed_matrace.specs import EnvSpec, empty_unroll
 from seed_matrace.types import Memory
 
 SPEC = EnvSpec(n_agents=3, n_actions=4, obs_dim=5, state_dim=6, episode_limit=10)
 STEPS, COLUMNS = 5, 8
+MODULE = Path(__file__).parents[2] / "examples" / "prediction.py"
 # Adam with an epsilon this large steps along the gradient; with a usual one it hides a wrong factor.
 SHARED = [
     *("optimizer.learning_rate=1e3", "optimizer.epsilon=1e3", "optimizer.clip_norm=0.1"),
@@ -41,6 +43,7 @@ VARIANTS = {
         *(*SHARED[:3], "learner.updates_per_batch=4", "learner.max_kl=1.5", "loss.policy_ratios='per_agent'"),
         *("loss.entropy_schedule='target'", "loss.entropy_env_steps=1000", "optimizer.clip_apart=True"),
     ],
+    "module": [*SHARED, "network.policy='predicting'", "loss.function='with_prediction'"],
     "too far": [*SHARED, "learner.updates_per_batch=4", "learner.max_kl=0.01"],
 }
 # Not means over columns: replicas report the mean of what each sees in its own.
@@ -53,7 +56,7 @@ _PYTHONPATH = os.pathsep.join([str(Path(__file__).parents[2]), str(Path(__file__
 def _config(variant, *more):
     layers = ["network.policy_layers=(8,)", "network.critic_layers=(8,)"]
     sizes = [*layers, f"learner.batch_size={COLUMNS}", f"learner.unroll_length={STEPS}"]
-    return load_config([], [*sizes, *VARIANTS[variant], *more])[0]
+    return load_config([], [*sizes, *VARIANTS[variant], *more], registry=registry_of(read_modules([MODULE])))[0]
 
 
 def _batch(config, number, columns=slice(None)):
@@ -121,7 +124,9 @@ def replicas(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize(("variant", "count"), [("joint", 4), ("state", 2), ("own", 2), ("again", 2), ("too far", 2)])
+@pytest.mark.parametrize(
+    ("variant", "count"), [("joint", 4), ("state", 2), ("own", 2), ("again", 2), ("module", 2), ("too far", 2)]
+)
 def test_replicas_do_the_step_of_one_device(replicas, variant, count):
     expected = _one_device(variant)
     assert np.abs(expected["optimizer/2"]).max() > 1e-4  # a mean of gradients, far beyond the tolerance
@@ -150,7 +155,7 @@ def _train_replicas(folder):
     np.savez(folder / "joint-4.npz", **changed)
     reduction = tf.distribute.ReductionToOneDevice()
     two = Devices("", tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], reduction), acting="CPU:3")
-    for variant in ("state", "own", "again", "too far"):
+    for variant in ("state", "own", "again", "module", "too far"):
         learner, changed = _train(variant, two)
         np.savez(folder / f"{variant}-2.npz", **changed)
         if variant == "state":
