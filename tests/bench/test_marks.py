@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from seed_matrace.bench.marks import Curve, Marks, Point, Winning, curve_of, reached
-from seed_matrace.learner.metrics import METRICS_FILE, MetricsWriter
+from seed_matrace.learner.metrics import METRICS_FILE, MetricsWriter, report_of
 
 MARKS = Marks((0.8, 0.95), (0.9, 20))
 
 
 def write_reports(run_dir, reports):
-    with MetricsWriter(run_dir, tensorboard=False) as writer:
+    with MetricsWriter(run_dir) as writer:
         for env_steps, wall_s, scalars in reports:
-            writer.write(env_steps, wall_s, env_steps // 10, scalars)
+            writer.write(report_of(env_steps, wall_s, env_steps // 10, scalars))
 
 
 def test_mark_is_the_first_window_in_which_so_much_was_won():

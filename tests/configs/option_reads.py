@@ -49,7 +49,8 @@ class Sources:
         """A class and those that it inherits from, as far as they are in these sources."""
         if name not in self._classes:
             return []
-        return [name, *(above for base in self._classes[name].bases for above in self.lineage(name_of(base)))]
+        bases = [name_of(base) for base in self._classes[name].bases]  # one of the same name is a library's
+        return [name, *(above for base in bases if base != name for above in self.lineage(base))]
 
     def fields(self, name: str) -> set[str]:
         """What a dataclass says itself."""

@@ -49,7 +49,7 @@ NEEDS_A_LOOK = [
     ("loss.clip_rho_threshold = 0.5", "c-bar <= rho-bar"),
     ("optimizer.learning_rate = 0", "nothing is learnt"),
     ("loss.baseline_cost = 0", "the critic is never trained"),
-    ("optimizer.warmup_steps = 200_000", "no less than the run's 125,000 learner steps"),
+    ("optimizer.warmup_steps = 200_000", "no less than the run's 50,000 learner steps"),
     ("optimizer.decay_env_steps = 6_000_000", "does not fall to optimizer.decay_to"),
     ("optimizer.decay_env_steps = 1000\noptimizer.decay_to = 1", "does not fall, whatever"),
     ("optimizer.decay_to = 0.1", "optimizer.decay_env_steps = 0 is off"),
