@@ -88,7 +88,11 @@ def test_hook_that_is_none_is_said_with_its_place(tmp_path, text, said):
         hooks_of(config)
 
 
-def test_reward_of_the_page_is_one(tmp_path):
-    code = re.findall("```python\n(.*?)```", (ROOT / "docs" / "hooks.md").read_text(), re.S)[-1]
-    imports = "import numpy as np\nfrom seed_matrace import research\n"
-    assert reward_of(configured(tmp_path, imports + code, "loss.reward='careful'")) is not None
+def test_page_shows_the_examples():
+    blocks = re.findall("```python\n(.*?)```", (ROOT / "docs" / "hooks.md").read_text(), re.S)
+    for name, block in (("sure", blocks[0]), ("careful", blocks[-1])):
+        assert (ROOT / "examples" / f"{name}.py").read_text().endswith(block)
+
+
+def test_example_of_a_reward_is_one(tmp_path):
+    assert reward_of(configured(tmp_path, (ROOT / "examples" / "careful.py").read_text(), "loss.reward='careful'"))
