@@ -106,6 +106,7 @@ class NetworkConfig(_Checked):
 @dataclass(frozen=True)
 class LossConfig(_Checked):
     function: str = _option("ma_trace", "which loss, by the name that it is registered by")
+    reward: str = _option("environment", "what is learnt from: the environment's rewards, or a registered function's")
     discount: float = _option(0.99, "gamma", low=0.0, high=1.0)
     lambda_: float = _option(1.0, "mixes n-step targets, multiplies c", low=0.0, high=1.0)
     clip_rho_threshold: float = _option(1.0, "rho-bar, eq. 2 of MA-Trace", above=0.0)
@@ -388,7 +389,8 @@ class Config:
 
 
 def _chosen(config: Config) -> dict[str, str]:
-    return {"policy": config.network.policy, "critic": config.network.critic, "loss": config.loss.function}
+    network, loss = config.network, config.loss
+    return {"policy": network.policy, "critic": network.critic, "loss": loss.function, "reward": loss.reward}
 
 
 _NO_SECTIONS = {"registry", "registered"}

@@ -148,7 +148,7 @@ def _without_effect(config: Config) -> Iterator[tuple[set[str], str]]:
         of_gradient = {"loss.policy_ratios", "loss.clip_ratio"}
         yield of_gradient, "loss.importance_weights = 'none' takes every ratio for 1"
     yield from _without_effect_on_steps(config)
-    chosen = {config.entry(kind).name: kind for kind in KINDS}
+    chosen = {config.entry(kind).name for kind in KINDS} | {hook.name for hook in config.registry.hooks}
     for section, holder in config.registered.items():
         if section not in chosen:
             names = {f"{section}.{item.name}" for item in dataclasses.fields(holder)}

@@ -1,4 +1,4 @@
-"""Policies, critics and losses by the names that gin chooses them by: the program's own, and those of other modules.
+"""Policies, critics, losses and rewards by the names that gin chooses them by, ours and those of other modules; hooks.
 
 A registered class or function is marked and otherwise left alone; a ``Registry`` is made of what is marked. Options of
 a registered name are a section of its own in gin files: ``attention.heads = 4``.
@@ -17,7 +17,13 @@ from typing import Any, TypeVar
 
 from seed_matrace.fields import near_names
 
-KINDS = {"policy": "network.policy", "critic": "network.critic", "loss": "loss.function"}  # what gin chooses each by
+KINDS = {  # what gin chooses each by
+    "policy": "network.policy",
+    "critic": "network.critic",
+    "loss": "loss.function",
+    "reward": "loss.reward",
+}
+HOOK = "hook"  # what is registered as one is not chosen: all are called
 _MARK = "_seed_matrace_registered"
 _TYPES = (bool, int, float, str, tuple[int, ...], tuple[float, ...], tuple[str, ...], int | None, float | None)
 _collecting: list[list[Entry]] = []
@@ -33,7 +39,7 @@ class Entry:
     """What is registered by a name.
 
     Attributes:
-      kind: one of ``KINDS``.
+      kind: one of ``KINDS``, or HOOK.
       options: a frozen dataclass whose fields are its options; None: it has none.
       make: as of the decorator of its kind; None: one of the program's own, which ``algo.built_in`` knows.
       where: file and line.
@@ -68,6 +74,16 @@ def critic(name: str, *, options: type | None = None) -> Callable[[_Maker], _Mak
 def loss(name: str, *, options: type | None = None) -> Callable[[_Maker], _Maker]:
     """Registers a loss, which ``loss.function`` chooses: a function of a ``LossBatch`` that gives its terms by name."""
     return _registrar("loss", name, options)
+
+
+def reward(name: str, *, options: type | None = None) -> Callable[[_Maker], _Maker]:
+    """Registers a reward, which ``loss.reward`` chooses: a function of a ``Transition`` that gives float [E]."""
+    return _registrar("reward", name, options)
+
+
+def hook(name: str, *, options: type | None = None) -> Callable[[_Maker], _Maker]:
+    """Registers a hook: a class of ``training.Callback``, made with its options if there are any."""
+    return _registrar(HOOK, name, options)
 
 
 def marked(thing: Any) -> tuple[Entry, ...]:
@@ -116,6 +132,11 @@ class Registry:
                     f"{entry.where}: {entry.name} is the name of the {other.kind} of {other.where or 'the program'}, "
                     "too, whose options are others; give one of them another name, or both the same options"
                 )
+
+    @property
+    def hooks(self) -> tuple[Entry, ...]:
+        """Those that a run calls, in the order in which they were registered."""
+        return tuple(entry for entry in self.entries if entry.kind == HOOK)
 
     def with_entries(self, entries: Iterable[Entry]) -> Registry:
         return Registry((*self.entries, *entries))
@@ -177,5 +198,5 @@ def _where() -> str:
 
 
 _NETWORKS = (Entry("policy", "mlp"), Entry("policy", "units"), Entry("critic", "mlp"))
-BUILT_IN = Registry((*_NETWORKS, Entry("loss", "ma_trace")))
+BUILT_IN = Registry((*_NETWORKS, Entry("loss", "ma_trace"), Entry("reward", "environment")))
 OPEN = Registry(BUILT_IN.entries, open=True)  # for whoever only reads a configuration, such as actors

@@ -12,9 +12,9 @@ from seed_matrace.algo.networks import Critic, Policy, mlp_critic, mlp_policy
 from seed_matrace.algo.recurrence import Gru, Past
 from seed_matrace.algo.unit_rows import unit_rows
 from seed_matrace.fields import option
-from seed_matrace.registered import critic, loss, policy
+from seed_matrace.registered import critic, hook, loss, policy, reward
 from seed_matrace.specs import EnvSpec
-from seed_matrace.types import Unroll
+from seed_matrace.types import Transition, Unroll
 from seed_matrace.unit_columns import UnitColumns, ally_numbers, columns_of, targets_of
 
 __all__ = [
@@ -30,17 +30,20 @@ __all__ = [
     "Past",
     "Policy",
     "PolicyNetwork",
+    "Transition",
     "UnitColumns",
     "Unroll",
     "ally_numbers",
     "columns_of",
     "critic",
+    "hook",
     "loss",
     "ma_trace",
     "mlp_critic",
     "mlp_policy",
     "option",
     "policy",
+    "reward",
     "targets_of",
     "unit_rows",
 ]

@@ -56,6 +56,14 @@ class EnvOutput(NamedTuple):
     episode: EpisodeStats
 
 
+class Transition(NamedTuple):
+    """A step of the E environments of a group; the arrays are read-only, and valid during the call."""
+
+    before: EnvOutput
+    action: Array  # int32 [E, N], what was played then
+    after: EnvOutput  # with the environment's own reward; where it ended its episode, the next one's first observation
+
+
 def flatten(output: EnvOutput) -> list[Array]:
     """All arrays of an EnvOutput in one list: those of every step, the episode statistics, the final ones."""
     *of_every_step, final_obs, final_state, episode = output

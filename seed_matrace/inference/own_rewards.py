@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 import numpy as np
 
 from seed_matrace._cext._batching import copy_rows
 from seed_matrace.specs import EnvSpec, empty_env_output, policy_output_spec
-from seed_matrace.types import Array, EnvOutput, flatten, unflatten
-
-
-class Transition(NamedTuple):
-    """A step of the E environments of a group; the arrays are read-only, and valid during the call."""
-
-    before: EnvOutput
-    action: Array  # int32 [E, N], what was played then
-    after: EnvOutput  # with the environment's own reward; where it ended its episode, the next one's first observation
-
+from seed_matrace.types import Array, EnvOutput, Transition, flatten, unflatten
 
 RewardFunction = Callable[[Transition], Array]  # -> float [E], what is learnt from in the place of ``after.reward``
 

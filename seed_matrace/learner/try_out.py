@@ -32,7 +32,7 @@ def try_out(config: Config, spec: EnvSpec) -> None:
     Args:
       spec: of training, with what episodes show last.
     """
-    entries = {kind: config.entry(kind) for kind in KINDS}
+    entries = {kind: config.entry(kind) for kind in KINDS if kind != "reward"}
     if not any(entry.make for entry in entries.values()):
         return
     with _blamed(entries):

@@ -25,6 +25,7 @@ from seed_matrace.learner.run_info import write_finished, write_run_info
 from seed_matrace.training.display import Display
 from seed_matrace.training.local import default_num_actors, local_groups
 from seed_matrace.training.output import SteadyLogFile
+from seed_matrace.training.own_code import hooks_of, reward_of
 from seed_matrace.training.same_run import check_same_run
 from seed_matrace.training.sinks import make_sinks
 from seed_matrace.training.start import Start, TrainOptions, plan_start
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from seed_matrace.learner.strategy import Devices
     from seed_matrace.training.callback import Callback
     from seed_matrace.training.progress import Progress
+    from seed_matrace.training.sources import NamedReward
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -62,7 +64,7 @@ def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], 
     whole = start.path.absolute()  # whatever an environment makes of the working folder
     path = whole if is_utf8(whole) else start.path  # for TensorFlow
     _check_playable(config, num_actors)
-    callbacks = make_sinks(start.sinks)
+    callbacks, reward = [*make_sinks(start.sinks), *hooks_of(config)], reward_of(config)
     local_actors = 0 if options.listen_at else num_actors
     devices = set_up_tensorflow(config, deterministic=num_actors == 0, local_actors=local_actors)
     hosts = Hosts(devices)
@@ -89,7 +91,7 @@ def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], 
         print(printable("\n".join([introduction(start, devices), *start.notes])), flush=True)
         # What cannot be resumed stays as it is.
         ready = write_down if resuming else lambda: None
-        progress = _run(start, directory, plan, options, devices, stop, ready, callbacks)
+        progress = _run(start, directory, plan, options, devices, stop, ready, callbacks, reward)
         finished = progress.finished if hosts.chief else ""
         if finished and _play_absolute(start.config, path, seed, stop):
             write_finished(path, finished)
@@ -167,6 +169,7 @@ def _run(
     stop: threading.Event,
     ready: Callable[[], None],
     callbacks: Sequence[Callback],
+    reward: NamedReward | None,
 ) -> Progress:
     """Trains; calls ``ready`` once nothing is left that could refuse, as ``open_source`` says."""
     from seed_matrace.training.open_source import open_source
@@ -180,7 +183,7 @@ def _run(
         Display(config.run.total_env_steps, title=title, num_actors=topology.num_actors) as display,
         contextlib.ExitStack() as stack,
     ):
-        run = TrainingRun(config, directory.path, start.seed, display, devices, callbacks)
+        run = TrainingRun(config, directory.path, start.seed, display, devices, callbacks, reward)
         if start.init_from and not run.resumed:
             display.note(run.start_from(Path(start.init_from)))
         run.join_hosts()

@@ -198,21 +198,22 @@ def test_batches_are_not_mentioned_to_hooks_that_do_not_ask(tmp_path, monkeypatc
 
 def test_hook_of_the_page_stops_a_run_that_wins():
     code = (ROOT / "docs" / "hooks.md").read_text().partition("```python\n")[2].partition("```")[0]
-    names = {}
+    names = {"__name__": __name__}  # dataclasses look their annotations up there
     exec(code, names)
     stops, won = [], np.ones(4, bool)
 
     def evaluated(hook, outcomes):
         hook.on_evaluation(SimpleNamespace(stop=stops.append), {}, SimpleNamespace(battle_won=outcomes))
 
-    first = names["StopsWhenSure"]()
+    options = names["SureOptions"]()
+    first = names["StopsWhenSure"](options)
     for outcomes in (won, won, ~won, won, won):
         evaluated(first, outcomes)
-    again = names["StopsWhenSure"]()
+    again = names["StopsWhenSure"](options)
     again.set_state(first.state())
     assert stops == []
     evaluated(again, won)
-    assert stops == ["three evaluations won"]
+    assert stops == ["3 evaluations won"]
 
 
 def test_hook_hears_that_a_run_failed(tmp_path):
