@@ -360,7 +360,7 @@ def test_config_options_reach_the_loss():
         **{"max_abs_reward": 0.5, "kl_cost": 0.5},
     }
     own = {"entropy_cost", "entropy_cost_speed", "entropy_schedule", "entropy_floor", "entropy_ceiling"}
-    own |= {"entropy_env_steps", "target_entropy_fraction", "function"}
+    own |= {"entropy_env_steps", "target_entropy_fraction", "function", "reward"}
     assert {field.name for field in dataclasses.fields(LossConfig)} == {
         *changes,
         *own,
