@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import struct
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from seed_matrace.training.callback import RunHandle
 from seed_matrace.training.mirror_sink import PROJECT, MirrorSink, Report, files_of, options_of
 
 _BLOCK, _HEADER, _FILE_HEADER = 32768, 7, 7  # bytes, of a log as LevelDB's
+_WRITTEN_S, _LOOK_S = 60.0, 0.1
 _FULL, _LAST = 1, 4  # kinds of pieces that end a record
 
 
@@ -22,24 +24,23 @@ class WandbSink(MirrorSink):
     def open(self, run: RunHandle) -> list[Report]:
         import wandb
 
-        offline = os.environ.get("WANDB_MODE") in ("offline", "dryrun")
-        stored = sum(1 for path in offline_files(run.run_dir, run.run_id) for _ in rows_of(path))
+        self._run_dir = run.run_dir
+        self._offline, self._id = os.environ.get("WANDB_MODE") in ("offline", "dryrun"), run.run_id
         self._run = wandb.init(
             project=os.environ.get("WANDB_PROJECT", PROJECT),
             id=run.run_id,
             name=os.environ.get("WANDB_NAME", run.run_dir.name),
             dir=run.run_dir,
             config=options_of(run),
-            resume=None if offline else "allow",
+            resume=None if self._offline else "allow",
             allow_val_change=True,
             settings=wandb.Settings(console="off", silent=True),
         )
         self._run.define_metric("env_steps")
         self._run.define_metric("*", step_metric="env_steps")
-        self._run_dir = run.run_dir
         self._keep(files_of(run))
-        self._next = max(stored, self._run.step)  # of a run on a server that is gone on with
-        if not offline:
+        self._next = max(self._stored(), self._run.step)  # of a run on a server that is gone on with
+        if not self._offline:
             run.note(f"wandb: {self._run.url}")
         return list(run.reports[self._next :])
 
@@ -60,6 +61,13 @@ class WandbSink(MirrorSink):
 
     def close(self, why: str) -> None:
         self._run.finish(exit_code=int(why == "failed"))
+        deadline = time.monotonic() + _WRITTEN_S
+        while self._offline and self._stored() < self._next and time.monotonic() < deadline:
+            time.sleep(_LOOK_S)  # wandb's own process may write the last rows later
+
+    def _stored(self) -> int:
+        """Rows that sessions without a network have left."""
+        return sum(1 for path in offline_files(self._run_dir, self._id) for _ in rows_of(path))
 
     def _keep(self, files: Sequence[Path]) -> None:
         """Copies files of the run directory: wandb would link to them."""
