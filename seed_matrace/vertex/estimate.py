@@ -82,10 +82,21 @@ def describe(config: Config, topology: Topology, result: Estimate, learner_machi
             f"{result.limit_env_steps_per_s:,.0f} env steps/s",
             f"{_actors(topology.num_actors)}: {result.env_steps_per_s:,.0f} env "
             f"steps/s, {verdict}; {config.run.total_env_steps:,} env steps take {result.hours:.1f} h",
-            "learner: times measured on 3m and 27m_vs_30m, CPU only, groups of 4 environments, default settings "
-            "(benchmarks/README.md), on a line between them for other maps; not measured in Google Cloud",
+            "learner: times measured on 3m and 27m_vs_30m, CPU only, groups of 4 environments, one learner step on a "
+            "batch (benchmarks/README.md), on a line between them for other maps; not measured in Google Cloud",
+            *_what_is_not_in_it(config),
         ]
     )
+
+
+def _what_is_not_in_it(config: Config) -> list[str]:
+    updates = config.learner.updates_per_batch
+    if updates == 1:
+        return []
+    return [
+        f"learner.updates_per_batch = {updates} is not in these times: the learner takes up to {updates} times as "
+        "long and is at its limit with as many fewer actors"
+    ]
 
 
 def _actors(count: int) -> str:
