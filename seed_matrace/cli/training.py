@@ -38,7 +38,8 @@ def _define_train_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "num_actors",
         None,
-        "actor processes here; 0 does all in one process, reproducibly (default: half the cores, at least two)",
+        "actor processes here; 0, the default, does all in one process, reproducibly; games of other programs have "
+        "half the cores, at least two, unless this says so",
         lower_bound=0,
         flag_values=values,
     )

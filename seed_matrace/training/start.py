@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,11 +81,11 @@ class Start:
     sinks: Sequence[str] = ()
 
 
-def plan_start(options: TrainOptions, default_actors: int = 1) -> Start:
+def plan_start(options: TrainOptions, default_actors: int | Callable[[Config], int] = 1) -> Start:
     """Finds out what ``options`` ask for; nothing is written.
 
     Args:
-      default_actors: for a new run that says nothing of them.
+      default_actors: for a new run that says nothing of them; or what says so for its configuration.
 
     Raises:
       ValueError: the options cannot be meant; what the run directory holds does not go together with them.
@@ -110,7 +110,8 @@ def plan_start(options: TrainOptions, default_actors: int = 1) -> Start:
     notes += of_actors
     if not resuming and not options.gin_files and (config.env.map_name != "3m" or options.run_dir):
         notes.append(f"settings of {DEFAULT_GIN_FILES[0]}, as no gin file is named")
-    topology = plan_topology(config, num_actors, default=default_actors)
+    default = default_actors(config) if callable(default_actors) else default_actors
+    topology = plan_topology(config, num_actors, default=default)
     seed, init_from = _seed(options, path, info), _init_from(options, path, info)
     sinks = sinks_of(options.sinks, info.get("sinks", []))
     return Start(path, resuming, config, texts, seed, init_from, topology, notes, modules, sinks)

@@ -59,7 +59,7 @@ def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], 
     from seed_matrace.training.hosts import Hosts  # TensorFlow takes seconds
     from seed_matrace.training.warm_start import check_start
 
-    start = plan_start(options, default_actors=1 if options.listen_at else default_num_actors())
+    start = plan_start(options, default_actors=1 if options.listen_at else _default_actors)
     config, num_actors, resuming = start.config, start.topology.num_actors, start.resuming
     whole = start.path.absolute()  # whatever an environment makes of the working folder
     path = whole if is_utf8(whole) else start.path  # for TensorFlow
@@ -98,6 +98,11 @@ def train(options: TrainOptions, stop: threading.Event, begun: Callable[[Path], 
         else:
             finished = ""
     return conclusion(start.config, start.path, progress, finished) if hosts.chief else ""
+
+
+def _default_actors(config: Config) -> int:
+    """None for the simulator: actors would wait for the learner, and what they act by would be older."""
+    return default_num_actors() if plays_elsewhere(config.env) else 0
 
 
 def _check_playable(config: Config, num_actors: int) -> None:
