@@ -62,16 +62,7 @@ class Policy(PolicyNetwork):
     def forward(
         self, obs: Tensor, last_action: Tensor | None = None, past: Past | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """Logits and, of a recurrent policy, its state after the last step.
-
-        Args:
-          obs: float32 [..., N, O]; of a recurrent policy [T, B, N, O], or [B, N, O] for a single step.
-          last_action: int32 [..., N], -1 at an episode start; only where it is seen.
-          past: of a recurrent policy.
-
-        Returns:
-          float32 [..., N, A], and float32 [B, recurrent_dim] or None.
-        """
+        """As of ``PolicyNetwork``."""
         x = self._inputs(obs, last_action)
         if self._share:
             logits, state = self._mlp(tf.reshape(x, [-1, self._inputs.dim]), past)  # one large matmul
