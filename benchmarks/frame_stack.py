@@ -15,8 +15,8 @@ from timing import best_us
 from twins.batching import stack_frames as stack_frames_naively
 
 from seed_matrace._cext._batching import stack_frames
-from seed_matrace.config import EnvConfig
 from seed_matrace.envs.registry import env_spec
+from seed_matrace.sections.env import EnvConfig
 
 MAPS = ("3m", "8m", "27m_vs_30m")
 DEPTHS = (2, 4)

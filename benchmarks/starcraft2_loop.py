@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from seed_matrace import __version__
-from seed_matrace.config import StarCraft2Config
 from seed_matrace.sc2_standin.installation import install
+from seed_matrace.sections.env import StarCraft2Config
 from seed_matrace.smac_options import SmacOptions
 from seed_matrace.starcraft2.installation import import_smac
 from seed_matrace.starcraft2.vector_env import StarCraft2VectorEnv, starcraft2_spec

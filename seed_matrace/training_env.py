@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from seed_matrace.config import Config, EnvConfig
+from seed_matrace.config import Config
 from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
 from seed_matrace.files import digest
+from seed_matrace.sections.env import EnvConfig
 from seed_matrace.specs import EnvSpec
 from seed_matrace.transport.schema import Schema
 from seed_matrace.vector_env import VectorEnv

@@ -9,10 +9,10 @@ import sys
 
 import numpy as np
 
-from seed_matrace.config import EnvConfig
 from seed_matrace.envs.registry import make_vector_env
 from seed_matrace.evaluation.battle_seeds import BattlesOf
 from seed_matrace.evaluation.episodes import evaluate, summarise
+from seed_matrace.sections.env import EnvConfig
 
 config = EnvConfig(sys.argv[1], "pettingzoo")
 rng = np.random.default_rng(0)

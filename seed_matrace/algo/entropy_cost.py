@@ -10,7 +10,7 @@ import tensorflow as tf
 from seed_matrace.algo.replicas import mean_over_replicas
 
 if TYPE_CHECKING:
-    from seed_matrace.config import LossConfig
+    from seed_matrace.sections.loss import LossConfig
 
 Tensor = Any
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from seed_matrace.algo.vtrace import discounted_sums
 
 if TYPE_CHECKING:
-    from seed_matrace.config import LossConfig
+    from seed_matrace.sections.loss import LossConfig
 
 Tensor = Any
 

@@ -20,7 +20,7 @@ from seed_matrace.algo.vtrace import vtrace
 from seed_matrace.types import Unroll
 
 if TYPE_CHECKING:
-    from seed_matrace.config import LossConfig
+    from seed_matrace.sections.loss import LossConfig
 
 Tensor = Any
 

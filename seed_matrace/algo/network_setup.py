@@ -16,7 +16,7 @@ from seed_matrace.algo.recurrence import Past
 from seed_matrace.specs import EnvSpec
 
 if TYPE_CHECKING:
-    from seed_matrace.config import NetworkConfig
+    from seed_matrace.sections.network import NetworkConfig
 
 Tensor = Any
 

@@ -46,8 +46,8 @@ def _play(map_name: str, game_version: str) -> str:
     """Some steps of one game; raises RuntimeError with what goes wrong."""
     import numpy as np
 
-    from seed_matrace.config import EnvConfig
     from seed_matrace.envs.registry import backend_name, make_vector_env
+    from seed_matrace.sections.env import EnvConfig
 
     config = EnvConfig(map_name=map_name, backend="starcraft2", game_version=game_version)
     env = make_vector_env(config, num_envs=1, seed=0)

@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from seed_matrace.config import SECTIONS, Config, EnvConfig, StarCraft2Config, bound_options
+from seed_matrace.config import SECTIONS, Config, bound_options
 from seed_matrace.learner.run_directory import load_run_config
 from seed_matrace.registered import OPEN
+from seed_matrace.sections.env import EnvConfig, StarCraft2Config
 
 _OF_BATTLES = (EnvConfig, StarCraft2Config)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from absl import logging
 
-from seed_matrace.config import Config, EnvConfig, StarCraft2Config
+from seed_matrace.config import Config
 from seed_matrace.envs.backends import BACKENDS
 from seed_matrace.envs.registry import backend_name, can_record, env_spec, has_winner, spec_of_run
 from seed_matrace.evaluation.battle_seeds import BattlesOf
@@ -29,6 +29,7 @@ from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, backend_of, kept
 from seed_matrace.learner.run_info import RUN_FILE, read_run_info, run_id
 from seed_matrace.modules import ModuleFile, registry_of
 from seed_matrace.replay import SUFFIX, Replay, write_replay
+from seed_matrace.sections.env import EnvConfig, StarCraft2Config
 from seed_matrace.specs import EnvSpec
 from seed_matrace.types import EpisodeStats, Memory, PolicyOutput
 

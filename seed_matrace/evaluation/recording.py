@@ -10,11 +10,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from seed_matrace.config import EnvConfig
 from seed_matrace.envs.frame_stack import FrameStackVectorEnv
 from seed_matrace.envs.registry import backend_name, make_vector_env
 from seed_matrace.evaluation.episodes import Act
 from seed_matrace.replay import PROBABILITY, PlayedBattle, Replay, Seen, in_steps, unknown_policy
+from seed_matrace.sections.env import EnvConfig
 from seed_matrace.vector_env import RecordingVectorEnv, VectorEnv
 
 # (obs [T, N, O], avail_actions [T, N, A], state [T, S], last_action [T, N]) -> probabilities [T, N, A], values [T, V].

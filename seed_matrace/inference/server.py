@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from absl import logging
 
-from seed_matrace.config import InferenceConfig
 from seed_matrace.inference.actors import ActorFigures, Actors
 from seed_matrace.inference.inference import Inference
 from seed_matrace.inference.unrolls import Unrolls
+from seed_matrace.sections.learner import InferenceConfig
 from seed_matrace.transport.log_limit import LogLimit
 from seed_matrace.transport.server import Event, Joined, Left, Ready, Server
 

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from seed_matrace.config import Config, EnvConfig, load_config
+from seed_matrace.config import Config, load_config
 from seed_matrace.files import clear, digest, read_checked, write_checked
 from seed_matrace.learner.run_info import RUN_FILE, read_run_info, run_id
 from seed_matrace.modules import ModuleError, ModuleFile, registry_of
 from seed_matrace.registered import Registry
+from seed_matrace.sections.env import EnvConfig
 
 OPERATIVE_CONFIG = "operative_config.gin"
 CHECKPOINTS_DIR = "checkpoints"

@@ -21,7 +21,8 @@ from seed_matrace.learner.malloc import keep_freed_memory
 from seed_matrace.types import ONE_HOST, Host
 
 if TYPE_CHECKING:
-    from seed_matrace.config import Config, LearnerConfig
+    from seed_matrace.config import Config
+    from seed_matrace.sections.learner import LearnerConfig
 
 Tensor = Any
 

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from absl import logging
 
-from seed_matrace.config import Config, EnvConfig
+from seed_matrace.config import Config
 from seed_matrace.evaluation.battle_seeds import BattlesOf
 from seed_matrace.inference.actors import ActorFigures
 from seed_matrace.inference.groups import GroupPlan, GroupTable
@@ -28,6 +28,7 @@ from seed_matrace.inference.own_rewards import OwnRewards, RewardFunction
 from seed_matrace.inference.rewards import check_reward
 from seed_matrace.inference.server import InferenceServer, Note
 from seed_matrace.inference.unrolls import Unrolls, UnrollSizes
+from seed_matrace.sections.env import EnvConfig
 from seed_matrace.specs import empty_unroll
 from seed_matrace.training.batcher import Batcher, BatcherThread
 from seed_matrace.training.divergence import largest_reward

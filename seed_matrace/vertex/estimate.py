@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seed_matrace.bench.scaling import MEASURED, ServiceTimes, actors_to_saturate, env_steps_per_s
-from seed_matrace.config import Config, EnvConfig
+from seed_matrace.config import Config
 from seed_matrace.envs.registry import env_spec, plays_elsewhere
+from seed_matrace.sections.env import EnvConfig
 from seed_matrace.specs import EnvSpec
 from seed_matrace.training.topology import Topology
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from seed_matrace.algo.entropy_cost import EntropyCost, EntropySchedule, EntropyTarget
-from seed_matrace.config import LossConfig
+from seed_matrace.sections.loss import LossConfig
 
 STEPS = (100, 300, 1000)
 

@@ -10,7 +10,7 @@ from seed_matrace.algo.entropy_cost import EntropyCost
 from seed_matrace.algo.losses import LossOutput, matrace_loss
 from seed_matrace.algo.networks import Critic, Policy
 from seed_matrace.algo.vtrace import vtrace
-from seed_matrace.config import LossConfig
+from seed_matrace.sections.loss import LossConfig
 from seed_matrace.specs import EnvSpec, empty_unroll
 from seed_matrace.types import Unroll, UnrollFields
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from seed_matrace.algo.losses import LossOutput, matrace_loss
 from seed_matrace.algo.vtrace import vtrace
-from seed_matrace.config import LossConfig
+from seed_matrace.sections.loss import LossConfig
 from seed_matrace.specs import EnvSpec, empty_unroll
 from seed_matrace.types import Unroll
 

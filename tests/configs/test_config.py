@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from seed_matrace.config import MACHINE, OPTIONS, SECTIONS, ConfigError, LossConfig, load_config, options
+from seed_matrace.config import MACHINE, OPTIONS, SECTIONS, ConfigError, load_config, options
 from seed_matrace.gin_files import gin_dir
+from seed_matrace.sections.loss import LossConfig
 
 
 def test_later_files_and_params_win(tmp_path):

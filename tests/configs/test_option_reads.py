@@ -14,7 +14,7 @@ from seed_matrace.skirmish.smac_attributes import FIXED, FREE
 ROOT = Path(__file__).parents[2]
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text() for path in sorted(ROOT.glob("seed_matrace/**/*.py"))}
 TALKS = "seed_matrace/config_effects.py"  # of options that do nothing
-CONFIG = "seed_matrace/config.py"
+LOSS = "seed_matrace/sections/loss.py"
 # SMAC has them, and its class here takes them: "it does nothing" is what a run says of them.
 IDLE = {"env.debug", "env.difficulty"}
 SMAC_CLASS = "SmacInfo"  # keeps options as attributes of their names
@@ -66,15 +66,15 @@ def test_what_nothing_reads_is_said_to_do_nothing():
 
 
 UNREAD = [
-    (CONFIG, "NetworkConfig", "activation"),
-    (CONFIG, "LossConfig", "epsilon"),  # optimizer.epsilon is read
-    (CONFIG, "OptimizerConfig", "discount"),  # loss.discount is
-    (CONFIG, "LearnerConfig", "episodes"),
-    (CONFIG, "InferenceConfig", "close"),  # a method of many things that are called alike
-    (CONFIG, "ActorConfig", "num_envs"),
-    (CONFIG, "EvaluationConfig", "map_name"),
-    (CONFIG, "RunConfig", "path"),  # a run directory's, which is called run
-    (CONFIG, "TopologyConfig", "address"),
+    ("seed_matrace/sections/network.py", "NetworkConfig", "activation"),
+    ("seed_matrace/sections/loss.py", "LossConfig", "epsilon"),  # optimizer.epsilon is read
+    ("seed_matrace/sections/loss.py", "OptimizerConfig", "discount"),  # loss.discount is
+    ("seed_matrace/sections/learner.py", "LearnerConfig", "episodes"),
+    ("seed_matrace/sections/learner.py", "InferenceConfig", "close"),  # a method of many things that are called alike
+    ("seed_matrace/sections/learner.py", "ActorConfig", "num_envs"),
+    ("seed_matrace/sections/run.py", "EvaluationConfig", "map_name"),
+    ("seed_matrace/sections/run.py", "RunConfig", "path"),  # a run directory's, which is called run
+    ("seed_matrace/sections/run.py", "TopologyConfig", "address"),
     ("seed_matrace/starcraft2/options.py", "StarCraft2Options", "episodes"),
     ("seed_matrace/env_options.py", "EnvOptions", "step"),
     ("seed_matrace/smac_options.py", "SmacOptions", "reward_draw"),
@@ -125,9 +125,9 @@ class F:
         ("", LOSSES, f"{OF_LOSS}config.dead", True),
         ("", LOSSES, KEPT, True),
         (PROPERTY, HOSTS, f"{OF_ALL}.half_dead", True),
-        (PROPERTY, CONFIG, "", False),
-        (CHECKED, CONFIG, "", False),
-        ("", CONFIG, "def _check(loss: LossConfig) -> None:\n    print(loss.dead)", False),
+        (PROPERTY, LOSS, "", False),
+        (CHECKED, LOSS, "", False),
+        ("", LOSS, "def _check(loss: LossConfig) -> None:\n    print(loss.dead)", False),
         ("", TALKS, f"{OF_ALL}.dead", False),
         ("", LOSSES, f"{OF_LOSS}[config.dead for config in others()]", False),
         ("", LOSSES, f"{OF_LOSS}lambda config: config.dead", False),
@@ -135,7 +135,7 @@ class F:
     ],
 )
 def test_only_what_does_something_with_an_option_reads_it(inside, path, outside, is_read):
-    texts = TEXTS | {CONFIG: with_option(TEXTS[CONFIG], "LossConfig", "dead", inside)}
+    texts = TEXTS | {LOSS: with_option(TEXTS[LOSS], "LossConfig", "dead", inside)}
     texts[path] += f"\n\n{outside}\n"
     assert options_and_unread(texts)[1] == (IDLE if is_read else IDLE | {"loss.dead"})
 

@@ -7,8 +7,8 @@ import numpy as np
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
-from seed_matrace.config import EnvConfig
 from seed_matrace.envs.registry import make_vector_env
+from seed_matrace.sections.env import EnvConfig
 
 AGENTS = ("a", "b")
 BOX = spaces.Box(-1, 1, (3,), np.float32)

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seed_matrace.config import ConfigError, EnvConfig, load_config
+from seed_matrace.config import ConfigError, load_config
 from seed_matrace.env_options import EnvOptions
 from seed_matrace.envs.backends import BACKENDS, check_options
 from seed_matrace.envs.registry import can_record, has_winner, plays_elsewhere
 from seed_matrace.evaluation.recording import record_battle
 from seed_matrace.evaluation.results import keys_of_run
 from seed_matrace.fields import FieldError
+from seed_matrace.sections.env import EnvConfig
 
 PACKAGE = Path(__file__).parents[2] / "seed_matrace"
 THE_TABLE, OF_PACKAGES = PACKAGE / "envs" / "backends.py", PACKAGE / "envs" / "pettingzoo_makers.py"  # Python's

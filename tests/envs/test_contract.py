@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from seed_matrace.config import EnvConfig
 from seed_matrace.envs.registry import backend_name, can_record, env_spec, make_vector_env
+from seed_matrace.sections.env import EnvConfig
 from seed_matrace.specs import empty_env_output, env_output_spec
 from seed_matrace.types import flatten
 

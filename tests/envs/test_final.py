@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from seed_matrace import make_env
-from seed_matrace.config import EnvConfig
 from seed_matrace.envs.registry import make_vector_env
+from seed_matrace.sections.env import EnvConfig
 from seed_matrace.types import flatten
 
 NUM_ENVS = 4

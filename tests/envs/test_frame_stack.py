@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from seed_matrace.config import EnvConfig, load_config
+from seed_matrace.config import load_config
 from seed_matrace.envs.frame_stack import FrameStack, FrameStackVectorEnv
 from seed_matrace.envs.registry import env_spec, make_vector_env
+from seed_matrace.sections.env import EnvConfig
 from seed_matrace.specs import empty_env_output
 from seed_matrace.training_env import make_schema
 from seed_matrace.transport.schema import schema_mismatch

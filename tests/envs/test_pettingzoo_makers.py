@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 from odd import config
 
-from seed_matrace.config import EnvConfig
 from seed_matrace.envs.registry import env_spec, make_vector_env, noted_spec, spec_of_run
+from seed_matrace.sections.env import EnvConfig
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from gymnasium import spaces
 from odd import BOX, PLAIN, Odd, config, ends, part, play, raises
 
-from seed_matrace.config import EnvConfig
+from seed_matrace.sections.env import EnvConfig
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ import pytest
 from gymnasium import spaces
 from roles import Roles
 
-from seed_matrace.config import ConfigError, EnvConfig, load_config
+from seed_matrace.config import ConfigError, load_config
 from seed_matrace.envs.registry import backend_name, env_spec, has_winner, make_vector_env
+from seed_matrace.sections.env import EnvConfig
 from seed_matrace.skirmish.vector_env import SkirmishVectorEnv
 from seed_matrace.specs import EnvSpec
 from seed_matrace.training_env import make_schema

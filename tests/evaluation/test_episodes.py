@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from seed_matrace.config import EnvConfig
 from seed_matrace.envs.registry import make_vector_env
 from seed_matrace.evaluation.episodes import ATTEMPTS, evaluate, play_episodes, play_rounds, summarise, wilson_interval
+from seed_matrace.sections.env import EnvConfig
 from seed_matrace.specs import EnvSpec, empty_env_output
 from seed_matrace.types import EnvOutput, EpisodeStats
 from seed_matrace.vector_env import EnvLostError

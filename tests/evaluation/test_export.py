@@ -14,12 +14,13 @@ import tensorflow as tf
 
 import seed_matrace
 from seed_matrace.algo.agent_inputs import AgentInputs
-from seed_matrace.config import NetworkConfig, load_config
+from seed_matrace.config import load_config
 from seed_matrace.envs.registry import env_spec
 from seed_matrace.evaluation.export import export_numpy, export_saved_model
 from seed_matrace.evaluation.numpy_policy import load_numpy_policy
 from seed_matrace.evaluation.policy import TrainedPolicy
 from seed_matrace.learner.learner import Learner
+from seed_matrace.sections.network import NetworkConfig
 from seed_matrace.skirmish.vector_env import BACKEND
 from seed_matrace.training_env import training_spec
 

@@ -7,11 +7,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from seed_matrace.config import EnvConfig, load_config
+from seed_matrace.config import load_config
 from seed_matrace.evaluation.other_battles import battles_config
 from seed_matrace.evaluation.policy import TrainedPolicy, check_playable
 from seed_matrace.files import write_checked
 from seed_matrace.learner.learner import Learner
+from seed_matrace.sections.env import EnvConfig
 from seed_matrace.training_env import training_spec
 
 

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from seed_matrace.config import EnvConfig, load_config
+from seed_matrace.config import load_config
 from seed_matrace.envs.registry import make_vector_env
 from seed_matrace.evaluation.episodes import play_episodes
 from seed_matrace.evaluation.greedy import GreedyTeam
@@ -16,6 +16,7 @@ from seed_matrace.evaluation.policy import TrainedPolicy, play
 from seed_matrace.evaluation.recording import KeptActions, record_battle
 from seed_matrace.learner.learner import Learner
 from seed_matrace.replay import EVENTS, PROBABILITY, read_replay, write_replay
+from seed_matrace.sections.env import EnvConfig
 from seed_matrace.training_env import training_spec
 
 PARAMS = ["network.policy_layers=(8,)", "network.critic_layers=(8,)", "learner.unroll_length=2"]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from processes import metrics, run, run_in_turn, tiny_run
 
-from seed_matrace.config import EnvConfig
 from seed_matrace.evaluation.policy import load_policy, play
 from seed_matrace.evaluation.results import read_results
+from seed_matrace.sections.env import EnvConfig
 
 PROTOCOL = ("evaluation.every_env_steps=50", "evaluation.absolute_episodes=10")
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seed_matrace.config import SECTIONS, Config, OptimizerConfig
+from seed_matrace.config import SECTIONS, Config
 from seed_matrace.learner.schedules import LearningRate
+from seed_matrace.sections.loss import OptimizerConfig
 
 PER_STEP = 32 * 100  # env steps
 

@@ -6,8 +6,8 @@ import os
 import pytest
 import tensorflow as tf
 
-from seed_matrace.config import LearnerConfig
 from seed_matrace.learner.strategy import choose_devices, free_cores, parse_tf_config
+from seed_matrace.sections.learner import LearnerConfig
 from seed_matrace.types import ONE_HOST, Host
 
 WORKERS = ["a:1", "b:1", "c:1"]

@@ -10,8 +10,8 @@ from twins import features as reference
 from twins.outcome import ScriptedTeam, end_code, reward
 
 from seed_matrace import make_vector_env
-from seed_matrace.config import EnvConfig
 from seed_matrace.envs import registry
+from seed_matrace.sections.env import EnvConfig
 from seed_matrace.skirmish.battles import build_battles, reward_divisor
 from seed_matrace.skirmish.layout import FeatureLayout
 from seed_matrace.skirmish.maps import load_map, map_names

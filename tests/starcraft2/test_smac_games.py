@@ -10,11 +10,11 @@ import pytest
 from processes import ROOT, finish, metrics, processes_where, start, tiny_run
 
 from seed_matrace import __version__
-from seed_matrace.config import EnvConfig, StarCraft2Config
 from seed_matrace.envs.registry import make_vector_env
 from seed_matrace.evaluation.recording import record_battle
 from seed_matrace.replay import read_replay
 from seed_matrace.sc2_standin.installation import install
+from seed_matrace.sections.env import EnvConfig, StarCraft2Config
 from seed_matrace.skirmish.maps import map_names
 from seed_matrace.skirmish.smac_env import StarCraft2Env
 from seed_matrace.smac_options import SmacOptions

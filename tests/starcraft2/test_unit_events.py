@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seed_matrace.config import EnvConfig
 from seed_matrace.envs.registry import make_vector_env
 from seed_matrace.evaluation.episodes import play_episodes
 from seed_matrace.evaluation.recording import KeptActions, record_battle
 from seed_matrace.replay import EVENTS
+from seed_matrace.sections.env import EnvConfig
 from seed_matrace.starcraft2.unit_events import told_targets, unit_events
 
 MARINE = {"effect": "direct", "sweep_reach": 0.0, "splash_radius": 0.0}

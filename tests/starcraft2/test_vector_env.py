@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 from processes import processes_where, wait_until
 
-from seed_matrace.config import EnvConfig, StarCraft2Config
 from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
 from seed_matrace.replay import Order
+from seed_matrace.sections.env import EnvConfig, StarCraft2Config
 from seed_matrace.smac_options import STARCRAFT2_BUILDS
 from seed_matrace.starcraft2 import vector_env as starcraft2_env
 from seed_matrace.starcraft2.installation import InstallationError

@@ -4,8 +4,8 @@ import pytest
 
 from seed_matrace.bench.scaling import MEASURED
 from seed_matrace.cli import main
-from seed_matrace.config import EnvConfig
 from seed_matrace.envs.registry import env_spec
+from seed_matrace.sections.env import EnvConfig
 from seed_matrace.vertex.estimate import estimate, service_times
 from seed_matrace.vertex.job_spec import plan_run
 

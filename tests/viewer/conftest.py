@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from sweep_on_disk import make_sweep as make_sweep
 
-from seed_matrace.config import EnvConfig
 from seed_matrace.envs.registry import make_vector_env
 from seed_matrace.evaluation.episodes import play_episodes
 from seed_matrace.evaluation.recording import KeptActions, record_battle
 from seed_matrace.replay import Replay
+from seed_matrace.sections.env import EnvConfig
 
 FIRST_TARGET = 6
 
