@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from seed_matrace.config import Config
 from seed_matrace.envs.registry import backend_name, env_spec, make_vector_env
@@ -38,6 +42,22 @@ def map_config(env: EnvConfig, map_name: str) -> EnvConfig:
     if differing:
         raise ValueError(f"{map_name} has {', '.join(differing)}: a map of the same sizes as {env.title} expected")
     return other
+
+
+def map_to_tell(env: EnvConfig) -> tuple[str, str]:
+    """What another host needs to play the map of ``env``: its name, and the text of a scenario file."""
+    return (env.scenario.name, env.scenario.read_text()) if env.scenario else (env.map_name, "")
+
+
+@contextmanager
+def on_told_map(config: Config, map_name: str, scenario: str) -> Iterator[Config]:
+    """``config`` on the map that ``map_to_tell`` told of, on its own if that is ""; ValueError as of ``map_config``."""
+    with tempfile.TemporaryDirectory(prefix="seed_matrace-") as folder:
+        if scenario:
+            path = Path(folder, Path(map_name).name)
+            path.write_text(scenario)
+            map_name = str(path)
+        yield dataclasses.replace(config, env=map_config(config.env, map_name)) if map_name else config
 
 
 def make_schema(config: Config) -> Schema:

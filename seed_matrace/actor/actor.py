@@ -10,13 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 
 from absl import logging
 
 from seed_matrace.actor.games import play_games
 from seed_matrace.config import Config
 from seed_matrace.envs.registry import plays_elsewhere
-from seed_matrace.training_env import make_schema, make_training_env
+from seed_matrace.training_env import make_schema, make_training_env, on_told_map
 from seed_matrace.transport.address import parse_address
 from seed_matrace.transport.carriers import Client, connect
 from seed_matrace.transport.messages import OccupiedError, RunOverError
@@ -68,8 +69,9 @@ def run_actor(
             continue
         been_connected, retry_s = True, _FIRST_RETRY_S
         try:
-            with closing(client), stopping.cancels(client):
-                act(client, lambda *sizes: make_training_env(config, *sizes))
+            told = client.welcome.map_name, client.welcome.scenario
+            with closing(client), stopping.cancels(client), on_told_map(config, *told) as played:
+                act(client, partial(make_training_env, played))
         except RunOverError:
             logging.info("the run of the learner at %s is over: done", address)
             return

@@ -45,6 +45,11 @@ class Actors:
         """How many are there."""
         return sum(actor.connected for actor in list(self._actors.values()))
 
+    @property
+    def first_groups(self) -> list[int]:
+        """A group of each that is there."""
+        return [actor.groups[0] for actor in self._actors.values() if actor.connected]
+
     def task_id_of(self, group: int) -> int:
         """Whose group it is."""
         return self._by_group[group].task_id

@@ -71,6 +71,11 @@ class GroupTable:
         self._plan = plan
         self._seed = seed
         self._lives = [session * LIVES_PER_SESSION] * plan.num_groups
+        self._map = "", ""
+
+    def play(self, map_name: str, scenario: str) -> None:
+        """Who joins from here on plays another map, or with "" that of its own, as ``Welcome`` says."""
+        self._map = map_name, scenario
 
     def assign(self, task_id: int) -> tuple[tuple[int, ...], Welcome]:
         """The groups of an actor and what to tell it; ValueError if there is no such actor."""
@@ -83,4 +88,4 @@ class GroupTable:
         )
         for group in groups:
             self._lives[group] += 1
-        return groups, Welcome(self._plan.group_size, first_envs, self._seed)
+        return groups, Welcome(self._plan.group_size, first_envs, self._seed, *self._map)

@@ -54,6 +54,7 @@ class InferenceServer:
         self._num_groups = 0
         self._stop = threading.Event()
         self._run_over = False
+        self._sent_back = ""
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self._closing, self._closed = threading.Lock(), False
         unrolls.call_on_release(self._wake)
@@ -67,6 +68,11 @@ class InferenceServer:
         self._stop.set()
         self._wake()
         self._thread.join()
+
+    def send_back(self, reason: str) -> None:
+        """Cuts off all actors, which come again at once and are welcomed anew: their environments begin afresh."""
+        self._sent_back = reason
+        self._wake()
 
     @property
     def connected_actors(self) -> int:
@@ -106,6 +112,10 @@ class InferenceServer:
 
     def _serve_once(self) -> None:
         self._handle(self._transport.poll(_IDLE_S))
+        if self._sent_back:
+            reason, self._sent_back = self._sent_back, ""
+            for group in self._actors.first_groups:
+                self._handle(self._transport.cut_off(group, reason))
         self._look_for_silent_actors()
         if self._max_wait_s:
             self._wait_for_more()

@@ -99,10 +99,8 @@ class TrainingRun:
     @property
     def acting(self) -> Acting:
         """What a batch source needs to act for this run."""
-        progress = self.progress
-        env = map_config(self.config.env, progress.map_name) if progress.map_name else self.config.env
         return Acting(
-            dataclasses.replace(self._hosts.part_of(self.config), env=env),
+            self._hosts.part_of(self.config),
             self.learner.policy_step,
             policy_version=lambda: max(self.progress.learner_steps - self.config.learner.policy_lag, 0),
             seed=self._seed,
@@ -110,7 +108,8 @@ class TrainingRun:
             resume=self._source_arrays,
             host=self._hosts.this,
             alias=self.learner.alias,
-            map_changes=progress.map_changes,
+            map_changes=self.progress.map_changes,
+            map_name=self.progress.map_name,
             reward=self._reward,
         )
 
@@ -183,6 +182,8 @@ class TrainingRun:
         env = map_config(self.config.env, map_name)
         if self._source is None or map_name == (self.progress.map_name or self.config.env.map_name):
             return
+        if self._hosts.count > 1:
+            raise ValueError("a run of several hosts keeps its map: hooks are called on the first of them alone")
         self._source.play(env, self.progress.map_changes + 1)
         self.progress.map_name = map_name
         self.progress.map_changes += 1

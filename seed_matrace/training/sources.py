@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -33,9 +34,10 @@ from seed_matrace.specs import empty_unroll
 from seed_matrace.training.batcher import Batcher, BatcherThread
 from seed_matrace.training.divergence import largest_reward
 from seed_matrace.training.replay_buffer import ReplayBuffer
-from seed_matrace.training_env import make_schema, make_training_env, training_spec
+from seed_matrace.training_env import make_schema, make_training_env, map_config, map_to_tell, training_spec
 from seed_matrace.transport.address import Address
 from seed_matrace.transport.carriers import listen
+from seed_matrace.transport.messages import MAX_HANDSHAKE_BYTES
 from seed_matrace.transport.security import NO_SECURITY, Security
 from seed_matrace.transport.server import Admission
 from seed_matrace.transport.slots import empty_slot
@@ -43,6 +45,7 @@ from seed_matrace.types import ONE_HOST, Host, Unroll, flatten
 from seed_matrace.vector_env import VectorEnv
 
 _BATCH_TIMEOUT_S = 0.5
+_LONGEST_SCENARIO = MAX_HANDSHAKE_BYTES - 4096  # as JSON
 _STREAMS_OF_A_MAP = 1 << 48  # more than all lives of all groups have
 NamedReward = tuple[RewardFunction, str]
 _SEEDS_OF_A_HOST = 1 << 20  # of the noise in acting; the battles of hosts are other streams of one seed
@@ -55,13 +58,12 @@ class BatchSource(ABC):
     def next_batch(self) -> Unroll | None:
         """The next batch, or None if it is not there yet (ask again); raises what broke the source."""
 
-    def play(self, env: EnvConfig, change: int) -> None:
+    def play(self, env: EnvConfig, change: int) -> None:  # noqa: B027
         """Lets the environments play another map of equal sizes: the ``change``-th that the run changes to.
 
         Raises:
           ValueError: they cannot.
         """
-        raise ValueError("environments of actors keep their map: a run whose map changes needs --num_actors=0")
 
     def release(self, batch: Unroll) -> None:  # noqa: B027
         """Says that a batch is no longer needed."""
@@ -157,7 +159,14 @@ class Acting:
     host: Host = ONE_HOST  # every host acts with random numbers of its own
     alias: Alias = take_as_it_is  # as of ``VersionedPolicy``
     map_changes: int = 0  # how often the run has changed its map
+    map_name: str = ""  # to this one; "": it is that of ``config``
     reward: NamedReward | None = None  # in the place of the environments'
+
+    @property
+    def played(self) -> Config:
+        """``config`` on the map that the run has changed to."""
+        env = self.config.env
+        return dataclasses.replace(self.config, env=map_config(env, self.map_name) if self.map_name else env)
 
     @property
     def battle_seed(self) -> int:
@@ -196,7 +205,7 @@ class LockstepSource(BatchSource):
         self._acting, self._group_size, self._first_envs = acting, plan.group_size, welcome.first_envs
         self._dropped_env_steps = 0
         self._slots = [empty_slot(training_spec(acting.config), plan.group_size) for _ in self._first_envs]
-        self._envs = self._begin(acting.config, acting.map_changes)
+        self._envs = self._begin(acting.played, acting.map_changes)
         if acting.resume:
             self._set_state(acting.resume)
 
@@ -281,14 +290,27 @@ class ActorSource(BatchSource):
         self._handed_out = 0  # env steps
         self._env_steps_per_batch = acting.config.learner.env_steps_per_batch
         self._run_over = False
-        table = GroupTable(plan, seed=acting.battle_seed, session=acting.session)
-        admission = Admission(make_schema(acting.config), plan.capacity, table.assign)
+        self._own_map = acting.config.env
+        self._table = GroupTable(plan, seed=acting.battle_seed, session=acting.session)
+        self._tell_map(acting.played.env)
+        admission = Admission(make_schema(acting.config), plan.capacity, self._table.assign)
         transport = listen(addresses, admission, security)
         self._server = InferenceServer(transport, self._inference, self._unrolls, acting.config.inference, note)
         self._batcher = BatcherThread(batcher)
         self._parts: list[CanFail] = [self._server, self._batcher]
         self._server.start()
         self._batcher.start()
+
+    def play(self, env: EnvConfig, change: int) -> None:
+        self._tell_map(env)
+        self._server.send_back(f"the map changes to {env.title}")
+
+    def _tell_map(self, env: EnvConfig) -> None:
+        """Tells actors that join from here on what to play."""
+        name, scenario = ("", "") if env == self._own_map else map_to_tell(env)
+        if (size := len(json.dumps(scenario))) > _LONGEST_SCENARIO:
+            raise ValueError(f"{env.map_name} is too long for actors: {size:,} bytes, {_LONGEST_SCENARIO:,} at most")
+        self._table.play(name, scenario)
 
     def depend_on(self, part: CanFail) -> None:
         """From now on ``next_batch`` raises what broke ``part``, too."""

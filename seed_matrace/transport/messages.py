@@ -66,11 +66,17 @@ class Hello:
 
 @dataclass(frozen=True)
 class Welcome:
-    """The groups an actor runs; environment j of group i is random stream ``first_envs[i] + j`` of ``seed``."""
+    """The groups an actor runs; environment j of group i is random stream ``first_envs[i] + j`` of ``seed``.
+
+    ``map_name``: what is played instead of the map that both agreed on, once the run has changed it; with the text of
+    a scenario file.
+    """
 
     group_size: int
     first_envs: tuple[int, ...]
     seed: int
+    map_name: str = ""
+    scenario: str = ""
 
 
 def encode_hello(hello: Hello) -> bytes:
@@ -117,7 +123,8 @@ def decode_answer(data: bytes) -> Welcome:
         if "error" in fields:
             raise (OccupiedError if fields["occupied"] else RefusedError)(str(fields["error"]))
         first_envs = tuple(int(first) for first in fields["first_envs"])
-        return Welcome(int(fields["group_size"]), first_envs, int(fields["seed"]))
+        texts = str(fields["map_name"]), str(fields["scenario"])
+        return Welcome(int(fields["group_size"]), first_envs, int(fields["seed"]), *texts)
     except _MALFORMED as error:
         raise ProtocolError(f"malformed answer to the handshake ({type(error).__name__}: {error})") from None
 

@@ -9,7 +9,7 @@ from typing import Any
 from seed_matrace.specs import EnvSpec, env_output_spec, policy_output_spec, sizes_of
 from seed_matrace.types import FIELD_NAMES, flatten
 
-PROTOCOL_VERSION = 4
+PROTOCOL_VERSION = 5
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,23 @@
 
 import json
 import threading
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
+from ends import free_port
 from processes import TINY, metrics, untimed_metrics
 
+from seed_matrace.actor.actor import run_actor
 from seed_matrace.config import load_config
 from seed_matrace.envs import backends
 from seed_matrace.inference.groups import plan_groups
 from seed_matrace.learner.run_info import write_run_info
 from seed_matrace.training import Callback
 from seed_matrace.training.run import TrainingRun
-from seed_matrace.training.sources import LockstepSource
+from seed_matrace.training.sources import ActorSource, LockstepSource
+from seed_matrace.transport.address import parse_address
 
 BATTLES = ("env.backend='skirmish'", "env.map_name='3m'")
 EVERY = ("run.report_fraction=0.1", "run.checkpoint_fraction=0.2", "evaluation.every_fraction=0.5")
@@ -113,11 +118,73 @@ def test_killed_curriculum_goes_on_bit_for_bit(tmp_path):
     assert untimed_metrics(tmp_path / "killed") == untimed_metrics(tmp_path / "whole")
 
 
+class Forgets(Changes):
+    """Whoever plays on has no file of it."""
+
+    def on_report(self, run, report):
+        super().on_report(run, report)
+        if report["env_steps"] == self.env_steps:
+            Path(self.map_name).unlink()
+
+
+def train_with_an_actor(run_dir, address, *callbacks, total):
+    params = [*TINY, *EVERY, f"run.total_env_steps={total}", *BATTLES]
+    config, _, _ = load_config([], params)
+    run_dir.mkdir(exist_ok=True)
+    write_run_info(run_dir, backend="skirmish-3", map_name="3m", seed=3, argv=[])
+    notes = Notes()
+    run = TrainingRun(config, run_dir, 3, notes, callbacks=callbacks)
+    plan = plan_groups(config.run.num_envs, 1, 1)
+    with closing(ActorSource(run.acting, plan, [parse_address(address)])) as source:
+        actor = threading.Thread(target=run_actor, args=(config, address, 0), kwargs={"reconnect_timeout_s": 30.0})
+        actor.start()
+        run.train(source, threading.Event())
+        source.let_actors_go(run_over=True)
+    actor.join(20)
+    assert not actor.is_alive()
+    return notes.texts
+
+
+@pytest.mark.parametrize("host", [False, True], ids=["same host", "another host"])
+def test_actors_follow_to_another_map_without_its_file_and_back(tmp_path, made, host):
+    address = str(free_port()) if host else f"unix:{tmp_path}/actors.sock"
+    hooks = (Forgets(120, scenario(tmp_path)), Changes(360, "3m"))
+    said = train_with_an_actor(tmp_path / "run", address, *hooks, total=600)
+    assert [title for title, _ in made] == ["3m", "near", "3m"] and len({first for _, first in made}) == 3
+    assert not any("the hook" in text for text in said)
+    lines = metrics(tmp_path / "run")
+    assert lines[-1]["env_steps"] == 600 and max(line.get("actors/000/connections", 0) for line in lines) == 3
+
+
+def test_actors_of_a_resumed_curriculum_begin_on_its_map(tmp_path, made):
+    near, address = scenario(tmp_path), f"unix:{tmp_path}/actors.sock"
+    train(tmp_path / "run", Changes(100, near))
+    made.clear()
+    train_with_an_actor(tmp_path / "run", address, total=400)
+    assert [title for title, _ in made] == ["near"]
+
+
+def test_scenario_too_long_for_actors_is_said_and_the_run_goes_on(tmp_path, made):
+    near = scenario(tmp_path)
+    near.write_text(near.read_text() + " " * (1 << 16))
+    said = train_with_an_actor(tmp_path / "run", f"unix:{tmp_path}/actors.sock", Changes(120, near), total=300)
+    assert [title for title, _ in made] == ["3m"]
+    assert sum("near.json is too long for actors: 65," in text for text in said) == 1
+
+
 @pytest.mark.parametrize(("map_name", "said"), [("8m", "n_agents 8, not 3"), ("4m", "'4m'")])
 def test_map_that_cannot_follow_is_said_and_the_run_goes_on(tmp_path, made, map_name, said):
     _, notes = train(tmp_path, Changes(100, map_name))
     assert [title for title, _ in made] == ["3m"]
     assert sum("Changes.on_report" in text and said in text for text in notes) == 1
+
+
+def test_run_of_several_hosts_keeps_its_map(tmp_path):
+    config, _, _ = load_config([], [*TINY, *BATTLES])
+    run = TrainingRun(config, tmp_path, 3, Notes())
+    run._source, run._hosts.count = LockstepSource(run.acting, plan_groups(8, 0, 1)), 2
+    with pytest.raises(ValueError, match="several hosts keeps its map"):
+        run._play(str(scenario(tmp_path)))
 
 
 class Rewards(Callback):
