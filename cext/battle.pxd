@@ -158,7 +158,6 @@ cdef struct Crowd:  # living units of one layer, in the order of slots
     float x[MAX_UNITS + 4]
     float y[MAX_UNITS + 4]
     float separation[MAX_UNITS + 4]
-    float size[MAX_UNITS]  # cube of the radius
 
 cdef struct Pair:  # of a crowd's units
     int i

@@ -23,7 +23,6 @@ cdef inline void join_crowd(const Battle* battle, Scratch* scratch, int u) noexc
     crowd.x[n] = scratch.next_x[u]
     crowd.y[n] = scratch.next_y[u]
     crowd.separation[n] = stats.separation
-    crowd.size[n] = stats.radius * stats.radius * stats.radius
     crowd.count = n + 1
 
 
@@ -34,9 +33,12 @@ cdef inline float yielding(const Battle* battle, const Crowd* crowd, int i, int 
     walk the bigger yields more, and of two agents the one in the lower slot.
     """
     cdef int mine = crowd.stance[i], other = crowd.stance[j]
-    cdef float part
+    cdef float radius, size, part
     if mine == MOVING and other == MOVING:
-        part = crowd.size[i] / (crowd.size[i] + crowd.size[j])
+        radius = battle.stats[crowd.unit[i]].radius
+        size = radius * radius * radius
+        radius = battle.stats[crowd.unit[j]].radius
+        part = size / (size + radius * radius * radius)
         if crowd.unit[j] < battle.n_agents:  # and so is i, which comes before it
             part = min(part + <float>0.2, <float>1.0)
         return part
@@ -81,7 +83,7 @@ cdef inline void find_near(const Crowd* crowd, int i, int32_t* near) noexcept no
 
 
 cdef inline int find_pairs(const Crowd* crowd, Pair* pairs) noexcept nogil:
-    """Who may come to push whom, in the order of slots; how many pairs."""
+    """Who may come to push whom, in the order of slots; how many pairs. The first round fills in their numbers."""
     cdef int32_t near[MAX_UNITS + 4]
     cdef int i, j, n = 0
     for i in range(crowd.count - 1):
@@ -90,9 +92,6 @@ cdef inline int find_pairs(const Crowd* crowd, Pair* pairs) noexcept nogil:
             pairs[n].i = i
             pairs[n].j = j
             n += near[j]
-    for i in range(n):
-        pairs[i].gap = crowd.separation[pairs[i].i] + crowd.separation[pairs[i].j]
-        pairs[i].yields = -1.0
     return n
 
 
@@ -125,6 +124,9 @@ cdef inline float push_pair(
     cdef float dx = crowd.x[j] - crowd.x[i]
     cdef float dy = crowd.y[j] - crowd.y[i]
     cdef float d2 = dx * dx + dy * dy, distance, overlap, mine, other, aside = 0.0
+    if first:
+        pair.gap = crowd.separation[i] + crowd.separation[j]
+        pair.yields = -1.0
     if d2 >= pair.gap * pair.gap:
         return 0.0
     distance = sqrtf(d2)

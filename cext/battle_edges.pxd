@@ -23,7 +23,7 @@ cdef inline float snap(float v) noexcept nogil:
 
 cdef inline int edge_at(const Rules* rules, int mover, int column, int row) noexcept nogil:
     """Shape and flag of a cell; everything beyond the map is solid."""
-    if column < 0 or row < 0 or column >= rules.map_x or row >= rules.map_y:
+    if (<unsigned int>column >= <unsigned int>rules.map_x) | (<unsigned int>row >= <unsigned int>rules.map_y):
         return SOLID | NEAR
     return rules.edges[mover][column * rules.map_y + row]
 

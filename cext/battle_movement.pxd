@@ -2,7 +2,7 @@
 
 from libc.math cimport sqrtf
 
-from battle cimport ANCHORED, GROUND_LAYER, IDLE, MOVE, MOVING, STANDING, Battle, Crowd, Scratch, UnitStats
+from battle cimport ANCHORED, GROUND_LAYER, IDLE, MOVE, MOVING, Battle, Crowd, Scratch, UnitStats
 from battle_crowd cimport join_crowd, push_apart
 from battle_edges cimport settle
 from battle_paths cimport turn_corner
@@ -21,16 +21,16 @@ cdef inline void plan(Battle* battle, Scratch* scratch, int u) noexcept nogil:
     cdef bint shoots = (scratch.in_reach[u] | (battle.backswing[u] > 0)) & (not fires_walking)
     cdef bint stands_fast = (stats.speed <= 0) | shoots
     cdef bint chases = (target >= 0) & (not fires_walking)
-    cdef float to_x = battle.x[target] if chases else battle.goal_x[u]
-    cdef float to_y = battle.y[target] if chases else battle.goal_y[u]
+    cdef int at = target if chases else u
+    cdef float to_x = (battle.x if chases else battle.goal_x)[at]
+    cdef float to_y = (battle.y if chases else battle.goal_y)[at]
     cdef bint goes = chases | (order == MOVE) | ((order != IDLE) & ((to_x != x) | (to_y != y)))
-    scratch.stance[u] = ANCHORED if stands_fast else MOVING if goes else STANDING
+    scratch.stance[u] = ANCHORED * stands_fast + MOVING * (goes & (not stands_fast))  # or STANDING: 0
     scratch.to_x[u] = to_x
     scratch.to_y[u] = to_y
     scratch.next_x[u] = x
     scratch.next_y[u] = y
-    if stands_fast and stats.layer == GROUND_LAYER:
-        join_line(battle, scratch, u)
+    join_line(battle, scratch, u, stands_fast & (stats.layer == GROUND_LAYER))
 
 
 cdef inline void walk(Battle* battle, Scratch* scratch, int u) noexcept nogil:

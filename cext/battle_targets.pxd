@@ -36,21 +36,25 @@ cdef inline int best_in_scan(const Battle* battle, int u) noexcept nogil:
 
 
 cdef inline void keep_target(Battle* battle, Scratch* scratch, int u) noexcept nogil:
-    """Forgets a dead target; whether a living one is in reach. Who fires freely finds itself one."""
+    """Forgets a dead target; whether a living one is in reach. Who fires freely finds itself one.
+
+    Branches only on what is rare: nobody could predict the rest.
+    """
     cdef int target = battle.target[u]
-    scratch.in_reach[u] = False
-    if target >= 0 and battle.health[target] <= 0:
+    cdef int at = max(target, 0)  # anybody, where there is no target
+    cdef bint lives = battle.health[at] > 0
+    cdef bint reached = within(
+        battle, u, at, battle.stats[u].reach_slop if battle.windup[u] > 0 else battle.stats[u].reach
+    )
+    reached &= (target >= 0) & lives
+    scratch.in_reach[u] = reached
+    if (target >= 0) & (not lives):
         battle.target[u] = -1
         if battle.order[u] == ATTACK:
             battle.order[u] = IDLE
-    elif target >= 0:
-        scratch.in_reach[u] = within(
-            battle, u, target, battle.stats[u].reach_slop if battle.windup[u] > 0 else battle.stats[u].reach
-        )
-    if scratch.in_reach[u]:
-        return
-    cancel_aim(battle, u)
-    if battle.stats[u].fires_freely and (battle.order[u] == MOVE or battle.order[u] == IDLE):
+    if (not reached) & (battle.windup[u] > 0):
+        cancel_aim(battle, u)
+    if (not reached) & (battle.stats[u].fires_freely != 0) and (battle.order[u] == MOVE or battle.order[u] == IDLE):
         target = best_in_scan(battle, u)
         scratch.in_reach[u] = target >= 0 and within(battle, u, target, battle.stats[u].reach)
         battle.target[u] = target if scratch.in_reach[u] else -1

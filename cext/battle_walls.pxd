@@ -9,14 +9,14 @@ cdef enum:
     LOOK_PERIOD = 4  # loops until a walker that goes round others looks again which way is shorter
 
 
-cdef inline void join_line(const Battle* battle, Scratch* scratch, int u) noexcept nogil:
-    """Counts a unit among those who stand fast on the ground."""
+cdef inline void join_line(const Battle* battle, Scratch* scratch, int u, bint stands_fast) noexcept nogil:
+    """Counts a unit among those who stand fast on the ground, or not."""
     cdef Line* line = &scratch.line
     line.unit[line.count] = u
     line.x[line.count] = battle.x[u]
     line.y[line.count] = battle.y[u]
     line.separation[line.count] = battle.stats[u].separation
-    line.count += 1
+    line.count += stands_fast
 
 
 cdef inline void close_line(Line* line) noexcept nogil:
