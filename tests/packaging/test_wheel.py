@@ -126,6 +126,19 @@ def test_wheels_are_built_for_the_pythons_that_are_supported():
     assert built == sorted(set(candidates), key=int) and len(built) > 3
 
 
+def test_line_that_an_installed_wheel_prints_makes_it_smac(installed, tmp_path):
+    script = (
+        f'eval "$({sys.executable} -m seed_matrace.smac)"\n'
+        f"""{sys.executable} -c 'from smac.env import StarCraft2Env; print(StarCraft2Env(map_name="3m").n_agents)'"""
+    )
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    command = ["bash", "-c", script]
+    result = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.stdout == "3\n", result.stderr
+
+
 def test_installed_wheel_finds_its_own_gin_files(installed, tmp_path):
     program = (
         f"import sys; sys.path.insert(0, {str(installed)!r})\n"
