@@ -193,9 +193,13 @@ def _unknown(bound: Mapping[str, Bound], known: Collection[str]) -> dict[str, An
     }
 
 
-def bound_options(gin_params: Sequence[str], registry: Registry = BUILT_IN) -> list[str]:
-    """The options that ``gin_params`` bind, their includes too; ConfigError as of ``load_config``."""
+def bound_options(
+    gin_params: Sequence[str], registry: Registry = BUILT_IN, *, gin_files: Sequence[str] = ()
+) -> list[str]:
+    """The options that files and ``gin_params`` bind, their includes too; ConfigError as of ``load_config``."""
     bindings = Bindings(options_of(_sections(registry)), more=registry.open)
+    for path in gin_files:
+        bindings.add_file(path)
     for text in gin_params:
         bindings.add_param(text)
     return list(bindings.resolved())

@@ -177,6 +177,22 @@ def test_bench_prints_one_json_object_last():
         _assert_measured(part, figures)
 
 
+def test_bench_measures_with_modules_and_says_that_it_calls_no_hooks():
+    options = ("maps/3m.gin", "--seconds=0.2", "--gin_param=learner.unroll_length=5")
+    modules = {
+        "attention": "network.policy='attention'",
+        "careful": "loss.reward='careful'",
+        "sure": "sure.evaluations=2",
+    }
+    of = [(f"--module=examples/{name}.py", f"--gin_param={param}") for name, param in modules.items()]
+    results = run_in_turn(*(["bench", "inference", *options, *flags] for flags in of))
+    for (name, _), result in zip(modules.items(), results, strict=True):
+        assert result.returncode == 0, result.stderr
+        assert f"{name}.py" in result.stdout.splitlines()[0]
+        assert ("bench calls no hooks" in result.stdout) == (name == "sure")
+        assert json.loads(result.stdout.splitlines()[-1])["env_steps_per_s"] > 0
+
+
 def _assert_measured(part, figures):
     if part == "transport":
         assert all(

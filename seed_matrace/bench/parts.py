@@ -168,8 +168,10 @@ def _simulator(config: Config, num_envs: int) -> Iterator[Part]:
 
 def _inference(config: Config, plan: GroupPlan, devices: Devices | None) -> Part:
     from seed_matrace.inference.inference import Inference, VersionedPolicy
+    from seed_matrace.inference.own_rewards import OwnRewards
     from seed_matrace.inference.unrolls import Unrolls
     from seed_matrace.learner.learner import Learner
+    from seed_matrace.training.own_code import reward_of
     from seed_matrace.training.sources import unroll_sizes
     from seed_matrace.transport.slots import empty_slot
 
@@ -178,7 +180,9 @@ def _inference(config: Config, plan: GroupPlan, devices: Devices | None) -> Part
     policy = VersionedPolicy(learner.policy_step, lambda: 0, learner.alias)
     sizes = unroll_sizes(config, plan)
     unrolls = Unrolls(spec, sizes)
-    inference = Inference(policy, unrolls, spec, plan, seed=0)
+    reward = reward_of(config)
+    own = OwnRewards(*reward, spec, plan.num_groups, plan.group_size) if reward else None
+    inference = Inference(policy, unrolls, spec, plan, seed=0, own_rewards=own)
     slots = [empty_slot(spec, plan.group_size) for _ in range(plan.num_groups)]
     for slot in slots:
         fill_randomly(slot.env)

@@ -22,6 +22,7 @@ from seed_matrace.learner.strategy import Devices
 from seed_matrace.training.batcher import Batcher, BatcherThread
 from seed_matrace.training.local import default_num_actors, local_groups
 from seed_matrace.training.open_source import open_source
+from seed_matrace.training.own_code import reward_of
 from seed_matrace.training.run import TrainingRun
 from seed_matrace.training.sources import BatchSource, unroll_sizes
 from seed_matrace.training_env import training_spec
@@ -146,4 +147,4 @@ def _endless_run(
     endless = dataclasses.replace(config, run=run, evaluation=evaluation)
     recorder = _Recorder(seconds)
     with tempfile.TemporaryDirectory(prefix="seed_matrace-bench-") as folder:
-        yield TrainingRun(endless, Path(folder), 0, recorder, devices), Path(folder), recorder
+        yield TrainingRun(endless, Path(folder), 0, recorder, devices, reward=reward_of(config)), Path(folder), recorder

@@ -43,7 +43,9 @@ def time_to_win(
         {path: wins.configs[run.map_name].evaluation.episodes for path, run in directories.items()},
     )
     watch = Watch(winning.enough, lambda: _write(wins, {}))
-    flags = SweepOptions(options.sweep_dir, num_actors=options.num_actors, parallel=options.parallel)
+    flags = SweepOptions(
+        options.sweep_dir, num_actors=options.num_actors, parallel=options.parallel, modules=options.modules
+    )
     outcome = sweep(flags, stop, runs=wins.runs, watch=watch)
     if peers and not stop.is_set():
         run_peers(peers, options.parallel, stop, show)

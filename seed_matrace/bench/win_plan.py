@@ -10,11 +10,12 @@ from pathlib import Path
 
 from seed_matrace.bench.marks import Marks
 from seed_matrace.bench.peer import PEER
-from seed_matrace.config import OPTIONS, Config, bound_options, load_config
+from seed_matrace.config import Config, bound_options, load_config
 from seed_matrace.envs.registry import backend_name, has_winner
 from seed_matrace.evaluation.sweep_record import SweepRun
-from seed_matrace.gin_bindings import Bindings
-from seed_matrace.sweeps.plan import in_a_path, plan_sweep
+from seed_matrace.modules import ModuleFile, registry_of
+from seed_matrace.registered import Registry
+from seed_matrace.sweeps.plan import in_a_path, plan_sweep, sweep_modules
 from seed_matrace.viewer.published import in_paper_order, published_results
 
 DEFAULTS = "defaults"
@@ -60,6 +61,7 @@ class WinOptions:
     num_actors: int = 0
     parallel: int = 1
     peer: str | None = None
+    modules: Sequence[ModuleFile] = ()  # of one's own; those that the sweep keeps besides
 
 
 @dataclass(frozen=True)
@@ -95,17 +97,19 @@ def plan_wins(options: WinOptions) -> Wins:
     Raises:
       ValueError: what cannot be meant.
     """
-    maps, files = _maps_and_settings(options.gin_files)
+    registry = registry_of(sweep_modules(options.sweep_dir, options.modules))
+    maps, files = _maps_and_settings(options.gin_files, registry)
     budget = {"run.total_env_steps": "--budget alone"} if options.budget else {}
-    ours = _setting([*files, *options.gin_params], _SET_HERE | budget)
-    settings = [ours, *(_setting(_words(text), _SET_HERE | _OF_ALL) for text in options.against)]
+    ours = _setting([*files, *options.gin_params], _SET_HERE | budget, registry)
+    settings = [ours, *(_setting(_words(text), _SET_HERE | _OF_ALL, registry) for text in options.against)]
     for label, count in Counter([PEER, *(setting.label for setting in settings)]).items():
         if count > 1:
             raise ValueError(f"{count} settings would be called {label}; leave one out, or rename its file")
-    planned = [run for setting in settings for run in _runs_of(setting, maps, options)]
+    planned = [run for setting in settings for run in _runs_of(setting, maps, options, registry)]
     configs: dict[str, Config] = {}
     for run in planned:  # the first setting's come first: their budget and target are those of all
-        configs.setdefault(run.map_name, load_config(run.gin_files, run.gin_params, imports=False)[0])
+        config = load_config(run.gin_files, run.gin_params, imports=False, registry=registry)[0]
+        configs.setdefault(run.map_name, config)
     for name, count in Counter(run.name for run in planned).items():
         if count > 1:
             raise ValueError(f"{count} runs would be called {name}; name each map once, and maps of your own apart")
@@ -117,14 +121,13 @@ def plan_wins(options: WinOptions) -> Wins:
     return Wins(options, settings, runs, configs, marks, backends)
 
 
-def _maps_and_settings(gin_files: Sequence[str]) -> tuple[list[str], list[str]]:
+def _maps_and_settings(gin_files: Sequence[str], registry: Registry) -> tuple[list[str], list[str]]:
     """Files that bind a map, and the others; without any map, the paper's tasks."""
     maps: list[str] = []
     others: list[str] = []
     for path in gin_files:
-        bindings = Bindings(OPTIONS)
-        bindings.add_file(path)
-        (maps if "env.map_name" in bindings.resolved() else others).append(path)
+        bound = bound_options((), registry, gin_files=[path])
+        (maps if "env.map_name" in bound else others).append(path)
     return maps or [f"maps/{name}.gin" for name in published_results().tasks], others
 
 
@@ -138,11 +141,11 @@ def _words(text: str) -> list[str]:
     return words
 
 
-def _setting(words: Sequence[str], refused: Mapping[str, str]) -> Setting:
+def _setting(words: Sequence[str], refused: Mapping[str, str], registry: Registry) -> Setting:
     files = tuple(word for word in words if word.endswith(".gin") and "=" not in word)
     params = tuple(word for word in words if word not in files)
     files = tuple(path for path in files if path != "base.gin")  # which every run loads
-    for name in bound_options(params):
+    for name in bound_options(params, registry):
         if name in refused:
             raise ValueError(f"{name} is no part of such a setting of bench time_to_win; say {refused[name]}")
     labels = [*(Path(path).stem for path in files), *map(_label, params)]
@@ -195,7 +198,7 @@ def _marks(options: WinOptions, config: Config) -> Marks:
     return Marks(tuple(sorted(set(training))), target)
 
 
-def _runs_of(setting: Setting, maps: Sequence[str], options: WinOptions) -> list[SweepRun]:
+def _runs_of(setting: Setting, maps: Sequence[str], options: WinOptions, registry: Registry) -> list[SweepRun]:
     budget = [f"run.total_env_steps = {options.budget}"] if options.budget else []
     runs = []
     for path in maps:
@@ -204,5 +207,6 @@ def _runs_of(setting: Setting, maps: Sequence[str], options: WinOptions) -> list
             gin_params=(*setting.gin_params, *budget),
             seeds=range(options.first_seed, options.first_seed + options.seeds),
             num_actors=options.num_actors,
+            registry=registry,
         )
     return [dataclasses.replace(run, variant=setting.label) for run in runs]

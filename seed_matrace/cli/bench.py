@@ -8,7 +8,7 @@ from typing import Any
 
 from absl import flags
 
-from seed_matrace.cli.command import Command, define_gin_flags, print_json, refuse_word
+from seed_matrace.cli.command import Command, define_gin_flags, define_module_flag, print_json, refuse_word
 from seed_matrace.foreign_files import printable
 from seed_matrace.training.process import import_tensorflow, stop_on_signals
 
@@ -26,6 +26,7 @@ _FLAGS_OF = {  # those that not every part takes
 
 def _define_bench_flags(values: flags.FlagValues) -> None:
     define_gin_flags(values)
+    define_module_flag(values)
     flags.DEFINE_float("seconds", 10.0, "how long to measure", lower_bound=0.1, flag_values=values)
     flags.DEFINE_integer(
         "num_actors",
@@ -95,9 +96,15 @@ def _bench(values: flags.FlagValues, parts: list[str]) -> int:
 def _measure(values: flags.FlagValues, part: str) -> None:
     from seed_matrace.bench import parts as bench
     from seed_matrace.config import load_config
+    from seed_matrace.modules import read_modules, registry_of, told
     from seed_matrace.training.local import default_num_actors
 
-    config, _, operative_text = load_config(values.gin_file, values.gin_param)
+    modules = read_modules(values.module)
+    config, _, operative_text = load_config(values.gin_file, values.gin_param, registry=registry_of(modules))
+    for text in map(told, modules):
+        print(printable(text))
+    for hook in config.registry.hooks:
+        print(printable(f"{hook.where}: bench calls no hooks, {hook.name!r} neither"))
     seconds, num_actors = values.seconds, values.num_actors or default_num_actors()
     devices = None
     if part not in ("env", "transport"):
@@ -121,6 +128,7 @@ def _time_to_win(values: flags.FlagValues) -> int:
     from seed_matrace.bench.time_to_win import RESULTS, time_to_win
     from seed_matrace.bench.win_plan import WinOptions
     from seed_matrace.bench.win_tables import ratio_table, read_wins, wins_table
+    from seed_matrace.modules import read_modules
     from seed_matrace.sweeps.page import Block, Paragraph, to_markdown
 
     older = None if values.compare is None else read_wins(values.compare)
@@ -138,6 +146,7 @@ def _time_to_win(values: flags.FlagValues) -> int:
         num_actors=values.num_actors or 0,
         parallel=values.parallel,
         peer=values.peer,
+        modules=read_modules(values.module),
     )
     outcome, results = time_to_win(options, stop_on_signals(), lambda text: print(printable(text), flush=True))
     blocks: list[Block] = [wins_table(results)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from seed_matrace.cli.command import Command, define_gin_flags, refuse_word
+from seed_matrace.cli.command import Command, define_gin_flags, define_module_flag, refuse_word
 from seed_matrace.training.process import stop_on_signals
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def _define_flags(values: flags.FlagValues) -> None:
     from seed_matrace.vertex.options import VertexOptions
 
     define_gin_flags(values)
+    define_module_flag(values)
     flags.DEFINE_integer("num_actors", None, "actors on all hosts together", lower_bound=0, flag_values=values)
     flags.DEFINE_integer("seed", None, "seed of everything random (default: 0)", lower_bound=0, flag_values=values)
     flags.DEFINE_string("vertex_file", None, "gin file with vertex.project and so on", flag_values=values)
@@ -82,9 +83,16 @@ def _existing(values: flags.FlagValues, options: VertexOptions, action: str, job
 
 
 def _new(values: flags.FlagValues, options: VertexOptions) -> int:
+    from seed_matrace.modules import read_modules
     from seed_matrace.vertex.job_spec import dry_run, plan_run
 
-    run = plan_run(values.gin_file, values.gin_param, num_actors=values.num_actors, seed=values.seed)
+    run = plan_run(
+        values.gin_file,
+        values.gin_param,
+        num_actors=values.num_actors,
+        seed=values.seed,
+        modules=read_modules(values.module),
+    )
     if values.estimate:
         return _estimate(values, options, run)
     options.check_complete()
@@ -157,6 +165,9 @@ def _define_host_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("num_actors", None, "actors on all hosts together", lower_bound=0, flag_values=values)
     flags.DEFINE_integer("seed", None, "seed of everything random (default: 0)", lower_bound=0, flag_values=values)
     flags.DEFINE_string("scenario", None, "scenario file that is played, as NAME:CONTENTS", flag_values=values)
+    flags.DEFINE_multi_string(
+        "module", [], "Python file that registers what is learnt with, as NAME:CONTENTS", flag_values=values
+    )
     flags.DEFINE_string("work_dir", "/tmp/seed_matrace", "folder on this host's own disk", flag_values=values)
     flags.DEFINE_string("gcs_mount", "/gcs", "where Cloud Storage FUSE shows buckets", flag_values=values)
     flags.DEFINE_float("sync_s", 60.0, "between two copies of the run to its bucket", 0.0, flag_values=values)
@@ -167,15 +178,16 @@ def _define_host_flags(values: flags.FlagValues) -> None:
 
 def _vertex_host(values: flags.FlagValues, parameters: list[str]) -> int:
     from seed_matrace.vertex.host import HostOptions, run_host
-    from seed_matrace.vertex.job_spec import unpack_scenario
+    from seed_matrace.vertex.job_spec import unpacked
     from seed_matrace.vertex.tuning import trial_bindings
 
     played = []
     if values.scenario:
-        played = [f"env.map_name = {str(unpack_scenario(values.scenario, Path(values.work_dir, 'scenario')))!r}"]
+        played = [f"env.map_name = {str(unpacked(values.scenario, Path(values.work_dir, 'scenario')))!r}"]
     options = HostOptions(
         gin_files=values.gin_file,
         gin_params=[*values.gin_param, *played, *trial_bindings(parameters)],
+        modules=[unpacked(word, Path(values.work_dir, "modules")) for word in values.module],
         num_actors=values.num_actors,
         seed=values.seed,
         work_dir=Path(values.work_dir),

@@ -113,7 +113,9 @@ def sweep(
     num_actors = sweep_actors(options.sweep_dir) if begun and options.num_actors is None else options.num_actors or 0
     modules = sweep_modules(options.sweep_dir, options.modules)
     registry = registry_of(modules)
-    planned = [load_planned(run) for run in runs] if runs else _planned(options, num_actors, registry)
+    planned = (
+        [load_planned(run, registry=registry) for run in runs] if runs else _planned(options, num_actors, registry)
+    )
     for plan in planned:
         check_scenario(options.sweep_dir, plan)
         _check_goes_on(options.sweep_dir / plan.run.name, plan.config)

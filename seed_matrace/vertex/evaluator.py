@@ -13,7 +13,13 @@ from absl import logging
 
 from seed_matrace.foreign_files import parse_json
 from seed_matrace.interpreter import start
-from seed_matrace.learner.run_directory import CHECKPOINT_STATE, CHECKPOINTS_DIR, OPERATIVE_CONFIG, SCENARIO_DIR
+from seed_matrace.learner.run_directory import (
+    CHECKPOINT_STATE,
+    CHECKPOINTS_DIR,
+    MODULES_DIR,
+    OPERATIVE_CONFIG,
+    SCENARIO_DIR,
+)
 from seed_matrace.vertex.cluster import JobFolders
 
 RESULTS_FILE = "evaluator.jsonl"
@@ -66,7 +72,8 @@ def _play(run: Path, checkpoint: str, work_dir: Path) -> str | None:
     except (OSError, shutil.Error) as error:
         logging.info("%s cannot be copied (%s); looking again", checkpoint, error)
         return None
-    command = [*start(), "eval", f"--run_dir={here}", f"--episodes={_EPISODES}"]
+    modules = (f"--module={path}" for path in sorted((run / MODULES_DIR).glob("*.py")))
+    command = [*start(), "eval", f"--run_dir={here}", f"--episodes={_EPISODES}", *modules]
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
         logging.warning("%s cannot be played (%s); looking again", checkpoint, result.stderr.strip())

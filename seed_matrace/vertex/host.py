@@ -20,6 +20,7 @@ from absl import logging
 from seed_matrace.config import Config, load_config
 from seed_matrace.interpreter import start
 from seed_matrace.learner.run_info import why_finished
+from seed_matrace.registered import OPEN
 from seed_matrace.training.local import LocalActors
 from seed_matrace.training.topology import plan_topology
 from seed_matrace.vertex.cluster import ACTORS, EVALUATOR, Cluster, JobFolders, read_cluster, read_folders
@@ -39,6 +40,7 @@ class HostOptions:
 
     gin_files: Sequence[str]
     gin_params: Sequence[str]
+    modules: Sequence[Path]  # which the learner alone runs
     num_actors: int | None
     seed: int | None
     work_dir: Path  # on this host's own disk
@@ -64,7 +66,7 @@ def run_host(options: HostOptions, stop: threading.Event) -> int:
     cluster, folders = read_cluster(os.environ), read_folders(os.environ, options.mount)
     # A strategy would take it for a cluster of learners.
     os.environ.pop("TF_CONFIG", None)
-    config = load_config(options.gin_files, options.gin_params)[0]
+    config = load_config(options.gin_files, options.gin_params, registry=OPEN)[0]
     print(f"{cluster.role} {cluster.index} of a job with {cluster.actor_hosts} actor hosts", flush=True)
     if cluster.role == ACTORS:
         return _act(cluster, folders, config, options, stop)
@@ -81,6 +83,7 @@ def _learn(cluster: Cluster, folders: JobFolders, options: HostOptions, stop: th
     if mirror.restore():
         print(f"going on with the run in {folders.run}", flush=True)
     program, flags = "train", [*options.gin_flags, f"--run_dir={run_dir}"]
+    flags += [f"--module={path}" for path in options.modules]
     if options.num_actors is not None:
         flags.append(f"--num_actors={options.num_actors}")
     if options.seed is not None:

@@ -16,6 +16,7 @@ from typing import Any
 from seed_matrace.config import Config, ConfigError, load_config
 from seed_matrace.config import options as options_of
 from seed_matrace.gin_files import is_shipped
+from seed_matrace.modules import ModuleFile, registry_of
 from seed_matrace.training.topology import Topology, plan_topology
 from seed_matrace.vertex.cluster import ACTORS, EVALUATOR, LEARNER, POOLS
 from seed_matrace.vertex.machines import cores
@@ -34,32 +35,39 @@ class Run:
 
 
 def plan_run(
-    gin_files: Sequence[str], gin_params: Sequence[str], *, num_actors: int | None = None, seed: int | None = None
+    gin_files: Sequence[str],
+    gin_params: Sequence[str],
+    *,
+    num_actors: int | None = None,
+    seed: int | None = None,
+    modules: Sequence[ModuleFile] = (),
 ) -> Run:
     """Loads the configuration and says it again in flags that need no files of this machine.
 
-    Files of the program are named; what other files and ``gin_params`` say beyond them becomes --gin_param, and a
-    scenario file --scenario.
+    Files of the program are named; what other files and ``gin_params`` say beyond them becomes --gin_param, a scenario
+    file --scenario, modules of one's own --module.
     """
-    config = load_config(gin_files, gin_params, imports=False)[0]
+    registry = registry_of(modules)
+    config = load_config(gin_files, gin_params, imports=False, registry=registry)[0]
     shipped = [file for file in gin_files if is_shipped(file)]
-    before, wanted = options_of(load_config(shipped)[0]), options_of(config)
+    before, wanted = options_of(load_config(shipped, registry=registry)[0]), options_of(config)
     changed = [f"--gin_param={name}={wanted[name]!r}" for name in wanted if wanted[name] != before[name]]
     if config.env.scenario is not None:
         changed = [flag for flag in changed if not flag.startswith("--gin_param=env.map_name=")]
-        changed.append(f"--scenario={pack_scenario(config.env.scenario)}")
+        changed.append(f"--scenario={packed(config.env.scenario.name, config.env.scenario.read_bytes())}")
+    changed += [f"--module={packed(module.name, module.content)}" for module in modules]
     topology = plan_topology(config, num_actors)
     flags = [f"--gin_file={file}" for file in shipped] + changed + [f"--num_actors={topology.num_actors}"]
     return Run(config, topology, flags if seed is None else [*flags, f"--seed={seed}"])
 
 
-def pack_scenario(path: Path) -> str:
-    """A scenario file as a word of a command line."""
-    return f"{path.name}:{base64.b64encode(zlib.compress(path.read_bytes(), 9)).decode()}"
+def packed(name: str, content: bytes) -> str:
+    """A file as a word of a command line."""
+    return f"{name}:{base64.b64encode(zlib.compress(content, 9)).decode()}"
 
 
-def unpack_scenario(word: str, folder: Path) -> Path:
-    """Writes what ``pack_scenario`` took; returns the file."""
+def unpacked(word: str, folder: Path) -> Path:
+    """Writes what ``packed`` took; returns the file."""
     name, _, content = word.rpartition(":")
     path = folder / Path(name).name
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ import pytest
 
 from seed_matrace.bench.win_plan import WinOptions, plan_wins
 from seed_matrace.config import load_config
+from seed_matrace.modules import read_modules, registry_of
 from seed_matrace.viewer.published import published_results
 
 
@@ -79,6 +80,16 @@ def test_every_run_of_a_map_is_counted_alike_and_ends_by_its_marks_alone():
 def test_what_cannot_be_meant_is_said(given, said):
     with pytest.raises(ValueError, match=re.escape(said)):
         plan_wins(options("maps/3m.gin", **given))
+
+
+def test_modules_are_chosen_from_in_every_setting(tmp_path):
+    example = Path(__file__).parents[2] / "examples" / "attention"
+    modules = read_modules([example.with_suffix(".py")])
+    ours = ["maps/3m.gin", str(example.with_suffix(".gin"))]
+    wins = plan_wins(options(*ours, against=["base.gin", "attention.heads=4"], modules=modules))
+    policies = [load_config(run.gin_files, run.gin_params, registry=registry_of(modules))[0] for run in wins.runs]
+    assert [config.network.policy for config in policies] == ["attention", "mlp", "mlp"]
+    assert policies[2].registered["attention"].heads == 4
 
 
 def test_map_named_twice_is_said():

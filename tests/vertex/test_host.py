@@ -9,6 +9,7 @@ from processes import finish, loaded, start, tiny_run, wait_until
 from seed_matrace.cli import main
 from seed_matrace.vertex.cluster import JobFolders
 from seed_matrace.vertex.evaluator import RESULTS_FILE, evaluate_best
+from seed_matrace.vertex.job_spec import packed
 
 POOL = {"workerpool0": ["localhost:2222"]}
 
@@ -33,8 +34,10 @@ def container(tmp_path):
 
 def test_finished_run_ends_with_zero_and_a_trial_leaves_its_metric(container, tmp_path):
     metric = tmp_path / "metric"
+    module = b"from seed_matrace import research\nresearch.loss('mine')(lambda batch: research.ma_trace(batch))\n"
     process = container(
-        *tiny_run(1000),
+        *tiny_run(1000, "loss.function='mine'"),
+        f"--module={packed('mine.py', module)}",
         *("--", "--loss__discount=0.9"),
         CLOUD_ML_TRIAL_ID="2",
         CLOUD_ML_HP_METRIC_FILE=str(metric),
@@ -45,6 +48,7 @@ def test_finished_run_ends_with_zero_and_a_trial_leaves_its_metric(container, tm
     assert json.loads((run / "run.json").read_text())["finished"] == "budget"
     assert "loss.discount = 0.9\n" in (run / "config.gin").read_text()
     assert json.loads(metric.read_text())["global_step"] == "1000"
+    assert (run / "modules" / "mine.py").read_bytes() == module
     stop = _After(1)
     assert evaluate_best(JobFolders(run, run), tmp_path / "evaluator", stop) == 0
     [line] = (run.parent / RESULTS_FILE).read_text().splitlines()

@@ -10,7 +10,8 @@ import yaml
 from seed_matrace.cli import main
 from seed_matrace.config import ConfigError, load_config
 from seed_matrace.gin_files import gin_dir
-from seed_matrace.vertex.job_spec import custom_job_spec, dry_run, parse_labels, plan_run, unpack_scenario
+from seed_matrace.modules import read_modules
+from seed_matrace.vertex.job_spec import custom_job_spec, dry_run, parse_labels, plan_run, unpacked
 from seed_matrace.vertex.machines import cores, has_accelerator, machine_with
 from seed_matrace.vertex.options import VertexOptions, load_options
 
@@ -59,8 +60,23 @@ def test_a_scenario_file_travels_with_its_contents(tmp_path):
     flags = plan_run(["maps/3m.gin"], [f"env.map_name = {str(mine)!r}"], num_actors=1).flags
     assert not [flag for flag in flags if str(tmp_path) in flag]
     [word] = [flag.removeprefix("--scenario=") for flag in flags if flag.startswith("--scenario=")]
-    there = unpack_scenario(word, tmp_path / "container")
+    there = unpacked(word, tmp_path / "container")
     assert (there.name, there.read_bytes()) == ("mine.json", mine.read_bytes())
+
+
+def test_a_module_travels_with_its_contents_and_its_options(tmp_path):
+    mine = tmp_path / "mine.py"
+    mine.write_text(
+        "from dataclasses import dataclass\nfrom seed_matrace import research\n@dataclass(frozen=True)\n"
+        "class Mine:\n    cost: float = research.option(0.1, 'a cost')\n"
+        "@research.loss('mine', options=Mine)\ndef mine(batch):\n    return research.ma_trace(batch)\n"
+    )
+    params = ["loss.function = 'mine'", "mine.cost = 0.2"]
+    flags = plan_run(["maps/3m.gin"], params, num_actors=1, modules=read_modules([mine])).flags
+    assert "--gin_param=mine.cost=0.2" in flags and not [flag for flag in flags if str(tmp_path) in flag]
+    [word] = [flag.removeprefix("--module=") for flag in flags if flag.startswith("--module=")]
+    there = unpacked(word, tmp_path / "container")
+    assert (there.name, there.read_bytes()) == ("mine.py", mine.read_bytes())
 
 
 @pytest.mark.parametrize("path", sorted((gin_dir() / "maps").glob("*.gin")), ids=lambda path: path.stem)
