@@ -85,10 +85,11 @@ def test_what_cannot_be_meant_is_said(given, said):
 def test_modules_are_chosen_from_in_every_setting(tmp_path):
     example = Path(__file__).parents[2] / "examples" / "attention"
     modules = read_modules([example.with_suffix(".py")])
-    ours = ["maps/3m.gin", str(example.with_suffix(".gin"))]
-    wins = plan_wins(options(*ours, against=["base.gin", "attention.heads=4"], modules=modules))
+    files = ["maps/3m.gin", str(example.with_suffix(".gin"))]
+    wins = plan_wins(options(*files, against=["base.gin", "attention.heads=4"], modules=modules))
     policies = [load_config(run.gin_files, run.gin_params, registry=registry_of(modules))[0] for run in wins.runs]
-    assert [config.network.policy for config in policies] == ["attention", "mlp", "mlp"]
+    ours = load_config()[0].network.policy
+    assert [config.network.policy for config in policies] == ["attention", ours, ours]
     assert policies[2].registered["attention"].heads == 4
 
 
