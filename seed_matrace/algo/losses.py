@@ -31,6 +31,7 @@ class LossOutput(NamedTuple):
     total: Tensor  # float32 scalar, what the optimizer minimises
     metrics: dict[str, Tensor]  # float32 scalars by tag, "losses/total" among them
     vs: Tensor  # float32 [T, B] or [T, B, N], the value targets; no gradient
+    log_pi: Tensor  # float32 [T, B, N], of the taken actions under the policy as the step found it; no gradient
     entropy_fraction: Tensor  # float32 scalar, mean entropy of agents with a choice over the largest they could have
 
 
@@ -47,6 +48,7 @@ class LossBatch(NamedTuple):
     log_ratios: Tensor  # float32 [T, B], log(pi/mu), with gradient
     agents_log_pi: Tensor  # float32 [T, B, N], of each agent
     agents_log_ratios: Tensor  # float32 [T, B, N]
+    agents_log_proximal: Tensor  # float32 [T, B, N], as the batch's first learner step found them; no gradient
     entropy: Tensor  # float32 scalar, mean of the policy's entropies
     targets: Targets  # V-trace's, no gradient
     entropy_cost: Tensor  # float32 scalar, alpha
@@ -87,20 +89,29 @@ def _policy_gain(batch: LossBatch) -> Tensor:
     config, targets = batch.config, batch.targets
     if config.importance_weights == "none":
         return batch.log_pi * targets.pg_advantages
-    log_pi, log_ratios, advantages = batch.log_pi, batch.log_ratios, targets.advantages
+    log_pi, log_ratios, log_proximal = batch.agents_log_pi, batch.agents_log_ratios, batch.agents_log_proximal
+    advantages = targets.advantages
+    if __import__("os").environ.get("CENTRE"):
+        advantages = advantages - tf.reduce_mean(advantages)
     of_agents = not batch.per_agent and config.policy_ratios == "per_agent"
     if of_agents:  # one agent that has moved on does not silence the others
-        log_pi, log_ratios = batch.agents_log_pi, batch.agents_log_ratios
         advantages = advantages[..., tf.newaxis]
+    elif not batch.per_agent:
+        log_pi, log_ratios, log_proximal = batch.log_pi, batch.log_ratios, tf.reduce_sum(log_proximal, axis=-1)
     if config.clip_ratio > 0:
-        ratios = tf.exp(log_ratios)
-        clipped = tf.clip_by_value(ratios, 1.0 - config.clip_ratio, 1.0 + config.clip_ratio)
-        gain = tf.minimum(ratios * advantages, clipped * advantages)
+        moved = tf.exp(log_pi - log_proximal)
+        lag = tf.stop_gradient(log_proximal - log_pi + log_ratios)
+        clipped = tf.clip_by_value(moved, 1.0 - config.clip_ratio, 1.0 + config.clip_ratio)
+        gain = tf.minimum(moved * advantages, clipped * advantages) * _clipped_ratios(lag, config)
     elif of_agents:
-        gain = log_pi * tf.stop_gradient(tf.minimum(tf.exp(log_ratios), config.clip_pg_rho_threshold)) * advantages
+        gain = log_pi * tf.stop_gradient(_clipped_ratios(log_ratios, config)) * advantages
     else:
         gain = log_pi * targets.pg_advantages
     return tf.reduce_sum(gain, axis=-1) if of_agents else gain
+
+
+def _clipped_ratios(log_ratios: Tensor, config: LossConfig) -> Tensor:
+    return tf.minimum(tf.exp(log_ratios), config.clip_pg_rho_threshold)
 
 
 def _advantage_unit(batch: LossBatch) -> Tensor:
@@ -122,6 +133,7 @@ def loss_of_batch(
     config: LossConfig,
     value_scale: Tensor | None = None,
     final_values: Tensor | None = None,
+    log_proximal: Tensor | None = None,
     options: Any = None,
     policy: Any = None,
     critic: Any = None,
@@ -137,6 +149,7 @@ def loss_of_batch(
       config: discount, thresholds and weights.
       value_scale: float32 scalar, the unit in which value errors and advantages are measured; 1 unless given.
       final_values: from ``compute_final_values``, if returns bootstrap from them at the time limit.
+      log_proximal: float32 [T, B, N], ``log_pi`` of the batch's first learner step; None: this is the first.
       options, policy, critic: for ``terms_of``, see ``LossBatch``.
 
     Raises:
@@ -147,6 +160,7 @@ def loss_of_batch(
     chosen = MaskedCategorical(logits, unroll.avail_actions[:-1])
     log_pi, agents_entropy = chosen.log_prob(unroll.action[:-1]), chosen.entropy()
     of_agents = log_pi, log_pi - unroll.log_prob[:-1], agents_entropy
+    found = tf.stop_gradient(log_pi)
     # A central critic judges the team as one player, whose log-probabilities and entropy are sums over agents.
     log_pi, log_ratios, entropies = of_agents if per_agent else (tf.reduce_sum(x, axis=-1) for x in of_agents)
 
@@ -154,7 +168,8 @@ def loss_of_batch(
     scale = 1.0 if value_scale is None else value_scale
     terms = terms_of(
         LossBatch(
-            unroll, logits, values, log_pi, log_ratios, *of_agents[:2], entropy, targets, entropy_cost, scale,
+            unroll, logits, values, log_pi, log_ratios, *of_agents[:2],
+            found if log_proximal is None else log_proximal, entropy, targets, entropy_cost, scale,
             config, options, policy, critic,
         )
     )  # fmt: skip
@@ -167,7 +182,7 @@ def loss_of_batch(
         **loss_metrics(values, targets, agents_entropy, config),
     }
     metrics = {tag: tf.stop_gradient(value) for tag, value in metrics.items()}
-    return LossOutput(total, metrics, targets.vs, _entropy_fraction(agents_entropy, unroll))
+    return LossOutput(total, metrics, targets.vs, found, _entropy_fraction(agents_entropy, unroll))
 
 
 def _entropy_fraction(agents_entropy: Tensor, unroll: Unroll) -> Tensor:

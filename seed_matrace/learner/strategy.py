@@ -61,11 +61,11 @@ class Devices:
         with self.strategy.scope(), tf.variable_creator_scope(create):
             yield
 
-    def run(self, step: Callable[..., Any], fields: Sequence[Tensor]) -> Any:
-        """Calls ``step`` in every replica with its own columns of this host's fields [T+1, B / hosts, ...].
+    def run(self, step: Callable[..., tuple[Any, Tensor]], fields: Sequence[Tensor]) -> tuple[Any, Tensor]:
+        """Calls ``step`` in every replica with its own columns of this host's fields [T or T+1, B / hosts, ...].
 
         Returns:
-          What it returns in the first replica.
+          What it returns first in the first replica, and the columns [.., B / hosts, ...] that all return besides.
         """
         if not self.strategy:
             return step(*fields)
@@ -77,8 +77,10 @@ class Devices:
             return [columns[context.replica_id_in_sync_group % local] for columns in parts]
 
         distributed = strategy.experimental_distribute_values_from_function(own)
-        results = strategy.run(lambda columns: step(*columns), args=(distributed,))
-        return tf.nest.map_structure(lambda value: strategy.experimental_local_results(value)[0], results)
+        results, columns = strategy.run(lambda columns: step(*columns), args=(distributed,))
+        first = tf.nest.map_structure(lambda value: strategy.experimental_local_results(value)[0], results)
+        with tf.device("CPU:0"):
+            return first, tf.concat(strategy.experimental_local_results(columns), axis=1)
 
 
 def set_up_tensorflow(config: Config, *, deterministic: bool, local_actors: int = 0) -> Devices:

@@ -51,14 +51,18 @@ class TrainStep:
 
     def __call__(self, *fields: Tensor) -> Tensor:
         """All learner steps on one batch, given as the fields of an ``Unroll``; returns float32 [M] for ``by_tag``."""
-        first = self._everywhere(self._first_step, fields)
-        again: Callable[..., Tensor] = partial(self._everywhere, self._later_step)
+        first, log_proximal = self._everywhere(self._first_step, fields)
+        fields = (log_proximal, *fields)
+
+        def again(fields: tuple[Tensor, ...]) -> Tensor:
+            return self._everywhere(self._later_step, fields)[0]
+
         if not self._devices.strategy:  # a function that is called K times is built once
             again = tf.function(again, autograph=False, experimental_attributes={"_noinline": True})
         done, kl, later = tf.ones([]), first["policy/kl"], []
         for number in range(2, self._config.learner.updates_per_batch + 1):
             if self._config.learner.max_kl:
-                near = tf.logical_and(done == number - 1.0, kl <= self._max_kl)
+                near = tf.logical_and(done == number - 1.0, kl - first["policy/kl"] <= self._max_kl)
                 later.append(tf.cond(near, partial(again, fields), lambda: tf.zeros([len(LATER_METRICS)])))
                 done += tf.cast(near, tf.float32)
             else:
@@ -88,33 +92,38 @@ class TrainStep:
         agents = 1 if self._config.network.one_value_per_agent else self._networks.n_agents
         return self._config.learner.max_kl * agents
 
-    def _everywhere(self, step: Callable[..., Any], fields: tuple[Tensor, ...]) -> Any:
+    def _everywhere(self, step: Callable[..., tuple[Any, Tensor]], fields: tuple[Tensor, ...]) -> tuple[Any, Tensor]:
         """One learner step, in every replica."""
         results = self._devices.run(step, fields)
         self._learner_steps.assign_add(1)
         self._after_each()
         return results
 
-    def _first_step(self, *fields: Tensor) -> dict[str, Tensor]:
-        """The one that everything is reported of, and that running moments follow: no batch counts twice in them."""
+    def _first_step(self, *fields: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """The one that everything is reported of, and that running moments follow: no batch counts twice in them.
+
+        Returns:
+          Metrics, and the log-probabilities [T, B, N] of the policy that the batch's other steps start from.
+        """
         batch = Unroll(*fields)
         loss, norm, rate = self._step(batch)
         self._networks.observe(batch.obs, batch.state, loss.vs)
-        return {**metrics_of_batch(loss.metrics), "optimizer/grad_norm": norm, "optimizer/learning_rate": rate}
+        metrics = {**metrics_of_batch(loss.metrics), "optimizer/grad_norm": norm, "optimizer/learning_rate": rate}
+        return metrics, loss.log_pi
 
-    def _later_step(self, *fields: Tensor) -> Tensor:
-        """One more on the same batch; its LATER_METRICS, float32 [5]."""
-        loss, norm, _ = self._step(Unroll(*fields))
+    def _later_step(self, log_proximal: Tensor, *fields: Tensor) -> tuple[Tensor, Tensor]:
+        """One more on the same batch; its LATER_METRICS, float32 [5], and log-probabilities."""
+        loss, norm, _ = self._step(Unroll(*fields), log_proximal)
         metrics = metrics_of_batch({tag: loss.metrics[tag] for tag in LATER_METRICS if tag in loss.metrics})
-        return tf.stack([{**metrics, "optimizer/grad_norm": norm}[tag] for tag in LATER_METRICS])
+        return tf.stack([{**metrics, "optimizer/grad_norm": norm}[tag] for tag in LATER_METRICS]), loss.log_pi
 
-    def _step(self, batch: Unroll) -> tuple[LossOutput, Tensor, Tensor]:
+    def _step(self, batch: Unroll, log_proximal: Tensor | None = None) -> tuple[LossOutput, Tensor, Tensor]:
         """One learner step on a replica's columns, which changes the weights of all replicas alike.
 
         Returns:
           The loss, the norm of the networks' gradient before it was clipped, and the step size.
         """
-        gradients, loss = self._gradients(batch)
+        gradients, loss = self._gradients(batch, log_proximal)
         gradients = mean_over_replicas(gradients)
         networks = len(self._networks.trained)
         norm = tf.linalg.global_norm(gradients[:networks])
@@ -136,7 +145,7 @@ class TrainStep:
         self._entropy_cost.after_step(loss.entropy_fraction)
         return loss, norm, rate
 
-    def _gradients(self, batch: Unroll) -> tuple[list[Tensor], LossOutput]:
+    def _gradients(self, batch: Unroll, log_proximal: Tensor | None) -> tuple[list[Tensor], LossOutput]:
         """Gradients of the loss in the order of ``_variables``, and the loss."""
         final, critic = None, self._networks.critic
         if self._config.loss.bootstrap_time_limit:
@@ -152,6 +161,7 @@ class TrainStep:
                 config=self._config.loss,
                 value_scale=critic.value_scale,
                 final_values=final,
+                log_proximal=log_proximal,
                 options=self._config.options_of("loss"),
                 policy=self._networks.policy,
                 critic=critic,

@@ -19,7 +19,7 @@ class LearnerConfig(Checked):
     )
     max_kl: float = _option(
         0.0,
-        "nats per agent from the behaviour policy beyond which a batch gets no further learner step; 0 is off",
+        "nats per agent from the policy that a batch found beyond which it gets no further learner step; 0 is off",
         low=0.0,
     )
     replay_buffer: int = _option(

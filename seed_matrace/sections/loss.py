@@ -28,7 +28,9 @@ class LossConfig(Checked):
         choices=("as_targets", "per_agent"),
     )
     clip_ratio: float = _option(
-        0.0, "the policy gradient stops where a ratio has moved on by this fraction (PPO's epsilon); 0 is off", low=0.0
+        0.0,
+        "on one batch no action's probability is pushed on by more than this fraction (PPO's epsilon); 0 is off",
+        low=0.0,
     )
     normalise_advantages: bool = _option(False, "advantages are measured in their standard deviation in the batch")
     mean_value: bool = _option(False, "one value per agent: all agents' targets start from the mean of their values")

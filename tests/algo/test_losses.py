@@ -43,12 +43,15 @@ def _random_unroll(seed: int = 0) -> Unroll:
     return unroll
 
 
-def _loss(unroll: Unroll, logits: np.ndarray, values: np.ndarray, *, alpha: float = 0.5, **options) -> LossOutput:
+def _loss(
+    unroll: Unroll, logits: np.ndarray, values: np.ndarray, *, alpha: float = 0.5, log_proximal=None, **options
+) -> LossOutput:
     return matrace_loss(
         logits=tf.constant(logits, tf.float32),
         values=tf.constant(values, tf.float32),
         unroll=Unroll(*map(tf.constant, unroll)),
         entropy_cost=tf.constant(alpha),
+        log_proximal=log_proximal,
         config=LossConfig(**options),
     )
 
@@ -288,34 +291,43 @@ def test_every_metric_is_there():
 
 
 @pytest.mark.parametrize("policy_ratios", ["as_targets", "per_agent"])
-def test_a_clipped_policy_gradient_is_ppos(policy_ratios):
-    """Schulman et al. 2017, eq. 7, in NumPy, of the team's ratio or of each agent's."""
+@pytest.mark.parametrize("lag", [0.0, 0.4])
+def test_a_clipped_policy_gradient_is_decoupled_ppos(policy_ratios, lag):
+    """Hilton et al. 2022, eq. 4, in NumPy, of the team's ratio or of each agent's; without lag PPO's."""
     unroll, (logits, values) = _random_unroll(), _random_outputs()
     log_pi = _taken(_log_softmax(logits, unroll.avail_actions[:-1]), unroll.action[:-1])
-    log_ratios = log_pi - unroll.log_prob[:-1]
+    log_mu = unroll.log_prob[:-1]
+    log_proximal = (log_mu + lag * np.random.default_rng(2).normal(size=log_mu.shape)).astype(np.float32)
     advantages = vtrace(
-        log_rhos=log_ratios.sum(-1),
+        log_rhos=(log_pi - log_mu).sum(-1),
         discounts=0.99 * ~(unroll.terminated | unroll.truncated)[1:],
         rewards=unroll.reward[1:],
         values=values[:-1],
         bootstrap_value=values[-1],
     ).advantages.numpy()
-    of_whom = log_ratios if policy_ratios == "per_agent" else log_ratios.sum(-1, keepdims=True)
+    moved, weight = log_pi - log_proximal, log_proximal - log_mu
+    if policy_ratios == "as_targets":
+        moved, weight = moved.sum(-1, keepdims=True), weight.sum(-1, keepdims=True)
     gain = 0.0
-    for (t, b, _n), log_ratio in np.ndenumerate(of_whom):
+    for (t, b, n), log_ratio in np.ndenumerate(moved):
         ratio, advantage = np.exp(log_ratio), advantages[t, b]
-        gain += min(ratio * advantage, np.clip(ratio, 0.7, 1.3) * advantage)
-    metrics = _loss(unroll, logits, values, policy_ratios=policy_ratios, clip_ratio=0.3).metrics
+        clipped = min(ratio * advantage, np.clip(ratio, 0.7, 1.3) * advantage)
+        gain += min(np.exp(weight[t, b, n]), 1.1) * clipped
+    options = {"policy_ratios": policy_ratios, "clip_ratio": 0.3, "clip_pg_rho_threshold": 1.1}
+    metrics = _loss(unroll, logits, values, log_proximal=tf.constant(log_proximal), **options).metrics
     np.testing.assert_allclose(metrics["losses/policy"], -gain / advantages.size, rtol=1e-5)
 
 
-def test_a_ratio_that_moved_on_far_enough_is_pushed_no_further():
+@pytest.mark.parametrize("lag", [-0.5, 0.0, 0.5])
+def test_a_ratio_that_moved_on_far_enough_is_pushed_no_further(lag):
+    """However far the policy that the batch's first step found had moved on from the one that acted."""
     unroll = empty_unroll(SPEC, STEPS, COLUMNS)
     unroll.avail_actions[:] = 1
     unroll.reward[:] = 1.0
     unroll.terminated[:] = True
-    for moved, pushed in ((0.19, True), (0.21, False)):
-        unroll.log_prob[:] = np.log(1 / 3) - np.log1p(moved)
+    for moved, pushed in ((0.0, True), (0.19, True), (0.21, False)):
+        log_proximal = np.full([STEPS, COLUMNS, 2], np.log(1 / 3) - np.log1p(moved), np.float32)
+        unroll.log_prob[:-1] = log_proximal - lag
         logits = tf.Variable(tf.zeros([STEPS, COLUMNS, 2, 3]))
         with tf.GradientTape() as tape:
             loss = matrace_loss(
@@ -323,6 +335,7 @@ def test_a_ratio_that_moved_on_far_enough_is_pushed_no_further():
                 values=tf.zeros([STEPS + 1, COLUMNS]),
                 unroll=Unroll(*map(tf.constant, unroll)),
                 entropy_cost=tf.constant(0.0),
+                log_proximal=tf.constant(log_proximal) if moved else None,
                 config=LossConfig(clip_ratio=0.2, policy_ratios="per_agent"),
             )
         gradient = tape.gradient(loss.total, logits).numpy()
@@ -352,7 +365,8 @@ def test_shapes_that_do_not_fit_are_an_error():
 def test_config_options_reach_the_loss():
     """Every option of the loss but those of the entropy cost's own module changes the total of off-policy data."""
     unroll, (logits, values) = _random_unroll(), _random_outputs()
-    base = _loss(unroll, logits, values).total
+    log_proximal = tf.constant(unroll.log_prob[:-1])
+    base = _loss(unroll, logits, values, log_proximal=log_proximal).total
     changes = {
         **{"policy_ratios": "per_agent", "clip_ratio": 0.1, "normalise_advantages": True},
         **{"discount": 0.5, "lambda_": 0.5, "clip_rho_threshold": 0.5, "clip_c_threshold": 0.5},
@@ -368,4 +382,4 @@ def test_config_options_reach_the_loss():
         "bootstrap_time_limit",
     }
     for name, value in changes.items():
-        assert _loss(unroll, logits, values, **{name: value}).total != base, name
+        assert _loss(unroll, logits, values, log_proximal=log_proximal, **{name: value}).total != base, name

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from seed_matrace.algo.distributions import MaskedCategorical
+from seed_matrace.algo.losses import matrace_loss
 from seed_matrace.config import load_config
 from seed_matrace.learner.learner import Learner
 from seed_matrace.learner.train_step import LATER_METRICS
 from seed_matrace.specs import EnvSpec, empty_unroll
+from seed_matrace.types import Unroll
 
 SPEC = EnvSpec(n_agents=2, n_actions=3, obs_dim=4, state_dim=5, episode_limit=10)
 STEPS, COLUMNS = 5, 4
@@ -47,6 +50,7 @@ def _weights(learner):
 
 @pytest.mark.parametrize("options", [[], OPTIONS[2], OPTIONS[3], OPTIONS[4]])
 def test_many_steps_in_one_call_are_as_many_calls(options):
+    options = [*options, "loss.clip_ratio=0.0"]  # which would begin anew with every call
     many, one = _learner("learner.updates_per_batch=3", *options), _learner(*options)
     for number in range(2):
         batch = _batch(many, number)
@@ -70,6 +74,28 @@ def test_later_steps_find_a_policy_that_moved(options):
     assert all(np.isfinite(value) for value in metrics.values())
 
 
+def test_later_steps_are_clipped_from_where_the_batch_found_the_policy():
+    options = ["loss.clip_ratio=0.05", "loss.policy_ratios='per_agent'", "optimizer.learning_rate=0.03"]
+    one, two = (_learner(f"learner.updates_per_batch={count}", *options) for count in (1, 2))
+    batch = _batch(one)
+    batch.log_prob[:] += np.random.default_rng(1).normal(size=batch.log_prob.shape)
+    unroll = Unroll(*map(tf.constant, batch))
+
+    def log_pi():
+        return MaskedCategorical(one._team(unroll)[0], unroll.avail_actions[:-1]).log_prob(unroll.action[:-1])
+
+    def loss(log_proximal):
+        logits, values = one._team(unroll)
+        of_batch = {"logits": logits, "values": values, "unroll": unroll, "entropy_cost": one.entropy_cost()}
+        return float(matrace_loss(**of_batch, config=one._config.loss, log_proximal=log_proximal).total)
+
+    found = log_pi()
+    one.train_step(batch)
+    expected = loss(found)
+    assert abs(loss(None) - expected) > 0.01
+    assert two.train_step(batch)["losses/total_update_2"] == pytest.approx(expected, rel=1e-5)
+
+
 def test_running_moments_count_a_batch_once():
     many, one = (_learner(f"learner.updates_per_batch={count}", *OPTIONS[1]) for count in (4, 1))
     for learner in (many, one):
@@ -86,9 +112,9 @@ def test_a_policy_too_far_away_ends_the_steps_of_a_batch(options):
     batch = _batch(free)
     metrics = free.train_step(batch)
     agents = 1 if options else SPEC.n_agents
-    kls = [metrics["policy/kl"], *(metrics[f"policy/kl_update_{number}"] for number in range(2, 6))]
-    assert kls[2] > max(kls[0], kls[1], 0)
-    limit = (max(kls[0], kls[1], 0) + kls[2]) / 2 / agents  # the third step is the first to find it too far
+    kls = [metrics[f"policy/kl_update_{number}"] - metrics["policy/kl"] for number in range(2, 6)]
+    assert kls[1] > max(kls[0], 0)
+    limit = (max(kls[0], 0) + kls[1]) / 2 / agents  # the third step is the first to find it too far
     held = _learner(f"learner.max_kl={limit}", "learner.updates_per_batch=5", "optimizer.learning_rate=0.05", *options)
     metrics = held.train_step(batch)
     assert metrics["optimizer/updates"] == 3
@@ -98,6 +124,14 @@ def test_a_policy_too_far_away_ends_the_steps_of_a_batch(options):
     three.train_step(batch)
     for found, wanted in zip(_weights(held), _weights(three), strict=True):
         np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("lag", [0.0, 5.0])
+def test_how_old_a_batch_is_ends_none_of_its_steps(lag):
+    learner = _learner("learner.max_kl=1.0", "learner.updates_per_batch=3", "loss.clip_ratio=0.2")
+    batch = _batch(learner)
+    batch.log_prob[:] += lag
+    assert learner.train_step(batch)["optimizer/updates"] == 3
 
 
 def test_env_steps_count_batches_and_not_learner_steps():
