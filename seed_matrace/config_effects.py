@@ -145,7 +145,7 @@ def _without_effect(config: Config) -> Iterator[tuple[set[str], str]]:
     if loss.importance_weights == "none":
         above = {name for name in _THRESHOLDS if options(config)[name] >= 1}
         yield above, "loss.importance_weights = 'none' takes every ratio for 1"
-        of_gradient = {"loss.policy_ratios", "loss.clip_ratio"}
+        of_gradient = {"loss.policy_ratios", "loss.clip_ratio", "learner.proximal_age"}
         yield of_gradient, "loss.importance_weights = 'none' takes every ratio for 1"
     yield from _without_effect_on_steps(config)
     chosen = {config.entry(kind).name for kind in KINDS} | {hook.name for hook in config.registry.hooks}
@@ -170,12 +170,14 @@ def _without_effect_on_steps(config: Config) -> Iterator[tuple[set[str], str]]:
         yield {"loss.target_entropy"}, "loss.entropy_cost_speed = 0 keeps the entropy cost fixed"
     if config.network.one_value_per_agent:
         yield {"loss.policy_ratios"}, "with one value per agent loss.importance_weights says whose ratios count"
-    if loss.clip_ratio:
-        yield {"loss.clip_pg_rho_threshold"}, f"loss.clip_ratio = {loss.clip_ratio:g} is in its place"
+    if learner.proximal_age and not loss.clip_ratio and loss.function == "ma_trace":
+        yield {"learner.proximal_age"}, "loss.clip_ratio = 0 clips no ratios"
     if config.network.policy != "units":
         yield {"network.embedding_dim"}, f"network.policy = {config.network.policy!r} sees no rows of units"
     if learner.updates_per_batch == 1:
         yield {"learner.max_kl"}, "learner.updates_per_batch = 1: no batch gets a second learner step"
+        if not learner.proximal_age:
+            yield {"loss.clip_ratio"}, "learner.updates_per_batch = 1: no ratio moves before a batch is done with"
     if not learner.replay_buffer:
         yield {"learner.replay_fraction", "learner.replay_order"}, "learner.replay_buffer = 0 keeps no unrolls"
     if not optimizer.clip_norm:

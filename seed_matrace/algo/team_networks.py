@@ -46,14 +46,19 @@ class Networks(tf.Module):
 
     def __call__(self, unroll: Unroll) -> tuple[Tensor, Tensor]:
         """Logits at the steps 0 .. T-1 and values at all T+1 steps of a batch of unrolls."""
-        episode_starts = tf.logical_or(unroll.terminated, unroll.truncated)
-        of_policy, of_critic = tf.split(
-            unroll.recurrent[0], [self.policy.recurrent_dim, self.critic.recurrent_dim], axis=-1
-        )
-        logits = self.policy(unroll.obs[:-1], unroll.last_action[:-1], Past(of_policy, episode_starts[:-1]))
-        return logits, self.critic(unroll.obs, unroll.state, unroll.last_action, Past(of_critic, episode_starts))
+        past = Past(unroll.recurrent[0][:, self.policy.recurrent_dim :], _episode_starts(unroll))
+        return self.logits(unroll), self.critic(unroll.obs, unroll.state, unroll.last_action, past)
+
+    def logits(self, unroll: Unroll) -> Tensor:
+        """Logits at the steps 0 .. T-1 of a batch of unrolls, float32 [T, B, N, A]."""
+        past = Past(unroll.recurrent[0][:, : self.policy.recurrent_dim], _episode_starts(unroll)[:-1])
+        return self.policy(unroll.obs[:-1], unroll.last_action[:-1], past)
 
     def observe(self, obs: Tensor, state: Tensor, value_targets: Tensor) -> None:
         """Takes a training batch into all running moments; call it after the optimizer's step."""
         self.inputs.observe(obs)
         self.critic.observe(state, value_targets)
+
+
+def _episode_starts(unroll: Unroll) -> Tensor:
+    return tf.logical_or(unroll.terminated, unroll.truncated)

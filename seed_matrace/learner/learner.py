@@ -15,6 +15,7 @@ from seed_matrace.algo.recurrence import Past
 from seed_matrace.algo.team_networks import Networks
 from seed_matrace.learner.adam import Adam
 from seed_matrace.learner.policy_lag import PolicyLag
+from seed_matrace.learner.proximal_policy import ProximalPolicy
 from seed_matrace.learner.schedules import LearningRate
 from seed_matrace.learner.strategy import Devices
 from seed_matrace.learner.train_step import TrainStep
@@ -53,6 +54,10 @@ class Learner:
             self.learner_steps = tf.Variable(0, dtype=tf.int64, name="learner_steps")
             self.env_steps = tf.Variable(0, dtype=tf.int64, name="env_steps")  # set by whoever goes on with a run
             self.entropy_cost = _entropy_cost(config, self.env_steps)
+            self.proximal_policy: ProximalPolicy | None = None
+            if config.learner.proximal_age:
+                average = Networks(spec, config, seed)
+                self.proximal_policy = ProximalPolicy(self._team, average, config.learner.proximal_age)
             rate = _learning_rate(config, self.env_steps)
             self.optimizer = Adam(rate, epsilon=config.optimizer.epsilon, name="adam")
             self.optimizer.build([*self._team.trained, *self.entropy_cost.trainable_variables])
@@ -71,8 +76,9 @@ class Learner:
         elif acting is not self._team:
             self._copies = list(zip(acting.variables, self._team.variables, strict=True))
         self._train = TrainStep(
-            config, self._team, self.entropy_cost, self.optimizer, self.learner_steps, self._devices, self._move_lag
-        )
+            config, self._team, self.entropy_cost, self.optimizer, self.learner_steps, self._devices,
+            self.proximal_policy, self._move_lag,
+        )  # fmt: skip
         self._train_functions: dict[int, Any] = {}
         self._train_function(config.learner.unroll_length + 1)
 
@@ -158,7 +164,8 @@ class Learner:
             "optimizer": self.optimizer,
             "learner_steps": self.learner_steps,
         }
-        return trackables | ({"policy_lag": self.policy_lag} if self.policy_lag else {})
+        others = {"policy_lag": self.policy_lag, "proximal_policy": self.proximal_policy}
+        return trackables | {name: part for name, part in others.items() if part}
 
     @property
     def variables(self) -> list[tf.Variable]:
@@ -167,7 +174,7 @@ class Learner:
             self.policy,
             self.critic,
             self.entropy_cost,
-            *([self.policy_lag] if self.policy_lag else []),
+            *(part for part in (self.policy_lag, self.proximal_policy) if part),
         ]
         of_modules = [variable for module in modules for variable in module.variables]
         return [*of_modules, *(variable.value for variable in self.optimizer.variables), self.learner_steps]

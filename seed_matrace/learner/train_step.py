@@ -14,6 +14,7 @@ from seed_matrace.algo.entropy_cost import EntropyCost, EntropySchedule, Entropy
 from seed_matrace.algo.losses import LossOutput, compute_final_values, loss_of_batch
 from seed_matrace.algo.replicas import mean_over_replicas
 from seed_matrace.algo.team_networks import Networks
+from seed_matrace.learner.proximal_policy import ProximalPolicy
 from seed_matrace.learner.strategy import Devices, metrics_of_batch
 from seed_matrace.types import Unroll
 
@@ -40,10 +41,16 @@ class TrainStep:
         optimizer: Any,
         learner_steps: tf.Variable,
         devices: Devices,
+        proximal: ProximalPolicy | None,
         after_each: Callable[[], None],
     ) -> None:
-        """Args: after_each: called when the weights of all replicas have changed."""
-        self._config, self._devices, self._after_each = config, devices, after_each
+        """Makes the steps.
+
+        Args:
+          proximal: what clipped ratios are measured from; None: the policy as a batch finds it.
+          after_each: called when the weights of all replicas have changed.
+        """
+        self._config, self._devices, self._proximal, self._after_each = config, devices, proximal, after_each
         self._networks, self._entropy_cost, self._optimizer = networks, entropy_cost, optimizer
         self._learner_steps = learner_steps
         self._tags: list[str] = []
@@ -69,6 +76,8 @@ class TrainStep:
                 later.append(again(fields))
                 done += 1.0
             kl = later[-1][LATER_METRICS.index("policy/kl")]
+        if self._proximal:
+            self._proximal.advance()
         first["optimizer/updates"] = done
         self._tags = list(first)
         return tf.concat([tf.stack(list(first.values())), *later], axis=0)
@@ -103,13 +112,14 @@ class TrainStep:
         """The one that everything is reported of, and that running moments follow: no batch counts twice in them.
 
         Returns:
-          Metrics, and the log-probabilities [T, B, N] of the policy that the batch's other steps start from.
+          Metrics, and the log-probabilities [T, B, N] that ratios are measured from in the batch's other steps.
         """
         batch = Unroll(*fields)
-        loss, norm, rate = self._step(batch)
+        log_proximal = self._proximal.log_pi(batch) if self._proximal else None
+        loss, norm, rate = self._step(batch, log_proximal)
         self._networks.observe(batch.obs, batch.state, loss.vs)
         metrics = {**metrics_of_batch(loss.metrics), "optimizer/grad_norm": norm, "optimizer/learning_rate": rate}
-        return metrics, loss.log_pi
+        return metrics, loss.log_pi if log_proximal is None else log_proximal
 
     def _later_step(self, log_proximal: Tensor, *fields: Tensor) -> tuple[Tensor, Tensor]:
         """One more on the same batch; its LATER_METRICS, float32 [5], and log-probabilities."""

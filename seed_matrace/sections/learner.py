@@ -22,6 +22,12 @@ class LearnerConfig(Checked):
         "nats per agent from the policy that a batch found beyond which it gets no further learner step; 0 is off",
         low=0.0,
     )
+    proximal_age: float = _option(
+        0.0,
+        "batches that the average of policies is old which loss.clip_ratio measures from; 0: the policy a batch found",
+        low=0.0,
+        high=1e6,
+    )
     replay_buffer: int = _option(
         0, "newest unroll columns that are kept to be trained on again; 0 keeps none", low=0, high=1 << 20
     )

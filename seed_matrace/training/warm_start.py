@@ -39,8 +39,9 @@ def start_from(learner: Learner, run_dir: Path) -> str:
             variable.assign(value)
         copied[name], totals[name] = len(fitting), len(ours)
     learner.publish()
-    if learner.policy_lag:
-        learner.policy_lag.restart()
+    for follower in (learner.policy_lag, learner.proximal_policy):
+        if follower:
+            follower.restart()
     parts = ", ".join(f"{copied[name]} of {totals[name]} {name} variables" for name in networks)
     return f"started from {run_dir}{_trained_elsewhere(run_dir)}: {parts} taken over"
 

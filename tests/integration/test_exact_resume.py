@@ -39,6 +39,7 @@ KINDS = {
     "again": [
         *("env.backend='counting'", "learner.updates_per_batch=3", "learner.max_kl=0.001", "learner.replay_buffer=5"),
         *("loss.entropy_schedule='target'", "loss.entropy_env_steps=100", "optimizer.decay_env_steps=500"),
+        "learner.proximal_age=4",
     ],
     "pettingzoo": ["env.backend='pettingzoo'", "env.map_name='roles'", "env.episode_limit=9"],
     "recurrent": [

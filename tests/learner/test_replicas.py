@@ -45,7 +45,7 @@ VARIANTS = {
         "loss.clip_ratio=0.05",
     ],
     "module": [*SHARED, "network.policy='predicting'", "loss.function='with_prediction'"],
-    "too far": [*SHARED, "learner.updates_per_batch=4", "learner.max_kl=1e-6"],
+    "too far": [*SHARED, "learner.updates_per_batch=4", "learner.max_kl=1e-6", "learner.proximal_age=3"],
 }
 # Not means over columns: replicas report the mean of what each sees in its own.
 OF_COLUMNS = ("V/target_std", "V/explained_variance", "policy/entropy_spread")
