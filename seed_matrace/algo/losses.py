@@ -91,8 +91,6 @@ def _policy_gain(batch: LossBatch) -> Tensor:
         return batch.log_pi * targets.pg_advantages
     log_pi, log_ratios, log_proximal = batch.agents_log_pi, batch.agents_log_ratios, batch.agents_log_proximal
     advantages = targets.advantages
-    if __import__("os").environ.get("CENTRE"):
-        advantages = advantages - tf.reduce_mean(advantages)
     of_agents = not batch.per_agent and config.policy_ratios == "per_agent"
     if of_agents:  # one agent that has moved on does not silence the others
         advantages = advantages[..., tf.newaxis]
