@@ -11,6 +11,7 @@ from seed_matrace.algo.network_setup import CriticNetwork, NetworkSetup, PolicyN
 from seed_matrace.algo.networks import Critic, Policy, mlp_critic, mlp_policy
 from seed_matrace.algo.recurrence import Gru, Past
 from seed_matrace.algo.unit_rows import unit_rows
+from seed_matrace.algo.vtrace import discounted_sums
 from seed_matrace.fields import option
 from seed_matrace.registered import critic, hook, loss, policy, reward
 from seed_matrace.specs import EnvSpec
@@ -36,6 +37,7 @@ __all__ = [
     "ally_numbers",
     "columns_of",
     "critic",
+    "discounted_sums",
     "hook",
     "loss",
     "ma_trace",

@@ -1,6 +1,7 @@
 """The networks and losses of examples/ work on a map: as they are, and compiled by XLA."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from seed_matrace.algo.team_networks import Networks
 from seed_matrace.config import load_config
 from seed_matrace.learner.try_out import try_out
 from seed_matrace.modules import read_modules, registry_of
+from seed_matrace.sections.loss import LossConfig
 from seed_matrace.specs import empty_unroll
 from seed_matrace.training_env import training_spec
 from seed_matrace.types import Unroll
@@ -36,6 +38,47 @@ def test_they_fit_stacks_of_observations_too(config):
 
 def _chosen(config):
     return {"network.policy": config.network.policy, "loss.function": config.loss.function}
+
+
+def ppo_advantages(*, time_limit=False, **batch):
+    """Of examples/ppo_clip.py, with discount 0.9 and lambda 0.8."""
+    file = read_modules([EXAMPLES[0].with_name("ppo_clip.py")])
+    function = registry_of(file).find("loss", "ppo_clip").make.__globals__["generalised_advantages"]
+    config = LossConfig(discount=0.9, bootstrap_time_limit=time_limit)
+    given = {name: tf.constant(array, tf.float32) for name, array in batch.items()}
+    return function(
+        SimpleNamespace(
+            config=config,
+            options=SimpleNamespace(gae_lambda=0.8),
+            values=given["values"],
+            unroll=SimpleNamespace(reward=given["rewards"]),
+            targets=SimpleNamespace(continues=given["continues"]),
+            per_agent=given["values"].shape.rank == 3,
+        )
+    )
+
+
+@pytest.mark.parametrize("agents", [(), (2,)], ids=["central critic", "one value per agent"])
+def test_advantages_of_ppo_sum_temporal_differences_up_to_the_end(agents):
+    rng = np.random.default_rng(0)
+    steps, columns = 7, 3
+    values = rng.normal(size=(steps + 1, columns, *agents))
+    rewards = rng.normal(size=(steps + 1, columns))
+    continues = np.ones((steps, columns, *agents))
+    continues[2, 1] = 0.0
+    expected = np.zeros_like(values)
+    for t in reversed(range(steps)):
+        for column in range(columns):
+            go_on = 0.9 * continues[t, column]
+            difference = rewards[t + 1, column] + go_on * values[t + 1, column] - values[t, column]
+            expected[t, column] = difference + 0.8 * go_on * expected[t + 1, column]
+    found = ppo_advantages(values=values, rewards=rewards, continues=continues)
+    np.testing.assert_allclose(found, expected[:-1], rtol=1e-4, atol=1e-5)
+
+
+def test_ppo_refuses_what_it_would_leave_out():
+    with pytest.raises(ValueError, match="ppo_clip knows neither"):
+        ppo_advantages(time_limit=True, values=[[0.0]] * 2, rewards=[[0.0]] * 2, continues=[[1.0]])
 
 
 def test_xla_computes_the_same(config):

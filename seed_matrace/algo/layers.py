@@ -94,6 +94,11 @@ class Mlp(tf.Module):
                 x = multiply(x, self.kernels[i + 1])
         return x, state
 
+    @property
+    def recurrent_dim(self) -> int:
+        """Numbers of an environment's recurrent state."""
+        return self.gru.recurrent_dim if self.gru is not None else 0
+
     def arrays(self) -> dict[str, np.ndarray]:
         """All weights: kernel_0, bias_0, gain_0, offset_0, ... and of a GRU gru_kernel and gru_bias."""
         stacks = {"kernel": self.kernels, "bias": self.biases}
@@ -106,3 +111,22 @@ class Mlp(tf.Module):
         """Changes the last layer so that every output y becomes factor * y + shift."""
         self.kernels[-1].assign(factor * self.kernels[-1])
         self.biases[-1].assign(factor * self.biases[-1] + shift)
+
+
+def mlp_with_memory(
+    sizes: Sequence[int],
+    gru_units: int,
+    agents: int,
+    rng: np.random.Generator,
+    *,
+    share: bool = True,
+    layer_norm: bool = False,
+    dtype: str = "float32",
+) -> Mlp:
+    """An ``Mlp`` of ``sizes`` for each of ``agents``, of the same weights if they ``share``.
+
+    Args:
+      gru_units: of a GRU after the hidden layers, with a state for each agent; 0 for none.
+    """
+    gru = Gru(gru_units, rng, agents=agents, copies=not share) if gru_units else None
+    return Mlp(sizes, rng, copies=None if share else agents, layer_norm=layer_norm, dtype=dtype, gru=gru)

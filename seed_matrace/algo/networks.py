@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from seed_matrace import registered
 from seed_matrace.algo.agent_inputs import AgentInputs
-from seed_matrace.algo.layers import Mlp
+from seed_matrace.algo.layers import mlp_with_memory
 from seed_matrace.algo.network_setup import CriticNetwork, NetworkSetup, PolicyNetwork
 from seed_matrace.algo.normalisation import RunningMoments
-from seed_matrace.algo.recurrence import Gru, Past
+from seed_matrace.algo.recurrence import Past
 from seed_matrace.specs import EnvSpec
 
 Tensor = Any
@@ -50,10 +50,10 @@ class Policy(PolicyNetwork):
         self._spec, self._share = spec, share
         self._inputs = inputs or AgentInputs(spec)
         sizes = [self._inputs.dim, *layers, spec.n_actions]
-        copies = None if share else spec.n_agents
-        gru = Gru(gru_units, rng, agents=spec.n_agents, copies=not share) if gru_units else None
-        self._mlp = Mlp(sizes, rng, copies=copies, layer_norm=layer_norm, dtype=dtype, gru=gru)
-        self.recurrent_dim = gru.recurrent_dim if gru else 0
+        self._mlp = mlp_with_memory(
+            sizes, gru_units, spec.n_agents, rng, share=share, layer_norm=layer_norm, dtype=dtype
+        )
+        self.recurrent_dim = self._mlp.recurrent_dim
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All that ``forward`` computes with, by name."""
@@ -124,9 +124,9 @@ class Critic(CriticNetwork):
         self._spec, self._critic_input, self._input_dim = spec, critic_input, input_dims[critic_input]
         self.sees_state = critic_input == "state"
         self._central = critic_input in ("joint_obs", "state")
-        gru = Gru(gru_units, rng, agents=1 if self._central else spec.n_agents) if gru_units else None
-        self._mlp = Mlp([self._input_dim, *layers, 1], rng, layer_norm=layer_norm, dtype=dtype, gru=gru)
-        self.recurrent_dim = gru.recurrent_dim if gru else 0
+        sizes, agents = [self._input_dim, *layers, 1], 1 if self._central else spec.n_agents
+        self._mlp = mlp_with_memory(sizes, gru_units, agents, rng, layer_norm=layer_norm, dtype=dtype)
+        self.recurrent_dim = self._mlp.recurrent_dim
         self._state_moments = RunningMoments((spec.state_dim,), "state") if normalise_state else None
         self._value_moments = RunningMoments((), "value") if normalise_values else None
 

@@ -16,10 +16,10 @@ import numpy as np
 import tensorflow as tf
 
 from seed_matrace import registered
-from seed_matrace.algo.layers import Mlp
+from seed_matrace.algo.layers import mlp_with_memory
 from seed_matrace.algo.network_setup import NetworkSetup, PolicyNetwork
 from seed_matrace.algo.networks import sizes_but
-from seed_matrace.algo.recurrence import Gru, Past
+from seed_matrace.algo.recurrence import Past
 from seed_matrace.unit_columns import Rows, UnitColumns, ally_slots, check_covered
 
 Tensor = Any
@@ -94,13 +94,17 @@ class UnitPolicy(PolicyNetwork):
         self._view = UnitView(setup)
         self._slots = ally_slots(units, spec.n_agents) if units and units.healers and spec.n_agents > 1 else None
         queries = 0 if units is None else self._width * (1 if self._slots is None else 2)
-        gru_units = network.policy_gru_units
         self._share = network.share_policy
-        copies = None if self._share else spec.n_agents
-        gru = Gru(gru_units, setup.rng, agents=spec.n_agents, copies=not self._share) if gru_units else None
-        sizes = [self._view.dim, *network.policy_layers, spec.n_actions + queries]
-        self._mlp = Mlp(sizes, setup.rng, copies=copies, layer_norm=network.layer_norm, dtype=network.dtype, gru=gru)
-        self.recurrent_dim = gru.recurrent_dim if gru else 0
+        self._mlp = mlp_with_memory(
+            [self._view.dim, *network.policy_layers, spec.n_actions + queries],
+            network.policy_gru_units,
+            spec.n_agents,
+            setup.rng,
+            share=self._share,
+            layer_norm=network.layer_norm,
+            dtype=network.dtype,
+        )
+        self.recurrent_dim = self._mlp.recurrent_dim
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All that ``forward`` computes with, by name."""

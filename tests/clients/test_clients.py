@@ -16,7 +16,7 @@ RECIPES = ("TorchRL", "BenchMARL", "Stable-Baselines3 through SuperSuit", "RLlib
 CHECKS = {"torchrl_checks.py": ("TorchRL", "BenchMARL"), "benchmarl_checks.py": ("BenchMARL",)}
 ALSO = ("pettingzoo", "pytest")  # what checks import
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.clients, pytest.mark.timeout(3600)]
 
 
 def blocks(heading, language):
