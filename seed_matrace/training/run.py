@@ -29,6 +29,7 @@ from seed_matrace.learner.metrics import METRICS_FILE, MetricsWriter, ScalarMean
 from seed_matrace.learner.run_directory import CHECKPOINTS_DIR
 from seed_matrace.learner.run_info import run_id, was_checkpointed, write_checkpointed
 from seed_matrace.learner.strategy import Devices
+from seed_matrace.training.batch_age import age_warning
 from seed_matrace.training.callback import Callback, RunHandle
 from seed_matrace.training.divergence import check_loss, check_saved, largest_reward
 from seed_matrace.training.evaluations import Evaluations
@@ -85,6 +86,7 @@ class TrainingRun:
         self._means = ScalarMeans()
         self._source_arrays: dict[str, np.ndarray] = {}
         self._saved_learner_steps = -1  # of the newest checkpoint
+        self._said_old = False
         self.resumed = self._restore()
         self.learner.env_steps.assign(self.progress.env_steps)
         if self._hosts.chief:
@@ -259,6 +261,10 @@ class TrainingRun:
             scalars["train/return"] = counts.episode_return / counts.episodes
             scalars["train/length"] = counts.episode_length / counts.episodes
         self._write(scalars)
+        warning = age_warning(self.config, scalars.get("perf/policy_lag_mean", 0.0))
+        if warning and self._hosts.chief and not self._said_old:
+            self._said_old = True
+            self._warn(warning)
 
     def _evaluate_unless_stopped(self, stop: threading.Event) -> None:
         """Plays the evaluation that is due, or leaves it whole to whoever resumes here."""
