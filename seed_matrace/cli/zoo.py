@@ -26,12 +26,14 @@ def _define_flags(values: flags.FlagValues) -> None:
 def _run(values: flags.FlagValues, words: list[str]) -> None:
     from seed_matrace.zoo.index import OWN, card_of, fetch
 
+    if values.zoo == "":
+        raise flags.Error("--zoo is empty; name a folder or URL, or leave it out")
     zoo, given = values.zoo or str(OWN), words[1:]
     asked = words[0] if words else "list"
     writes = ["zoo_dir", "replace"] if asked not in ("fetch", "add") else []
     for flag in [*writes, *(["zoo"] if asked == "add" else [])]:
         if values[flag].present:
-            raise flags.Error(f"--{flag} does nothing with zoo {asked}; leave it out")
+            raise flags.Error(f"--{flag} does nothing with zoo{'' if asked == 'list' else f' {asked}'}; leave it out")
     if asked == "add":
         _add(values, given)
     elif asked == "fetch" and given:

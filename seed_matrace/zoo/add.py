@@ -17,7 +17,7 @@ from seed_matrace.evaluation.policy import TrainedPolicy, load_policy, play
 from seed_matrace.files import write_file
 from seed_matrace.learner.metrics import METRICS_FILE, read_metrics
 from seed_matrace.learner.networks_file import write_networks
-from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, is_team, noted_modules
+from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, is_team, load_run_config, noted_modules
 from seed_matrace.learner.run_info import RUN_FILE, read_run_info
 from seed_matrace.zoo.card import card
 from seed_matrace.zoo.index import put
@@ -56,12 +56,12 @@ def add_team(run_dir: Path, name: str, zoo: Path, *, replace: bool = False) -> P
         raise TeamError(
             f"{run_dir} was trained with --module: whoever opens it runs that code, and a team is data alone"
         )
-    policy = load_policy(run_dir)
-    env, plays = policy.config.env, backend_name(policy.config.env)
+    env = load_run_config(run_dir)[0].env
     if env.backend != BACKEND or env.scenario is not None:
-        raise TeamError(f"{run_dir} plays {env.map_name} on {plays}; a team plays a map of SMAC's on {BACKEND}")
-    if policy.backend != plays:
-        raise TeamError(f"{run_dir}: {policy.other_rules(plays)}, and a team is of the version that evaluates it")
+        raise TeamError(f"{run_dir} plays {env.map_name} on {env.backend}; a team plays a map of SMAC's on {BACKEND}")
+    policy = load_policy(run_dir)
+    if other_rules := policy.other_rules(backend_name(env)):
+        raise TeamError(f"{run_dir}: {other_rules}")
     with tempfile.TemporaryDirectory() as folder:
         files = _files(run_dir, name, policy, Path(folder))
     return put(zoo, name, files, replace=replace)
