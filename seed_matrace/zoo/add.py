@@ -81,7 +81,7 @@ def _files(run_dir: Path, name: str, policy: TrainedPolicy, folder: Path) -> dic
         "format": FORMAT,
         "name": name,
         "env_steps": policy.env_steps,
-        "command": _command(info),
+        "command": command_of(info),
         "evaluation": {**evaluation, "episodes": EPISODES, "seed": SEED},
     }
     facts = {**{key: info.get(key) for key in _KEPT}, "team": team}
@@ -97,7 +97,7 @@ def _line(report: Mapping[str, Any]) -> str:
     return json.dumps({"env_steps": report["env_steps"], "wall_s": report.get("wall_s"), **kept}) + "\n"
 
 
-def _command(info: Mapping[str, Any]) -> str:
+def command_of(info: Mapping[str, Any]) -> str:
     """What the run was begun with, but for where it lay."""
     argv = [str(word) for word in info.get("argv", [])[1:]]
     for flag in ("--run_dir", "-run_dir"):

@@ -17,7 +17,7 @@ from seed_matrace.learner.run_info import RUN_FILE, write_run_info
 from seed_matrace.skirmish.vector_env import BACKEND
 from seed_matrace.training.warm_start import start_from
 from seed_matrace.training_env import training_spec
-from seed_matrace.zoo.add import add_team
+from seed_matrace.zoo.add import add_team, command_of
 from seed_matrace.zoo.team import CARD, check_team
 
 SMALL = ["network.policy_layers=(8,)", "network.critic_layers=(8,)", "network.normalise_obs=True"]
@@ -44,10 +44,17 @@ def test_a_run_becomes_a_team_that_commands_take(tmp_path):
     for name in ("episodes", "win_rate", "return", "length", "dead_allies"):  # the very same battles
         assert told[name] == pytest.approx(evaluated[name], rel=1e-3), name
     assert (facts["map"], facts["backend"], facts["seed"]) == ("3m", BACKEND, 5)
-    assert "run_dir" not in facts["team"]["command"] and "maps/3m.gin" in facts["team"]["command"]
     assert str(tmp_path) not in (zoo / "new" / CARD).read_text() + (zoo / "new" / RUN_FILE).read_text()
     assert sorted(path.name for path in zoo.iterdir()) == ["index.json", "new"]
     assert load_numpy_policy(zoo / "new" / "policy.npz").facts.env_steps == facts["team"]["env_steps"]
+
+
+def test_the_command_that_began_a_run_is_told_without_the_place_where_it_lay():
+    told = "seed-matrace train maps/3m.gin '--gin_param=loss.discount = 0.9' --seed=1"
+    words = ["maps/3m.gin", "--gin_param=loss.discount = 0.9", "--seed=1"]
+    for place in (["--run_dir=/home/me/3m"], ["--run_dir", "/home/me/3m"], ["-run_dir=/home/me/3m"], []):
+        assert command_of({"argv": ["/home/me/bin/seed-matrace", "train", *place, *words]}) == told
+    assert command_of({"argv": ["-c"]}) == command_of({}) == ""
 
 
 @pytest.mark.parametrize(
