@@ -30,6 +30,7 @@ FOREIGN = {  # what begins so may be imported in these rooms and files, and nowh
         f"envs/{name}.py"
         for name in ("gymnasium", "gymnasium_env", "pettingzoo", "pettingzoo_makers", "pettingzoo_spaces")
     ),
+    "tf2onnx": ("evaluation/export.py",),
     "torch|tensordict|benchmarl": ("envs/torchrl.py", "envs/benchmarl.py"),
     "mlflow|wandb": ("training/mlflow_sink.py", "training/sinks.py", "training/wandb_sink.py"),
     "tests|twins|processes|conftest": (),

@@ -53,6 +53,7 @@ def test_every_command_has_help_with_an_example(name, capsys):
         (["vertex", "8m"], "unexpected argument '8m'; a gin file, whose name ends in .gin, may stand there; near"),
         (["eval", "maps/3m.gin"], "maps/3m.gin is not a run directory"),
         (["eval", "RUN", "--run_dir=RUN"], "name one run directory, not 2, as in: seed-matrace eval runs/3m"),
+        (["export", "RUN", "--format=onnx", "--output=a.npz"], "a file of --format=onnx is called .onnx"),
         (["export"], "name one run directory, not 0, as in: seed-matrace export runs/3m"),
         (["train", "--gin_file=maps/4m.gin"], "maps/3m.gin"),
         (["train", "--gin_param=los.discount=1"], "near: loss.discount"),

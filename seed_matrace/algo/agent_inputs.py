@@ -29,7 +29,7 @@ class AgentInputs(tf.Module):
         """
         super().__init__(name="agent_inputs")
         self._moments = RunningMoments((spec.obs_dim,), "obs") if normalise else None
-        self._agent_id = tf.eye(spec.n_agents) if agent_id else None
+        self._agent_id = np.eye(spec.n_agents, dtype=np.float32) if agent_id else None
         self._seen_actions = spec.n_actions if last_action else 0
         self.dim = spec.obs_dim + (spec.n_agents if agent_id else 0) + self._seen_actions
 

@@ -94,13 +94,19 @@ EVAL = Command(
 )
 
 
+_EXPORTED = {"numpy": "policy.npz", "savedmodel": "policy", "onnx": "policy.onnx"}
+
+
 def _define_export_flags(values: flags.FlagValues) -> None:
     _define_weights_flags(values)
     flags.DEFINE_enum(
-        "format", "numpy", ["numpy", "savedmodel"], "weights for NumPy, or for TensorFlow", flag_values=values
+        "format", "numpy", [*_EXPORTED], "weights for NumPy; for TensorFlow; for ONNX's runtimes", flag_values=values
     )
     flags.DEFINE_string(
-        "output", None, "file, or folder of a SavedModel (default: RUN/policy.npz or RUN/policy)", flag_values=values
+        "output",
+        None,
+        "file, or folder of a SavedModel (default: RUN/policy.npz, RUN/policy or RUN/policy.onnx)",
+        flag_values=values,
     )
 
 
@@ -108,24 +114,24 @@ def _export(values: flags.FlagValues, words: list[str]) -> None:
     from seed_matrace.zoo.team import of_team
 
     run_dir = one_run(values, words, "export")
-    numpy = values.format == "numpy"
-    output = Path(values.output or of_team(run_dir, "policy.npz" if numpy else "policy"))
-    if numpy and output.suffix != ".npz":
-        raise flags.Error(f"--output={output}: a file for NumPy is called .npz")
+    suffix = Path(_EXPORTED[values.format]).suffix
+    output = Path(values.output or of_team(run_dir, _EXPORTED[values.format]))
+    if suffix and output.suffix != suffix:
+        raise flags.Error(f"--output={output}: a file of --format={values.format} is called {suffix}")
     check_utf8("--run_dir", run_dir)
-    if not numpy:
+    if values.format != "numpy":
         check_utf8("--output", output)
     import_tensorflow()
-    from seed_matrace.evaluation.export import export_numpy, export_saved_model
+    from seed_matrace.evaluation.export import export_numpy, export_onnx, export_saved_model
     from seed_matrace.evaluation.policy import load_policy
 
     policy = load_policy(run_dir, values.checkpoint, read_modules(values.module))
-    (export_numpy if numpy else export_saved_model)(policy, output)
+    {"numpy": export_numpy, "savedmodel": export_saved_model, "onnx": export_onnx}[values.format](policy, output)
     print(output)
 
 
 EXPORT = Command(
-    "Writes a run's policy for other programs: NumPy weights that need no TensorFlow, or a SavedModel.",
+    "Writes a run's policy for other programs: NumPy weights that need no TensorFlow, a SavedModel, or ONNX.",
     "seed-matrace export runs/8m --format=numpy",
     _define_export_flags,
     _export,
