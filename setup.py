@@ -48,6 +48,7 @@ setup(
         "seed_matrace._gin": ["**/*.gin"],
         "seed_matrace.smac": ["shim/**/*.py"],
         "seed_matrace.skirmish": ["data/**/*.json"],
+        "seed_matrace.zoo": ["teams/index.json", "teams/*/*", "teams/*/replays/*"],
         "seed_matrace.viewer": ["data/*.json", "web/*"],
     },
     include_package_data=False,

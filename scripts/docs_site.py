@@ -44,6 +44,7 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     here = page.file.src_uri
     markdown = markdown.replace("<!-- all options -->", "<!-- all options -->\n\n" + option_tables())
+    markdown = markdown.replace("<!-- teams -->", "<!-- teams -->\n\n" + teams_table())
     return _LINK.sub(lambda link: link_on_site(link[1], here), markdown)
 
 
@@ -80,6 +81,17 @@ def option_tables() -> str:
             tables["machine" if name in MACHINE else section].append(_option_row(name, item))
     head = "| option | default | values | resumed | what it says |\n|---|---|---|---|---|\n"
     return "\n\n".join(f"### {name}\n\n{head}" + "\n".join(rows) for name, rows in tables.items() if rows)
+
+
+def teams_table() -> str:
+    """The teams that come with the program, as their index has them."""
+    from seed_matrace.zoo.index import OWN, read_index
+
+    rows = [
+        f"| `zoo/{name}` | {of['map']} | {of['backend']} | {of['env_steps']:,} | {of['won']} of {of['episodes']} |"
+        for name, of in read_index(str(OWN)).items()
+    ]
+    return "| team | map | trained on | env steps | battles won |\n|---|---|---|---|---|\n" + "\n".join(rows)
 
 
 def _option_row(name: str, item: dataclasses.Field[Any]) -> str:

@@ -74,7 +74,8 @@ def load_policy(
     Warns of one that was trained on another version of the simulator, with other rules.
 
     Args:
-      path: run directory, which takes TensorFlow to load; or a .npz of ``seed-matrace export``, which does not.
+      path: run directory, which takes TensorFlow to load; a team of the zoo, as "zoo/3m", or a .npz of
+        ``seed-matrace export``, which do not.
       checkpoint: of a run directory: "best" (best evaluated weights) or "latest".
       modules: of a run that was trained with --module: files in the place of its own copies, which are run else.
 
@@ -82,9 +83,19 @@ def load_policy(
       ValueError: there is nothing of that kind.
       RuntimeError: the run has no usable checkpoint yet.
     """
+    from pathlib import Path
+
+    from seed_matrace.learner.run_directory import is_team
     from seed_matrace.skirmish.vector_env import BACKEND, is_other_version
+    from seed_matrace.zoo.index import find_run
+    from seed_matrace.zoo.team import POLICY_FILE
 
     team: Team
+    path = find_run(os.fspath(path))
+    if is_team(Path(path)):
+        if checkpoint != "best" or tuple(modules):
+            raise ValueError(f"{path} is a team of the zoo: leave checkpoint and modules out")
+        path = os.path.join(path, POLICY_FILE)
     if os.fspath(path).endswith(".npz"):
         from seed_matrace.evaluation.numpy_policy import load_numpy_policy
 

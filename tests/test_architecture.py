@@ -11,7 +11,7 @@ from processes import loaded
 PACKAGE = Path(__file__).parent.parent / "seed_matrace"
 # From top to bottom: a room may import those below it and itself, for types too.
 ROOMS = (
-    *("__main__", "cli", "vertex", "bench", "sweeps", "training", "viewer", "actor", "evaluation", "learner"),
+    *("__main__", "cli", "vertex", "bench", "sweeps", "training", "zoo", "viewer", "actor", "evaluation", "learner"),
     *("inference", "research", "algo", "training_env", "config_effects", "config", "sections", "modules"),
     "registered",
     *("gin_bindings", "gin_statements", "gin_files"),
@@ -22,7 +22,7 @@ ROOMS = (
 )
 LINES_OF_A_FUNCTION = 60
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
-WITH_TENSORFLOW = ("__main__", "cli", "vertex", "bench", "sweeps", "training", "viewer", "evaluation", "learner")
+WITH_TENSORFLOW = ("__main__", "cli", "vertex", "bench", "sweeps", "training", "zoo", "viewer", "evaluation", "learner")
 FOREIGN = {  # what begins so may be imported in these rooms and files, and nowhere else
     "tensorflow|keras": (*WITH_TENSORFLOW, "inference", "algo"),
     "google.protobuf|s2clientprotocol|websockets": ("sc2_standin", "starcraft2/messages.py"),
@@ -30,6 +30,7 @@ FOREIGN = {  # what begins so may be imported in these rooms and files, and nowh
         f"envs/{name}.py"
         for name in ("gymnasium", "gymnasium_env", "pettingzoo", "pettingzoo_makers", "pettingzoo_spaces")
     ),
+    "tf2onnx": ("evaluation/export.py",),
     "torch|tensordict|benchmarl": ("envs/torchrl.py", "envs/benchmarl.py"),
     "mlflow|wandb": ("training/mlflow_sink.py", "training/sinks.py", "training/wandb_sink.py"),
     "tests|twins|processes|conftest": (),

@@ -51,6 +51,7 @@ def quoted(prefix, *words):
         ("seed-matrace vertex c", ["cancel"]),
         ("seed-matrace vertex maps/3s5z", ["maps/3s5z.gin", "maps/3s5z_vs_3s6z.gin"]),
         ("seed-matrace completion f", ["fish"]),
+        ("seed-matrace zoo f", ["fetch"]),
         ("seed-matrace trian --", []),
         ("seed-matrace train --no_such_flag=", []),
     ],

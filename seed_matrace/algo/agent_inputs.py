@@ -29,7 +29,7 @@ class AgentInputs(tf.Module):
         """
         super().__init__(name="agent_inputs")
         self._moments = RunningMoments((spec.obs_dim,), "obs") if normalise else None
-        self._agent_id = tf.eye(spec.n_agents) if agent_id else None
+        self._agent_id = np.eye(spec.n_agents, dtype=np.float32) if agent_id else None
         self._seen_actions = spec.n_actions if last_action else 0
         self.dim = spec.obs_dim + (spec.n_agents if agent_id else 0) + self._seen_actions
 
@@ -44,7 +44,8 @@ class AgentInputs(tf.Module):
             leading = tf.shape(obs)[:-2]
             parts.append(tf.broadcast_to(self._agent_id, tf.concat([leading, self._agent_id.shape], axis=0)))
         if self._seen_actions:
-            parts.append(tf.one_hot(last_action, self._seen_actions))  # -1 has no 1
+            last = tf.expand_dims(last_action, -1)  # -1 has no 1; not tf.one_hot, which is another in ONNX
+            parts.append(tf.cast(tf.equal(last, np.arange(self._seen_actions, dtype=np.int32)), tf.float32))
         return parts[0] if len(parts) == 1 else tf.concat(parts, axis=-1)
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -118,12 +118,16 @@ def sc2_python() -> str:
 
 
 def define_run_flag(values: flags.FlagValues) -> None:
-    flags.DEFINE_string("run_dir", None, "run directory, the same as one named without a flag", flag_values=values)
+    flags.DEFINE_string(
+        "run_dir", None, "run directory, or a team as zoo/3m; the same as one named without a flag", flag_values=values
+    )
 
 
 def named_runs(values: flags.FlagValues, words: Sequence[str]) -> list[str]:
-    """Those that stand without a flag, and that of --run_dir."""
-    return [*words, *([] if values.run_dir is None else [values.run_dir])]
+    """Those that stand without a flag, and that of --run_dir; teams of the zoo as their folders."""
+    from seed_matrace.zoo.index import find_run
+
+    return [find_run(word) for word in (*words, *([] if values.run_dir is None else [values.run_dir]))]
 
 
 def one_run(values: flags.FlagValues, words: Sequence[str], command: str) -> str:

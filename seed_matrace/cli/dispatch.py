@@ -22,6 +22,7 @@ from seed_matrace.cli.sc2_standin import SC2_STANDIN
 from seed_matrace.cli.sweeps import REPORT, SWEEP
 from seed_matrace.cli.training import ACTOR, LEARNER, TRAIN
 from seed_matrace.cli.vertex import VERTEX, VERTEX_HOST
+from seed_matrace.cli.zoo import ZOO
 from seed_matrace.foreign_files import printable
 from seed_matrace.training.output import have_standard_files, lead_nowhere, steady_output
 from seed_matrace.training.process import end_at_once
@@ -38,6 +39,7 @@ COMMANDS = {
     "plot": PLOT,
     "watch": WATCH,
     "report": REPORT,
+    "zoo": ZOO,
     "bench": BENCH,
     "doctor": DOCTOR,
     "ray": RAY,

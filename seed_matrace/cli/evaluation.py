@@ -29,6 +29,14 @@ def _define_weights_flags(values: flags.FlagValues) -> None:
     define_module_flag(values)
 
 
+def _beside_team(folder: str, name: str) -> Path | None:
+    """Where ``name`` goes by default of a team; None: of a run, which knows it."""
+    from seed_matrace.learner.run_directory import is_team
+    from seed_matrace.zoo.team import of_team
+
+    return of_team(folder, name) if is_team(Path(folder)) else None
+
+
 def _define_eval_flags(values: flags.FlagValues) -> None:
     _define_weights_flags(values)
     flags.DEFINE_integer("episodes", 320, "battles to play", lower_bound=1, flag_values=values)
@@ -55,6 +63,7 @@ def _eval(values: flags.FlagValues, words: list[str]) -> None:
     from seed_matrace.evaluation.battle_seeds import BattlesOf
     from seed_matrace.evaluation.episodes import summarise
     from seed_matrace.evaluation.other_battles import battles_config
+    from seed_matrace.zoo.team import of_team
 
     run_dir = one_run(values, words, "eval")
     use_sc2_python(values)
@@ -69,7 +78,7 @@ def _eval(values: flags.FlagValues, words: list[str]) -> None:
     check_playable(policy, env, replays=values.save_replays > 0)  # before anything is said of how they would compare
     if other_rules := policy.other_rules(backend_name(env)):
         print(other_rules, file=sys.stderr, flush=True)
-    replays = {"replays": values.save_replays, "replay_dir": Path(run_dir, "replays")}
+    replays = {"replays": values.save_replays, "replay_dir": of_team(run_dir, "replays")}
     stats = play(policy, values.episodes, seed=seed, env=env, starcraft2=games.starcraft2, **replays)
     result: dict[str, Any] = {"map": env.title, "backend": backend_name(env), "env_steps": policy.env_steps}
     result["sampled"] = values.sampled
@@ -85,36 +94,44 @@ EVAL = Command(
 )
 
 
+_EXPORTED = {"numpy": "policy.npz", "savedmodel": "policy", "onnx": "policy.onnx"}
+
+
 def _define_export_flags(values: flags.FlagValues) -> None:
     _define_weights_flags(values)
     flags.DEFINE_enum(
-        "format", "numpy", ["numpy", "savedmodel"], "weights for NumPy, or for TensorFlow", flag_values=values
+        "format", "numpy", [*_EXPORTED], "weights for NumPy; for TensorFlow; for ONNX's runtimes", flag_values=values
     )
     flags.DEFINE_string(
-        "output", None, "file, or folder of a SavedModel (default: RUN/policy.npz or RUN/policy)", flag_values=values
+        "output",
+        None,
+        "file, or folder of a SavedModel (default: RUN/policy.npz, RUN/policy or RUN/policy.onnx)",
+        flag_values=values,
     )
 
 
 def _export(values: flags.FlagValues, words: list[str]) -> None:
-    run_dir = Path(one_run(values, words, "export"))
-    numpy = values.format == "numpy"
-    output = Path(values.output or run_dir / ("policy.npz" if numpy else "policy"))
-    if numpy and output.suffix != ".npz":
-        raise flags.Error(f"--output={output}: a file for NumPy is called .npz")
+    from seed_matrace.zoo.team import of_team
+
+    run_dir = one_run(values, words, "export")
+    suffix = Path(_EXPORTED[values.format]).suffix
+    output = Path(values.output or of_team(run_dir, _EXPORTED[values.format]))
+    if suffix and output.suffix != suffix:
+        raise flags.Error(f"--output={output}: a file of --format={values.format} is called {suffix}")
     check_utf8("--run_dir", run_dir)
-    if not numpy:
+    if values.format != "numpy":
         check_utf8("--output", output)
     import_tensorflow()
-    from seed_matrace.evaluation.export import export_numpy, export_saved_model
+    from seed_matrace.evaluation.export import export_numpy, export_onnx, export_saved_model
     from seed_matrace.evaluation.policy import load_policy
 
     policy = load_policy(run_dir, values.checkpoint, read_modules(values.module))
-    (export_numpy if numpy else export_saved_model)(policy, output)
+    {"numpy": export_numpy, "savedmodel": export_saved_model, "onnx": export_onnx}[values.format](policy, output)
     print(output)
 
 
 EXPORT = Command(
-    "Writes a run's policy for other programs: NumPy weights that need no TensorFlow, or a SavedModel.",
+    "Writes a run's policy for other programs: NumPy weights that need no TensorFlow, a SavedModel, or ONNX.",
     "seed-matrace export runs/8m --format=numpy",
     _define_export_flags,
     _export,
@@ -152,7 +169,7 @@ def _plot(values: flags.FlagValues, words: list[str]) -> None:
     if not run_dirs:
         raise flags.Error("give at least one run directory, as in: seed-matrace plot runs/3m")
     options = PlotOptions(values.kind, values.statistic, published=values.published, whole_paper=values.paper)
-    print(plot(run_dirs, values.output, options, print))
+    print(plot(run_dirs, values.output or _beside_team(run_dirs[0], "learning_curve.png"), options, print))
 
 
 PLOT = Command(
@@ -189,7 +206,7 @@ def _watch(values: flags.FlagValues, words: list[str]) -> None:
     if not paths:
         raise flags.Error("give a run directory or a replay file, as in: seed-matrace watch runs/3m")
     options = WatchOptions(values.which, values.width, values.speed, values.dark, values.zoom)
-    print(watch(paths, values.output, options, print))
+    print(watch(paths, values.output or _beside_team(paths[0], "watch.html"), options, print))
 
 
 WATCH = Command(

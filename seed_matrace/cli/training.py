@@ -161,7 +161,9 @@ def define_learner_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string("run_dir", None, "run directory; one that holds a run is resumed", flag_values=values)
     flags.DEFINE_integer("seed", None, "seed of everything random (default: 0)", lower_bound=0, flag_values=values)
     define_module_flag(values)
-    flags.DEFINE_string("init_from", None, "run directory whose best weights to start from", flag_values=values)
+    flags.DEFINE_string(
+        "init_from", None, "run directory, or a team as zoo/3m, whose best weights to start from", flag_values=values
+    )
     flags.DEFINE_multi_enum(
         "sink",
         [],
@@ -175,13 +177,14 @@ def learner_options(values: flags.FlagValues) -> TrainOptions:
     """What ``define_learner_flags`` and --num_actors say."""
     from seed_matrace.modules import read_modules
     from seed_matrace.training.start import TrainOptions
+    from seed_matrace.zoo.index import find_run
 
     return TrainOptions(
         gin_files=values.gin_file,
         gin_params=values.gin_param,
         run_dir=values.run_dir,
         seed=values.seed,
-        init_from=values.init_from,
+        init_from=values.init_from and find_run(values.init_from),
         sinks=values.sink,
         num_actors=values.num_actors,
         modules=read_modules(values.module),

@@ -6,8 +6,9 @@ import dataclasses
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl import logging
@@ -25,7 +26,8 @@ from seed_matrace.evaluation.team import Team
 from seed_matrace.files import check_utf8
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.learner import Learner
-from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, backend_of, kept_modules, load_run_config
+from seed_matrace.learner.networks_file import restore_networks
+from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, backend_of, is_team, kept_modules, load_run_config
 from seed_matrace.learner.run_info import RUN_FILE, read_run_info, run_id
 from seed_matrace.modules import ModuleFile, registry_of
 from seed_matrace.replay import SUFFIX, Replay, write_replay
@@ -41,6 +43,7 @@ class TrainedPolicy(Team):
       config: the configuration it was trained with.
       env_steps: how many env steps it was trained on.
       network: the policy.
+      critic: what values were learnt with it.
       judge: what it makes of a whole episode, as ``Learner.judge``; observations stacked as in training.
     """
 
@@ -61,6 +64,7 @@ class TrainedPolicy(Team):
         self.config = config
         self.env_steps = env_steps
         self.network = learner.policy
+        self.critic = learner.critic
         self.judge = learner.judge
 
 
@@ -170,7 +174,7 @@ def load_policy(
       sampling_seed: of actions that are sampled as in training; None takes the likeliest.
 
     Raises:
-      ValueError: not a run directory, or no such kind of checkpoint.
+      ValueError: not a run directory, or no such kind of checkpoint; a team of the zoo has no "latest".
       CheckpointError: the run has no usable checkpoint yet.
     """
     kinds = {"best": "best", "latest": "step"}
@@ -186,19 +190,30 @@ def load_policy(
         config, learner=dataclasses.replace(config.learner, policy_lag=0)
     )  # these weights act
     learner = Learner(at_once, dataclasses.replace(spec_of_run(config.env, noted), with_final=with_final), seed=0)
-    checkpoints = Checkpoints(Path(run_dir) / CHECKPOINTS_DIR, 1, run_id(run_dir))
+    networks = {"policy": learner.policy, "critic": learner.critic}
+    env_steps = _restore(Path(run_dir), checkpoint, kinds[checkpoint], networks)
+    return TrainedPolicy(learner, config, spec, env_steps, backend_of(Path(run_dir)), sampling_seed)
+
+
+def _restore(run_dir: Path, checkpoint: str, kind: str, networks: Mapping[str, Any]) -> int:
+    """Gives networks the weights of a run or a team; returns the env steps that they were trained on."""
+    if is_team(run_dir):
+        if checkpoint != "best":
+            raise ValueError(f"{run_dir} is a team of the zoo, which has its best weights alone, not {checkpoint} ones")
+        return restore_networks(run_dir, networks)
+    checkpoints = Checkpoints(run_dir / CHECKPOINTS_DIR, 1, run_id(run_dir))
     other = (
         "; --checkpoint=latest takes the newest weights" if checkpoint == "best" and checkpoints.find("step") else ""
     )
     try:
-        restored = checkpoints.restore_newest(kinds[checkpoint], {"policy": learner.policy, "critic": learner.critic})
+        restored = checkpoints.restore_newest(kind, networks)
     except CheckpointError as error:
         raise CheckpointError(f"{error}{other}") from None
     if restored is None:
         raise CheckpointError(f"{run_dir} has no {checkpoint} checkpoint{other or ' yet'}")
     for problem in restored.problems:
         logging.warning("passed over a checkpoint: %s", problem)
-    return TrainedPolicy(learner, config, spec, restored.state["env_steps"], backend_of(Path(run_dir)), sampling_seed)
+    return int(restored.state["env_steps"])
 
 
 def _unstacked(env: EnvConfig) -> EnvConfig:

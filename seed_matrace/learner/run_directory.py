@@ -20,6 +20,7 @@ from seed_matrace.sections.env import EnvConfig
 OPERATIVE_CONFIG = "operative_config.gin"
 CHECKPOINTS_DIR = "checkpoints"
 SCENARIO_DIR = "maps"  # of a run on a scenario file: the run's own copy of it
+NETWORKS_FILE = "networks.npz"  # of a team of the zoo, in the place of checkpoints
 MODULES_DIR = "modules"  # the run's own copies of what --module named
 CHECKPOINT_STATE = "state.json"  # of a checkpoint, written last
 _OF_A_RUN = (RUN_FILE, "metrics.jsonl", "eval/results.json")
@@ -84,6 +85,11 @@ def is_run_directory(path: Path) -> bool:
     A run that was killed before its run.json was there has left nothing but its configuration, and begins anew.
     """
     return any((path / name).exists() for name in _OF_A_RUN) or any((path / CHECKPOINTS_DIR).glob("[!.]*"))
+
+
+def is_team(path: Path) -> bool:
+    """Whether ``path`` is a team of a zoo: all that is read of a run, with one set of weights, and not trained on."""
+    return (path / NETWORKS_FILE).is_file()
 
 
 def load_run_config(

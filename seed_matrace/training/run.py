@@ -20,14 +20,14 @@ from absl import logging
 from seed_matrace.config import Config
 from seed_matrace.envs.registry import has_winner
 from seed_matrace.evaluation.episodes import EvaluationCutError, summarise
-from seed_matrace.evaluation.results import RESULTS_FILE, read_results
+from seed_matrace.evaluation.results import read_results
 from seed_matrace.inference.actors import ActorsLostError
-from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
+from seed_matrace.learner.checkpoints import Checkpoints
 from seed_matrace.learner.event_file import EventFile
 from seed_matrace.learner.learner import Learner
-from seed_matrace.learner.metrics import METRICS_FILE, MetricsWriter, ScalarMeans, check_reports, report_of
+from seed_matrace.learner.metrics import MetricsWriter, ScalarMeans, check_reports, report_of
 from seed_matrace.learner.run_directory import CHECKPOINTS_DIR
-from seed_matrace.learner.run_info import run_id, was_checkpointed, write_checkpointed
+from seed_matrace.learner.run_info import run_id, write_checkpointed
 from seed_matrace.learner.strategy import Devices
 from seed_matrace.training.batch_age import age_warning
 from seed_matrace.training.callback import Callback, RunHandle
@@ -36,8 +36,9 @@ from seed_matrace.training.evaluations import Evaluations
 from seed_matrace.training.files_sink import FilesSink
 from seed_matrace.training.hooks import Hooks
 from seed_matrace.training.hosts import Hosts
-from seed_matrace.training.progress import Progress, progress_from
+from seed_matrace.training.progress import Progress
 from seed_matrace.training.rates import Rates
+from seed_matrace.training.resuming import restored, say_what_is_missing, target_reached
 from seed_matrace.training.sources import Acting, BatchSource, NamedReward
 from seed_matrace.training.warm_start import start_from
 from seed_matrace.training_env import map_config, training_spec
@@ -89,8 +90,8 @@ class TrainingRun:
         self._said_old = False
         self.resumed = self._restore()
         self.learner.env_steps.assign(self.progress.env_steps)
-        if self._hosts.chief:
-            self._say_what_is_missing()
+        if self._hosts.chief and say_what_is_missing(run_dir, self.progress, self._checkpoints, self._warn):
+            self._saved_learner_steps = -1  # the newest checkpoint counts what is gone
         if self.resumed:
             check_reports(run_dir, self.progress.metrics_bytes)
             with contextlib.suppress(FileNotFoundError):
@@ -305,12 +306,8 @@ class TrainingRun:
     def _check_target(self, stats: EpisodeStats) -> None:
         outcomes = [*self.progress.newest_outcomes, *stats.battle_won.tolist()]
         self.progress.newest_outcomes = outcomes[-self.config.run.stop_episodes :]
-        if self._target_reached():
+        if target_reached(self.config.run, self.progress):
             self.progress.finished = "target"
-
-    def _target_reached(self) -> bool:
-        run, outcomes = self.config.run, self.progress.newest_outcomes
-        return bool(run.stop_win_rate and len(outcomes) == run.stop_episodes and np.mean(outcomes) >= run.stop_win_rate)
 
     def _write(self, scalars: Mapping[str, float]) -> None:
         progress = self.progress
@@ -359,48 +356,16 @@ class TrainingRun:
             return False
         return True
 
-    def _say_what_is_missing(self) -> None:
-        """What a person removed, or lost, is gone on without; but it is said."""
-        back = "to have it back, stop, put back a copy of it and go on from there"
-        for file, counted in (
-            (METRICS_FILE, self.progress.metrics_bytes),
-            (RESULTS_FILE, self.progress.evaluations),
-        ):
-            path = self._run_dir / file
-            if counted and not path.exists():
-                what = f"all of its reports until {self.progress.env_steps:,} env steps"
-                if file == RESULTS_FILE:
-                    what = f"the outcomes of {counted} evaluations"
-                self._saved_learner_steps = -1  # the newest checkpoint counts what is gone
-                self._warn(f"{path} is missing, and with it {what}; the run goes on with a new one: {back}")
-        if self.progress.best != Progress().best and (problems := self._checkpoints.problems("best")):
-            self._warn(f"{'; '.join(problems)}; the best of the evaluations to come is kept instead: {back}")
-            self.progress.best = Progress().best
-
     def _warn(self, text: str) -> None:
         """Says it on the screen and in learner.log."""
         self._reporter.note(text)
         logging.info("%s", text)
 
     def _restore(self) -> bool:
-        restored = self._checkpoints.restore_newest("step", self.learner.trackables, progress_from)
-        if restored is None and was_checkpointed(self._run_dir):
-            raise CheckpointError(
-                f"{self._run_dir} had checkpoints and has none now: put its {CHECKPOINTS_DIR} back, or choose another "
-                "--run_dir to begin again"
-            )
-        if restored is None:
+        found = restored(self._checkpoints, self.learner, self._run_dir, self.config.run, self._warn)
+        if found is None:
             return False
-        self.learner.publish()
-        for problem in restored.problems:
-            self._warn(f"passed over a checkpoint: {problem}")
-        self.progress = progress_from(restored.state)
-        self.progress.session += 1
+        self.progress, self._source_arrays = found
         self._means.set_state(self.progress.means)
-        self._source_arrays = restored.arrays
         self._saved_learner_steps = self.progress.learner_steps
-        budget_used = self.progress.env_steps >= self.config.run.total_env_steps
-        still_over = {"budget": budget_used, "target": self._target_reached(), "": False}
-        if not still_over[self.progress.finished]:
-            self.progress.finished = ""  # the budget or the target was raised
         return True

@@ -16,6 +16,7 @@ from seed_matrace.learner.run_directory import (
     MODULES_DIR,
     OPERATIVE_CONFIG,
     is_run_directory,
+    is_team,
     kept_env,
     kept_modules,
     kept_scenario,
@@ -95,6 +96,11 @@ def plan_start(options: TrainOptions, default_actors: int | Callable[[Config], i
     check_utf8("--run_dir", options.run_dir)
     check_utf8("--init_from", options.init_from)
     path = Path(options.run_dir) if options.run_dir else None
+    if path is not None and is_team(path):
+        raise ValueError(
+            f"--run_dir={path} is a team of a zoo, which is not trained on; --init_from={path} begins a run from its "
+            "weights, in another --run_dir"
+        )
     resuming = path is not None and is_run_directory(path)
     modules, of_modules = _modules(options, path if resuming else None)
     registry = registry_of(modules)
@@ -231,7 +237,7 @@ def _check_source(source: Path, of_whom: str) -> None:
         load_run_config(source, registry=OPEN)
     except (OSError, ValueError) as error:
         raise ValueError(f"{of_whom}--init_from={source}: {error}{advice}") from None
-    if not any((source / CHECKPOINTS_DIR).glob(f"best-*/{CHECKPOINT_STATE}")):
+    if not is_team(source) and not any((source / CHECKPOINTS_DIR).glob(f"best-*/{CHECKPOINT_STATE}")):
         raise ValueError(f"{of_whom}--init_from={source} has no best checkpoint to start from yet")
 
 

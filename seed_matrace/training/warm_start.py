@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,8 @@ from seed_matrace.algo.team_networks import Networks
 from seed_matrace.envs.registry import backend_name
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.learner import Learner
-from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, backend_of, load_run_config
+from seed_matrace.learner.networks_file import named_variables, restore_networks
+from seed_matrace.learner.run_directory import CHECKPOINTS_DIR, backend_of, is_team, load_run_config
 from seed_matrace.learner.run_info import run_id
 from seed_matrace.registered import OPEN
 from seed_matrace.training_env import training_spec
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def start_from(learner: Learner, run_dir: Path) -> str:
-    """Copies the best policy and critic of the run in ``run_dir`` into ``learner``, where shapes agree.
+    """Copies the best policy and critic of the run, or the team, in ``run_dir`` into ``learner``, where shapes agree.
 
     The optimizer and the entropy cost start fresh.
 
@@ -34,7 +34,7 @@ def start_from(learner: Learner, run_dir: Path) -> str:
     copied, totals = {}, {}
     for name, source in networks.items():
         ours = getattr(learner, name).variables
-        fitting = _fitting(ours, source.variables)
+        fitting = _fitting(getattr(learner, name), source)
         for variable, value in fitting:
             variable.assign(value)
         copied[name], totals[name] = len(fitting), len(ours)
@@ -50,7 +50,7 @@ def check_start(config: Config, run_dir: Path) -> None:
     """Raises ValueError or CheckpointError if ``start_from`` has nothing to take over for a run of ``config``."""
     ours = Networks(training_spec(config), config, 0)
     theirs = _best_networks(run_dir)
-    if not any(_fitting(getattr(ours, name).variables, source.variables) for name, source in theirs.items()):
+    if not any(_fitting(getattr(ours, name), source) for name, source in theirs.items()):
         raise ValueError(f"--init_from={run_dir}: none of its weights have the shapes that {config.env.title} needs")
 
 
@@ -64,6 +64,9 @@ def _best_networks(run_dir: Path) -> dict[str, Any]:
     config, _, _ = load_run_config(run_dir)
     best = Networks(training_spec(config), config, 0)
     networks: dict[str, Any] = {"policy": best.policy, "critic": best.critic}
+    if is_team(run_dir):
+        restore_networks(run_dir, networks)
+        return networks
     checkpoints = Checkpoints(run_dir / CHECKPOINTS_DIR, 1, run_id(run_dir))
     advice = (
         "; that run, gone on with for more env steps, keeps the best of its next evaluations, and seed-matrace eval "
@@ -80,8 +83,8 @@ def _best_networks(run_dir: Path) -> dict[str, Any]:
     return networks
 
 
-def _fitting(ours: Sequence[Any], theirs: Sequence[Any]) -> list[tuple[Any, Any]]:
-    """Variables of ours with those of theirs that have their names and shapes."""
-    named = {variable.name: variable for variable in theirs}
-    pairs = [(variable, named.get(variable.name)) for variable in ours]
+def _fitting(ours: Any, theirs: Any) -> list[tuple[Any, Any]]:
+    """Variables of our network with those of theirs that have their names and shapes."""
+    named = named_variables(theirs)
+    pairs = [(variable, named.get(name)) for name, variable in named_variables(ours).items()]
     return [(variable, value) for variable, value in pairs if value is not None and value.shape == variable.shape]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from seed_matrace.evaluation.replays import BEST, FOLDER, find_replays, replays_over_training
 from seed_matrace.files import write_file
+from seed_matrace.learner.run_directory import is_team
 from seed_matrace.replay import SUFFIX, Replay, read_replay
 from seed_matrace.skirmish.vector_env import BACKEND, is_other_version
 from seed_matrace.viewer.animation import write_gif, write_mp4
@@ -73,6 +74,8 @@ def _files(path: Path, which: str) -> list[Path]:
     if not path.is_dir():
         return [path]
     if which == "learning":
+        if is_team(path):
+            raise ValueError(f"{path} is a team of a zoo, of which there is one battle; leave out --which=learning")
         return replays_over_training(path)
     found = find_replays(path)
     best = path / FOLDER / BEST

@@ -1,0 +1,208 @@
+"""Teams are fetched from folders and servers whole, or not at all, with one sentence."""
+
+import functools
+import http.server
+import json
+import shutil
+import threading
+
+import numpy as np
+import pytest
+
+from seed_matrace import cli
+from seed_matrace.arrays_file import read_arrays, write_arrays
+from seed_matrace.learner.run_directory import NETWORKS_FILE, OPERATIVE_CONFIG
+from seed_matrace.learner.run_info import RUN_FILE
+from seed_matrace.zoo.index import INDEX, OWN, fetch, find_run, read_index
+from seed_matrace.zoo.team import FILES, TeamError, entry_of
+
+
+@pytest.fixture
+def zoo(tmp_path):
+    """A zoo of one team that a test may damage."""
+    fetch(str(OWN), "3m", tmp_path / "theirs")
+    return tmp_path / "theirs"
+
+
+@pytest.fixture
+def server(zoo):
+    """The URL of that zoo."""
+    handler = functools.partial(_Quiet, directory=zoo)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{serving.server_port}"
+        serving.shutdown()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+def made_anew(zoo, change=lambda facts: None, **files):
+    """A team as somebody else may have made it: other files and facts, and all checksums right."""
+    folder = zoo / "3m"
+    for name, content in files.items():
+        (folder / {"config": OPERATIVE_CONFIG, "networks": NETWORKS_FILE}[name]).write_bytes(content)
+    facts = json.loads((folder / RUN_FILE).read_text())
+    facts["team"]["files"] = {file: entry_of((folder / file).read_bytes()) for file in FILES}
+    change(facts)
+    (folder / RUN_FILE).write_text(json.dumps(facts))
+    changed_index(zoo, about=entry_of((folder / RUN_FILE).read_bytes()))
+
+
+def changed_index(zoo, name="3m", **changes):
+    index = json.loads((zoo / INDEX).read_text())
+    index["teams"][name] = index["teams"]["3m"] | changes
+    (zoo / INDEX).write_text(json.dumps(index))
+
+
+def test_a_team_is_the_same_from_a_folder_and_from_a_server(zoo, server, tmp_path):
+    folder = fetch(server, "3m", tmp_path / "ours")
+    assert folder == tmp_path / "ours" / "3m"
+    for file in (RUN_FILE, *FILES):
+        assert (folder / file).read_bytes() == (OWN / "3m" / file).read_bytes()
+    assert read_index(str(tmp_path / "ours")) == {"3m": read_index(str(OWN))["3m"]}
+    assert fetch(server, "zoo/3m", tmp_path / "ours") == folder  # there already, and the same
+    assert find_run(str(folder)) == str(folder)
+
+
+def test_the_command_fetches_into_zoo_and_others_find_it_there(server, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["zoo", f"--zoo={server}"]) == 0
+    assert "seed-matrace zoo fetch 3m --zoo=http" in capsys.readouterr().out
+    assert cli.main(["zoo", "fetch", "3m", f"--zoo={server}"]) == 0
+    assert capsys.readouterr().out == "zoo/3m\n"
+    (tmp_path / "zoo" / "3m" / OPERATIVE_CONFIG).write_text("run.num_envs = 8")
+    for words in (["watch", "zoo/3m"], ["train", "maps/3m.gin", "--init_from=zoo/3m"]):
+        assert cli.main(words) == 2
+        assert "operative_config.gin of zoo/3m is not what the team was made with" in capsys.readouterr().err
+    assert cli.main(["zoo", "fetch", "3m", f"--zoo={server}"]) == 2
+    assert cli.main(["zoo", "fetch", "3m", f"--zoo={server}", "--replace"]) == 0
+    assert cli.main(["watch", "zoo/3m"]) == 0
+
+
+def test_another_team_of_that_name_is_not_replaced_unasked(zoo, tmp_path):
+    fetch(str(zoo), "3m", tmp_path / "ours")
+    made_anew(zoo, lambda facts: facts.update(seed=7))
+    with pytest.raises(TeamError, match="is there already; --replace"):
+        fetch(str(zoo), "3m", tmp_path / "ours")
+    fetch(str(zoo), "3m", tmp_path / "ours", replace=True)
+    assert json.loads((tmp_path / "ours" / "3m" / RUN_FILE).read_text())["seed"] == 7
+    (tmp_path / "mine" / "3m").mkdir(parents=True)
+    (tmp_path / "mine" / "3m" / "letters.txt").write_text("dear")
+    with pytest.raises(TeamError, match="is no team; nothing is put in its place"):
+        fetch(str(zoo), "3m", tmp_path / "mine", replace=True)
+    assert (tmp_path / "mine" / "3m" / "letters.txt").read_text() == "dear"
+
+
+@pytest.mark.parametrize("file", [RUN_FILE, *FILES])
+@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data + b"x", lambda data: b"y" + data[1:]])
+def test_a_damaged_file_leaves_nothing(zoo, server, tmp_path, file, damage):
+    path = zoo / "3m" / file
+    path.write_bytes(damage(path.read_bytes()))
+    for place in (server, str(zoo)):
+        with pytest.raises(TeamError, match=rf"{file} of 3m is not what the team was made with \(its SHA-256 is anoth"):
+            fetch(place, "3m", tmp_path / "ours")
+    assert not (tmp_path / "ours").exists()
+
+
+@pytest.mark.parametrize(
+    ("break_it", "said"),
+    [
+        (lambda zoo: (zoo / "3m" / FILES[0]).unlink(), "README.md cannot be (read|fetched)"),
+        (lambda zoo: (zoo / INDEX).write_text("{"), "index.json cannot be used: it is not JSON"),
+        (lambda zoo: (zoo / INDEX).write_text('{"format": 2, "teams": {}}'), "another version of this program"),
+        (lambda zoo: (zoo / INDEX).write_text('{"format": 1, "teams": {}}'), "no team '3m' in .*; there: none"),
+        (lambda zoo: changed_index(zoo, name="../3m"), "'../3m' is not the name of a team"),
+        (lambda zoo: changed_index(zoo, name="/etc"), "'/etc' is not the name of a team"),
+        (lambda zoo: changed_index(zoo, about=[10**12, "0"]), "said to have 1,000,000,000,000 bytes; at most"),
+        (lambda zoo: changed_index(zoo, about="0"), "3m is described by"),
+        (lambda zoo: changed_index(zoo, about=[0, 1]), "its size and SHA-256 expected"),
+        (lambda zoo: changed_index(zoo, map="3m\nevil"), "3m is described by"),
+        (lambda zoo: made_anew(zoo, lambda facts: facts.pop("team")), "is not that of a team"),
+        (lambda zoo: made_anew(zoo, lambda facts: facts["team"].update(format=2)), "another version of this program"),
+        (lambda zoo: made_anew(zoo, lambda facts: facts["team"].update(evaluation={})), "is not that of a team"),
+        (
+            lambda zoo: made_anew(zoo, lambda facts: facts["team"]["files"].update({"../../evil": [1, "0"]})),
+            "the file '../../evil' is missing or unknown",
+        ),
+        (lambda zoo: made_anew(zoo, lambda facts: facts["team"]["files"].pop("policy.npz")), "'policy.npz' is missing"),
+        (lambda zoo: made_anew(zoo, config=b"import os"), "cannot be played by this version: .*import"),
+        (lambda zoo: made_anew(zoo, config=b"env.backend = 'counting'"), "configured for .* on counting"),
+        (lambda zoo: made_anew(zoo, config=b"env.map_name = '8m'"), "configured for 8m on skirmish; its map, '3m'"),
+        (lambda zoo: made_anew(zoo, config=b"env.map_name = 'maps/x.json'"), "cannot be played|configured for"),
+        (lambda zoo: made_anew(zoo, config=b"loss.no_such = 1"), "cannot be played by this version: .*loss.no_such"),
+    ],
+)
+def test_what_cannot_be_a_team_is_one_sentence_and_leaves_nothing(zoo, server, tmp_path, break_it, said):
+    break_it(zoo)
+    for place in (server, str(zoo)):
+        with pytest.raises(TeamError, match=said) as caught:
+            fetch(place, "3m", tmp_path / "ours" / "deep")
+        assert "\n" not in str(caught.value)
+    left = [path for path in tmp_path.rglob("*") if path.is_file() and zoo not in path.parents]
+    assert not left
+
+
+def test_a_name_that_leads_elsewhere_is_refused(zoo, tmp_path):
+    for name in ("../theirs/3m", "..", "", "/etc", "a/b", "3m/", "x" * 65, "-x", "a\n"):
+        with pytest.raises(TeamError, match="is not the name of a team"):
+            fetch(str(zoo), name, tmp_path / "ours")
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("http://127.0.0.1:1", r"http://127.0.0.1:1/index.json cannot be read: .*refused"),
+        ("ftp://127.0.0.1/teams", "a folder, or a URL that begins with http"),
+        ("file:///etc", "a folder, or a URL that begins with http"),
+        ("http://[", "cannot be read"),
+        ("nowhere", "nowhere/index.json cannot be read: No such file"),
+    ],
+)
+def test_a_zoo_that_cannot_be_reached_is_one_sentence(place, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TeamError, match=said):
+        read_index(place)
+    assert cli.main(["zoo", "fetch", "3m", f"--zoo={place}"]) == 2
+    assert capsys.readouterr().err.startswith("seed-matrace: ")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_server_without_that_team_says_so(zoo, server, tmp_path):
+    shutil.rmtree(zoo / "3m")
+    with pytest.raises(TeamError, match=r"3m/run\.json cannot be fetched: 404 File not found"):
+        fetch(server, "3m", tmp_path / "ours")
+
+
+def test_a_team_of_other_rules_is_fetched_and_said_to_be(zoo, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    made_anew(zoo, lambda facts: facts.update(backend="skirmish-1"))
+    assert cli.main(["zoo", "fetch", "3m", f"--zoo={zoo}"]) == 0
+    said = "trained on skirmish-1, and what plays here is skirmish-"
+    assert said in capsys.readouterr().err
+    assert cli.main(["eval", "zoo/3m", "--episodes=2"]) == 0
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda arrays: arrays.pop("policy/kernel_0"), "'policy/kernel_0' is missing or was added"),
+        (
+            lambda arrays: arrays.update({"policy/kernel_0": np.zeros((3, 3), np.float32)}),
+            r"kernel_0 is float32 \(3, 3\)",
+        ),
+        (lambda arrays: arrays.update({"policy/kernel_0": arrays["policy/kernel_0"] * np.nan}), "is not finite"),
+        (lambda arrays: arrays.update(surprise=np.zeros(1)), "'surprise' is missing or was added"),
+    ],
+)
+def test_weights_that_do_not_fit_are_one_sentence(zoo, tmp_path, change, said, capsys):
+    arrays = read_arrays(zoo / "3m" / NETWORKS_FILE)
+    change(arrays)
+    write_arrays(tmp_path / "other.npz", arrays)
+    made_anew(zoo, networks=(tmp_path / "other.npz").read_bytes())
+    assert cli.main(["eval", str(zoo / "3m"), "--episodes=2"]) == 2
+    err = capsys.readouterr().err.strip().splitlines()[-1]
+    assert err.startswith("seed-matrace: ") and said.split(r"\(")[0] in err
