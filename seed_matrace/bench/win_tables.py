@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -36,6 +37,25 @@ def read_wins(path: str | Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is no result of bench time_to_win: {error!r:.200}") from None
     return dict(results)
+
+
+def joined(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Several results as one, for maps or settings that were played at different times; the first names the settings.
+
+    Raises:
+      ValueError: they were counted differently, are of different simulators, or have a run in common.
+    """
+    whole = {**parts[0], "maps": {}, "settings": {}, "runs": []}
+    for part in parts:
+        _check_comparable(whole, part)
+        for name in ("maps", "settings"):
+            new = {key: about for key, about in part[name].items() if key not in whole[name]}
+            whole[name] = {**whole[name], **new}
+        whole["runs"] = [*whole["runs"], *part["runs"]]
+    names = [(run["map"], run["setting"], run["seed"]) for run in whole["runs"]]
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise ValueError(f"{twice[0][0]} with {twice[0][1]} and seed {twice[0][2]} is in two of the results")
+    return whole
 
 
 def wins_table(results: Mapping[str, Any]) -> Table:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from seed_matrace.bench.win_tables import ratio_table, read_wins, wins_table
+from seed_matrace.bench.win_tables import joined, ratio_table, read_wins, wins_table
 
 
 def run(setting, seed, steps, seconds=None, **more):
@@ -70,6 +70,20 @@ def test_results_that_do_not_compare_are_refused():
         ratio_table(one, results(run("old", 0, 40_000), window=5000))
     with pytest.raises(ValueError, match="skirmish-3 and on skirmish-2: results of two do not compare"):
         ratio_table(one, results(run("old", 0, 40_000), backend="skirmish-2"))
+
+
+def test_results_of_several_machines_are_read_as_one():
+    new, old = results(run("new", 0, 40_000)), results(run("old", 0, 80_000))
+    more = results(run("new", 1, 60_000))
+    whole = joined([new, more, old])
+    assert wins_table(whole).rows == wins_table(results(*new["runs"], *more["runs"], *old["runs"])).rows
+    assert ratio_table(whole).rows == [["3m", "old", "0.62", "0.62"]]
+    other = joined([new, {**old, "maps": {"8m": {**old["maps"]["3m"]}}, "runs": [run("old", 0, 1, map="8m")]}])
+    assert list(other["maps"]) == ["3m", "8m"]
+    with pytest.raises(ValueError, match="3m with new and seed 0 is in two of the results"):
+        joined([new, new])
+    with pytest.raises(ValueError, match="differ in window_env_steps"):
+        joined([new, results(run("old", 0, 40_000), window=5000)])
 
 
 @pytest.mark.parametrize(
