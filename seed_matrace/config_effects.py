@@ -19,6 +19,7 @@ _SCALED = {"env.reward_death_value", "env.reward_win"}  # the most a battle can 
 _STATE = {"env.obs_instead_of_state", "env.state_last_action", "env.state_timestep_number"}
 _OF_THE_GAME = {"env.window_size_x", "env.window_size_y", "env.debug", "env.difficulty"}
 _OF_A_PERSON = {"env.replay_dir", "env.replay_prefix", "env.continuing_episode"}  # who steps an environment by hand
+_OURS = "ma_trace"  # another loss may look at any of its options
 _THRESHOLDS = ("loss.clip_rho_threshold", "loss.clip_c_threshold", "loss.clip_pg_rho_threshold")
 _ENTROPY_OF = {  # what each schedule of the entropy cost looks at, besides where it begins
     "trained": {"loss.entropy_cost_speed", "loss.target_entropy"},
@@ -145,8 +146,9 @@ def _without_effect(config: Config) -> Iterator[tuple[set[str], str]]:
     if loss.importance_weights == "none":
         above = {name for name in _THRESHOLDS if options(config)[name] >= 1}
         yield above, "loss.importance_weights = 'none' takes every ratio for 1"
-        of_gradient = {"loss.policy_ratios", "loss.clip_ratio", "learner.proximal_age"}
-        yield of_gradient, "loss.importance_weights = 'none' takes every ratio for 1"
+        if loss.function == _OURS:
+            of_gradient = {"loss.policy_ratios", "loss.clip_ratio", "learner.proximal_age"}
+            yield of_gradient, "loss.importance_weights = 'none' takes every ratio for 1"
     yield from _without_effect_on_steps(config)
     chosen = {config.entry(kind).name for kind in KINDS} | {hook.name for hook in config.registry.hooks}
     for section, holder in config.registered.items():
@@ -168,16 +170,17 @@ def _without_effect_on_steps(config: Config) -> Iterator[tuple[set[str], str]]:
     yield _ENTROPY - _ENTROPY_OF[loss.entropy_schedule], f"{schedule} does not look at it"
     if loss.entropy_schedule == "trained" and not loss.entropy_cost_speed:
         yield {"loss.target_entropy"}, "loss.entropy_cost_speed = 0 keeps the entropy cost fixed"
-    if config.network.one_value_per_agent:
-        yield {"loss.policy_ratios"}, "with one value per agent loss.importance_weights says whose ratios count"
-    if learner.proximal_age and not loss.clip_ratio and loss.function == "ma_trace":
-        yield {"learner.proximal_age"}, "loss.clip_ratio = 0 clips no ratios"
+    if loss.function == _OURS:
+        if config.network.one_value_per_agent:
+            yield {"loss.policy_ratios"}, "with one value per agent loss.importance_weights says whose ratios count"
+        if learner.proximal_age and not loss.clip_ratio:
+            yield {"learner.proximal_age"}, "loss.clip_ratio = 0 clips no ratios"
+        if learner.updates_per_batch == 1 and not learner.proximal_age:
+            yield {"loss.clip_ratio"}, "learner.updates_per_batch = 1: no ratio moves before a batch is done with"
     if config.network.policy != "units":
         yield {"network.embedding_dim"}, f"network.policy = {config.network.policy!r} sees no rows of units"
     if learner.updates_per_batch == 1:
         yield {"learner.max_kl"}, "learner.updates_per_batch = 1: no batch gets a second learner step"
-        if not learner.proximal_age:
-            yield {"loss.clip_ratio"}, "learner.updates_per_batch = 1: no ratio moves before a batch is done with"
     if not learner.replay_buffer:
         yield {"learner.replay_fraction", "learner.replay_order"}, "learner.replay_buffer = 0 keeps no unrolls"
     if not optimizer.clip_norm:

@@ -48,7 +48,9 @@ class LossBatch(NamedTuple):
     log_ratios: Tensor  # float32 [T, B], log(pi/mu), with gradient
     agents_log_pi: Tensor  # float32 [T, B, N], of each agent
     agents_log_ratios: Tensor  # float32 [T, B, N]
-    agents_log_proximal: Tensor  # float32 [T, B, N], as the batch's first learner step found them; no gradient
+    agents_log_proximal: (
+        Tensor  # float32 [T, B, N], under the policy that clipped ratios are measured from; no gradient
+    )
     entropy: Tensor  # float32 scalar, mean of the policy's entropies
     targets: Targets  # V-trace's, no gradient
     entropy_cost: Tensor  # float32 scalar, alpha
@@ -147,7 +149,8 @@ def loss_of_batch(
       config: discount, thresholds and weights.
       value_scale: float32 scalar, the unit in which value errors and advantages are measured; 1 unless given.
       final_values: from ``compute_final_values``, if returns bootstrap from them at the time limit.
-      log_proximal: float32 [T, B, N], ``log_pi`` of the batch's first learner step; None: this is the first.
+      log_proximal: float32 [T, B, N], of the taken actions under the policy that clipped ratios are measured from;
+        None: it is the trained one.
       options, policy, critic: for ``terms_of``, see ``LossBatch``.
 
     Raises:

@@ -262,7 +262,7 @@ class TrainingRun:
             scalars["train/return"] = counts.episode_return / counts.episodes
             scalars["train/length"] = counts.episode_length / counts.episodes
         self._write(scalars)
-        warning = age_warning(self.config, scalars.get("perf/policy_lag_mean", 0.0))
+        warning = age_warning(self.config, scalars.get("perf/policy_lag_mean", 0.0), actors=source.actors_alive > 0)
         if warning and self._hosts.chief and not self._said_old:
             self._said_old = True
             self._warn(warning)

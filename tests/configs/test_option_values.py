@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from seed_matrace.config import MACHINE, OPTIONS, ConfigError, decides_learning,
 from seed_matrace.config_effects import effective, warnings_of
 from seed_matrace.fields import option
 from seed_matrace.gin_files import gin_dir
+from seed_matrace.modules import read_modules, registry_of
 from seed_matrace.smac_options import SmacOptions
 
 FLOATS = [name for name, item in OPTIONS.items() if isinstance(item.default, float)]
@@ -113,6 +115,14 @@ NEEDS_A_LOOK = [
 def test_values_that_may_not_be_meant_are_said_once(params, said):
     (warning,) = warnings_of(load_config(["maps/3m.gin"], [params])[0])
     assert said in warning and "\n" not in warning
+
+
+def test_a_loss_of_ones_own_may_look_at_any_option():
+    registry = registry_of(read_modules([Path(__file__).parents[2] / "examples" / "ppo_clip.py"]))
+    params = ["loss.function = 'ppo_clip'", "loss.importance_weights = 'none'", "learner.proximal_age = 3"]
+    params += ["learner.updates_per_batch = 1", "loss.clip_ratio = 0.1", "loss.policy_ratios = 'as_targets'"]
+    config = load_config([], params, registry=registry)[0]
+    assert warnings_of(config) == []
 
 
 @pytest.mark.parametrize(

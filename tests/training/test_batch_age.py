@@ -14,13 +14,15 @@ from seed_matrace.training.sources import LockstepSource
 
 
 def _config(*params):
-    return load_config([], params)[0]
+    return load_config([], ["learner.proximal_age=0", *params])[0]
 
 
 def test_old_batches_are_spoken_of_with_what_helps():
-    text = age_warning(_config(), 24.0)
+    text = age_warning(_config(), 24.0, actors=True)
     for word in ("24 learner steps old", "8 more", "learner.proximal_age = 10", "--num_actors=0"):
         assert word in text
+    alone = age_warning(_config(), 24.0, actors=False)
+    assert "--num_actors" not in alone and "run.num_envs" in alone
 
 
 @pytest.mark.parametrize(
@@ -31,10 +33,12 @@ def test_old_batches_are_spoken_of_with_what_helps():
         (["learner.proximal_age=4"], 24.0),
         (["loss.clip_ratio=0"], 24.0),
         (["learner.policy_lag=24"], 24.0),
+        (["learner.replay_buffer=400"], 24.0),
+        (["loss.importance_weights='none'"], 24.0),
     ],
 )
 def test_nothing_is_said_where_age_does_no_harm_or_was_asked_for(params, lag):
-    assert age_warning(_config(*params), lag) == ""
+    assert age_warning(_config(*params), lag, actors=True) == ""
 
 
 class Notes(list):
@@ -47,7 +51,7 @@ class Notes(list):
 
 def test_a_run_says_it_once(tmp_path, monkeypatch):
     lags = []
-    monkeypatch.setattr(training_run, "age_warning", lambda config, lag: lags.append(lag) or "they are old")
+    monkeypatch.setattr(training_run, "age_warning", lambda config, lag, actors: lags.append(lag) or "they are old")
     config = load_config([], [*TINY, "run.total_env_steps=80", "run.report_fraction=0.25"])[0]
     run = TrainingRun(config, tmp_path, 0, said := Notes())
     run.train(LockstepSource(run.acting, plan_groups(config.run.num_envs, 0, 1)), threading.Event())
