@@ -149,8 +149,7 @@ def loss_of_batch(
       config: discount, thresholds and weights.
       value_scale: float32 scalar, the unit in which value errors and advantages are measured; 1 unless given.
       final_values: from ``compute_final_values``, if returns bootstrap from them at the time limit.
-      log_proximal: float32 [T, B, N], of the taken actions under the policy that clipped ratios are measured from;
-        None: it is the trained one.
+      log_proximal: float32 [T, B, N], what clipped ratios are measured from; None: the trained policy itself.
       options, policy, critic: for ``terms_of``, see ``LossBatch``.
 
     Raises:
