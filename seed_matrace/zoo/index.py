@@ -78,9 +78,9 @@ def put(zoo: Path, name: str, files: Mapping[str, bytes], *, replace: bool, sour
       TeamError: it does not pass; or as ``check_place``, unless that very team is there.
     """
     folder = zoo / check_name(name)
-    with tempfile.TemporaryDirectory() as aside:
-        _write(Path(aside), files)
-        facts = check_team(Path(aside), source or name)
+    with tempfile.TemporaryDirectory() as checked:
+        _write(Path(checked), files)
+        facts = check_team(Path(checked), source or name)
     check_zoo(zoo)
     with _locked(zoo):
         _tidy(zoo, name)
