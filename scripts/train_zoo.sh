@@ -16,4 +16,5 @@ done
 for map in "${maps[@]}"; do
   seed-matrace zoo add "$runs/$map" "$map" --zoo_dir=seed_matrace/zoo/teams --replace
 done
+rm -f seed_matrace/zoo/teams/.lock
 seed-matrace zoo

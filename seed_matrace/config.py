@@ -124,6 +124,7 @@ def load_config(
     gin_params: Sequence[str] = (),
     *,
     imports: bool = True,
+    includes: bool = True,
     registry: Registry = BUILT_IN,
 ) -> tuple[Config, str, str]:
     """Loads base.gin, then ``gin_files`` in order, then the ``gin_params`` bindings.
@@ -135,6 +136,7 @@ def load_config(
       gin_files: paths; one that does not exist is looked up among the program's own, as "maps/3m.gin".
       gin_params: bindings such as "loss.discount=0.98".
       imports: whether a "import my_module" among ``gin_params`` imports that module; files never import.
+      includes: whether ``gin_files`` may include others.
       registry: what policies, critics and losses there are; their options are sections of their names.
 
     Returns:
@@ -144,8 +146,9 @@ def load_config(
       ConfigError: an unknown file or name, or a value of the wrong type or out of range.
     """
     bindings = Bindings(options_of(_sections(registry)), more=registry.open)
-    for path in ("base.gin", *gin_files):
-        bindings.add_file(path)
+    bindings.add_file("base.gin")
+    for path in gin_files:
+        bindings.add_file(path, includes=includes)
     for text in gin_params:
         bindings.add_param(text, imports=imports)
     bound = bindings.resolved()

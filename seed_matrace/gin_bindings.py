@@ -43,6 +43,7 @@ class _Source:
     chain: tuple[Path, ...] = ()  # of files that include one another, this one last
     lines: bool = True  # whether messages say which line
     imports: bool = False
+    includes: bool = True
 
     def where(self, line: int) -> str:
         named_line = f":{line}" if self.beside else f", line {line}"
@@ -65,9 +66,13 @@ class Bindings:
         self._macros: dict[str, Bound] = {}
         self._in_use: set[str] = set()  # macros that a binding used before another took its place
 
-    def add_file(self, path: str | Path) -> None:
-        """Reads a file, one's own or one that comes with the program; ConfigError says what is wrong in which line."""
-        self._add_file(find_gin_file(path), str(path), ())
+    def add_file(self, path: str | Path, *, includes: bool = True) -> None:
+        """Reads a file, one's own or one that comes with the program; ConfigError says what is wrong in which line.
+
+        Args:
+          includes: whether it may include others; what somebody else wrote may not read files of this machine.
+        """
+        self._add_file(find_gin_file(path), str(path), (), includes=includes)
 
     def add_param(self, text: str, *, imports: bool = True) -> None:
         """Reads the text of a flag.
@@ -101,11 +106,11 @@ class Bindings:
                 raise ConfigError(f"{bound.where}: {error}") from None
         return resolved
 
-    def _add_file(self, path: Path, title: str, chain: tuple[Path, ...]) -> dict[str, str]:
+    def _add_file(self, path: Path, title: str, chain: tuple[Path, ...], *, includes: bool = True) -> dict[str, str]:
         real = path.resolve()
         if real in chain:
             raise ConfigError(f"{chain[-1]} includes {title}, which includes it in turn; leave one of them out")
-        return self._add(read_gin_text(path, title), _Source(title, path.parent, (*chain, real)))
+        return self._add(read_gin_text(path, title), _Source(title, path.parent, (*chain, real), includes=includes))
 
     def _add(self, text: str, source: _Source) -> dict[str, str]:
         """Returns what a source has bound, includes and all, and where."""
@@ -130,6 +135,8 @@ class Bindings:
         return included | own
 
     def _include(self, filename: str, where: str, source: _Source) -> dict[str, str]:
+        if not source.includes:
+            raise ConfigError(f"{where}: includes are not taken here; write what is bound there in its place")
         try:
             path = find_gin_file(filename, source.beside)
         except ConfigError as error:

@@ -117,17 +117,21 @@ def load_run_config(
         ) from None
     kept_scenario(run_dir)
     registry = registry_of(kept_modules(run_dir)) if registry is None else registry
-    return load_config([path], list(gin_params), registry=registry)
+    return load_config([path], list(gin_params), includes=not is_team(run_dir), registry=registry)
 
 
 def kept_modules(run_dir: Path, *, given: Sequence[ModuleFile] = ()) -> tuple[ModuleFile, ...]:
     """The modules of a run: those that are given, and of the others its own copies.
 
     Raises:
-      ModuleError: a copy is missing or is not what the run was begun with, and is not given.
+      ModuleError: a copy is missing or is not what the run was begun with, and is not given; a team names modules,
+        which are never run.
     """
     modules = {module.name: module for module in given}
-    for noted in noted_modules(run_dir):
+    noted_ones = noted_modules(run_dir)
+    if noted_ones and is_team(run_dir):
+        raise ModuleError(f"{run_dir / RUN_FILE} names modules; a team is data alone, and no code of it is run")
+    for noted in noted_ones:
         if noted["file"] in modules:
             continue
         copy = run_dir / MODULES_DIR / noted["file"]

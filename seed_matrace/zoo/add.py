@@ -20,7 +20,7 @@ from seed_matrace.learner.networks_file import write_networks
 from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, is_team, load_run_config, noted_modules
 from seed_matrace.learner.run_info import RUN_FILE, read_run_info
 from seed_matrace.zoo.card import card
-from seed_matrace.zoo.index import put
+from seed_matrace.zoo.index import check_place, put
 from seed_matrace.zoo.team import (
     BACKEND,
     CARD,
@@ -59,6 +59,7 @@ def add_team(run_dir: Path, name: str, zoo: Path, *, replace: bool = False) -> P
     env = load_run_config(run_dir)[0].env
     if env.backend != BACKEND or env.scenario is not None:
         raise TeamError(f"{run_dir} plays {env.map_name} on {env.backend}; a team plays a map of SMAC's on {BACKEND}")
+    check_place(zoo, name, replace=replace)
     policy = load_policy(run_dir)
     if other_rules := policy.other_rules(backend_name(env)):
         raise TeamError(f"{run_dir}: {other_rules}")

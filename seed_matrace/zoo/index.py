@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import fcntl
 import http.client
 import json
+import os
 import shutil
+import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +20,7 @@ from seed_matrace.files import write_file
 from seed_matrace.foreign_files import MOST_BYTES, open_file, parse_document, printable, shown
 from seed_matrace.learner.run_directory import is_team
 from seed_matrace.learner.run_info import RUN_FILE
-from seed_matrace.zoo.team import CARD, FORMAT, TeamError, check_name, check_team, entry_of, has, read_whole
+from seed_matrace.zoo.team import CARD, FILES, FORMAT, TeamError, check_name, check_team, entry_of, has, read_whole
 
 INDEX = "index.json"
 PREFIX = "zoo/"  # a team's name where a run may stand
@@ -61,37 +65,93 @@ def fetch(zoo: str, name: str, into: Path, *, replace: bool = False) -> Path:
         there.
     """
     name = name.removeprefix(PREFIX)
-    return put(into, name, _files(zoo, name), replace=replace)
+    return put(into, name, _files(zoo, name), replace=replace, source=f"{_shown(zoo)}/{name}")
 
 
-def put(zoo: Path, name: str, files: Mapping[str, bytes], *, replace: bool) -> Path:
+def put(zoo: Path, name: str, files: Mapping[str, bytes], *, replace: bool, source: str = "") -> Path:
     """Writes a team and its entry in the index; a team that does not pass ``check_team`` leaves nothing.
 
+    Args:
+      source: what messages call the team; by default its name.
+
     Raises:
-      TeamError: it does not pass; another team of that name is there, and ``replace`` is not set.
+      TeamError: it does not pass; or as ``check_place``, unless that very team is there.
     """
-    folder, aside = zoo / check_name(name), zoo / f".{name}.aside"
-    teams = read_index(str(zoo)) if (zoo / INDEX).exists() else {}
-    if folder.exists() and not replace:
-        if is_team(folder) and (folder / RUN_FILE).read_bytes() == files[RUN_FILE]:
+    folder = zoo / check_name(name)
+    with tempfile.TemporaryDirectory() as checked:
+        _write(Path(checked), files)
+        facts = check_team(Path(checked), source or name)
+    check_zoo(zoo)
+    with _locked(zoo):
+        _tidy(zoo, name)
+        teams = check_zoo(zoo)
+        if not replace and is_team(folder) and (folder / RUN_FILE).read_bytes() == files[RUN_FILE]:
             check_team(folder)
-            return folder
-        raise TeamError(f"{folder} is there already; --replace takes its place, --zoo_dir names another folder")
-    shutil.rmtree(aside, ignore_errors=True)
-    try:
-        for file, content in files.items():
-            write_file(aside / file, content)
-        facts = check_team(aside)
-        if replace and folder.exists():
-            if not is_team(folder):
-                raise TeamError(f"{folder} is no team; nothing is put in its place")
-            shutil.rmtree(folder)
-        aside.rename(folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    teams[name] = _entry(facts, files)
-    write_file(zoo / INDEX, json.dumps({"format": FORMAT, "teams": dict(sorted(teams.items()))}, indent=2) + "\n")
+        else:
+            check_place(zoo, name, replace=replace)
+            aside, old = _aside(zoo, name)
+            _write(aside, files)
+            if folder.exists():
+                folder.rename(old)
+            aside.rename(folder)
+            _tidy(zoo, name)
+        teams[name] = _entry(facts, files)
+        write_file(zoo / INDEX, json.dumps({"format": FORMAT, "teams": dict(sorted(teams.items()))}, indent=2) + "\n")
     return folder
+
+
+def check_zoo(zoo: Path) -> dict[str, dict[str, Any]]:
+    """The teams of a zoo on this machine, which need not be there yet; TeamError if teams cannot be put into it."""
+    around = next(path for path in (zoo, *zoo.absolute().parents) if path.exists())
+    if not around.is_dir():
+        raise TeamError(f"--zoo_dir={zoo}: {around} is a file; a folder expected")
+    return read_index(str(zoo)) if (zoo / INDEX).exists() else {}
+
+
+def check_place(zoo: Path, name: str, *, replace: bool) -> None:
+    """Raises TeamError unless a team may be put there.
+
+    Another one of that name is there and ``replace`` is not set; or what is there is more than a team, or none.
+    """
+    check_zoo(zoo)
+    folder = zoo / check_name(name)
+    if not os.path.lexists(folder):
+        return
+    if not replace:
+        raise TeamError(f"{folder} is there already; --replace takes its place, --zoo_dir names another folder")
+    if folder.is_symlink() or not is_team(folder):
+        raise TeamError(f"{folder} is no team; nothing is put in its place")
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or path.is_file()}
+    if others := sorted(found - {RUN_FILE, *FILES}):
+        raise TeamError(f"{folder} holds {shown(others[0])}, which is not the team's; move it elsewhere first")
+
+
+def _aside(zoo: Path, name: str) -> tuple[Path, Path]:
+    """Where a team is written, and where the one goes whose place it takes."""
+    return zoo / f".{name}.new-team", zoo / f".{name}.old-team"
+
+
+def _tidy(zoo: Path, name: str) -> None:
+    """Removes what a kill left, but for a team that no other has taken the place of yet: that comes back."""
+    new, old = _aside(zoo, name)
+    if old.exists() and not (zoo / name).exists():
+        old.rename(zoo / name)
+    for left in (new, old):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    for file, content in files.items():
+        write_file(folder / file, content)
+
+
+@contextlib.contextmanager
+def _locked(zoo: Path) -> Iterator[None]:
+    """Waits until nobody else puts a team into ``zoo``."""
+    zoo.mkdir(parents=True, exist_ok=True)
+    with (zoo / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _entry(facts: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 from seed_matrace.foreign_files import MOST_BYTES, open_file, parse_document, shown
 from seed_matrace.learner.run_directory import NETWORKS_FILE, OPERATIVE_CONFIG, is_team, load_run_config
 from seed_matrace.learner.run_info import RUN_FILE
-from seed_matrace.registered import OPEN
+from seed_matrace.registered import BUILT_IN
 
 FORMAT = 1
 BACKEND = "skirmish"  # teams play on the simulator, which needs nothing but its own maps
@@ -75,8 +75,12 @@ def parse_facts(content: bytes, what: str) -> dict[str, Any]:
         raise TeamError(f"{what} cannot be read: {error}") from None
     team = facts["team"] if has(facts, _FACTS) else {}
     sound = has(team, _TEAM_FACTS) and has(team["evaluation"], _EVALUATION) and 0 <= team["evaluation"]["win_rate"] <= 1
+    sound = sound and team["evaluation"]["episodes"] > 0 and team["env_steps"] >= 0
     if team.get("format") != FORMAT or not sound:
         raise TeamError(f"{what} is not that of a team, or of a team that another version of this program made")
+    for foreign in ("modules", "scenario"):
+        if foreign in facts:
+            raise TeamError(f"{what} names {foreign} of its own; a team is data alone, for a map of SMAC's")
     if set(facts["team"]["files"]) != set(FILES):
         other = min(set(facts["team"]["files"]) ^ set(FILES))
         raise TeamError(f"{what}: the file {shown(other)} is missing or unknown; a team has {', '.join(FILES)}")
@@ -115,30 +119,35 @@ def read_whole(read: Callable[[str, int], bytes], about: Any, name: str) -> dict
     return files
 
 
-def check_team(folder: Path) -> dict[str, Any]:
+def check_team(folder: Path, called: str = "") -> dict[str, Any]:
     """What ``run.json`` of a team says, if the folder holds all that belongs to it, and its configuration is played.
+
+    Args:
+      called: what messages call the folder; by default its path.
 
     Raises:
       TeamError: a file is missing or is not what the team was made with; the configuration asks for something else
         than a map of the simulator.
     """
+    called = called or str(folder)
 
     def read(file: str, size: int) -> bytes:
         with open_file(folder / file) as opened:
             return opened.read(size + 1)
 
     try:
-        files = read_whole(read, None, str(folder))
+        files = read_whole(read, None, called)
     except OSError as error:
         raise TeamError(f"{error.filename or folder} cannot be read: {error.strerror or error}") from None
     facts = parse_facts(files[RUN_FILE], RUN_FILE)
     try:
-        env = load_run_config(folder, registry=OPEN)[0].env
+        env = load_run_config(folder, registry=BUILT_IN)[0].env
     except ValueError as error:
-        raise TeamError(f"{folder} cannot be played by this version: {error}") from None
+        said = str(error).replace(str(folder), called)
+        raise TeamError(f"{called} cannot be played by this version: {said}") from None
     if env.backend != BACKEND or env.scenario is not None or env.map_name != facts["map"]:
         raise TeamError(
-            f"{folder} is configured for {env.title} on {env.backend}; its map, {shown(facts['map'])}, on {BACKEND} "
+            f"{called} is configured for {env.title} on {env.backend}; its map, {shown(facts['map'])}, on {BACKEND} "
             "expected"
         )
     return facts

@@ -36,8 +36,8 @@ def test_a_run_becomes_a_team_that_commands_take(tmp_path):
         timeout_s=280,
     )
     said = [(result.returncode, (result.stdout + result.stderr).strip().splitlines()[-1]) for result in results]
-    assert [code for code, _ in said] == [0, 0, 0, 0, 2, 2], said
-    assert said[3] == said[1]  # there already, and the same
+    assert [code for code, _ in said] == [0, 0, 0, 2, 2, 2], said
+    assert "is there already; --replace" in said[3][1]
     assert "is a team of a zoo already" in said[4][1] and "'../other' is not the name" in said[5][1]
     facts, evaluated = check_team(zoo / "new"), json.loads(said[2][1])
     told = facts["team"]["evaluation"]
@@ -45,7 +45,7 @@ def test_a_run_becomes_a_team_that_commands_take(tmp_path):
         assert told[name] == pytest.approx(evaluated[name], rel=1e-3), name
     assert (facts["map"], facts["backend"], facts["seed"]) == ("3m", BACKEND, 5)
     assert str(tmp_path) not in (zoo / "new" / CARD).read_text() + (zoo / "new" / RUN_FILE).read_text()
-    assert sorted(path.name for path in zoo.iterdir()) == ["index.json", "new"]
+    assert sorted(path.name for path in zoo.iterdir()) == [".lock", "index.json", "new"]
     assert load_numpy_policy(zoo / "new" / "policy.npz").facts.env_steps == facts["team"]["env_steps"]
 
 

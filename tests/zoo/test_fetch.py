@@ -1,20 +1,32 @@
 """Teams are fetched from folders and servers whole, or not at all, with one sentence."""
 
+import concurrent.futures
+import contextlib
 import functools
 import http.server
 import json
 import shutil
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import seed_matrace
 from seed_matrace import cli
 from seed_matrace.arrays_file import read_arrays, write_arrays
-from seed_matrace.learner.run_directory import NETWORKS_FILE, OPERATIVE_CONFIG
+from seed_matrace.evaluation.policy import load_policy
+from seed_matrace.files import digest
+from seed_matrace.learner.run_directory import NETWORKS_FILE, OPERATIVE_CONFIG, load_run_config
 from seed_matrace.learner.run_info import RUN_FILE
 from seed_matrace.zoo.index import INDEX, OWN, fetch, find_run, read_index
-from seed_matrace.zoo.team import FILES, TeamError, entry_of
+from seed_matrace.zoo.team import FILES, TeamError, check_team, entry_of
+
+CODE = b"""import seed_matrace.research, pathlib
+pathlib.Path("was_run").touch()
+seed_matrace.research.hook("mine")(object)
+"""
+MODULES = [{"file": "x.py", "sha256": digest(CODE), "source": "x.py"}]
 
 
 @pytest.fixture
@@ -132,6 +144,18 @@ def test_a_damaged_file_leaves_nothing(zoo, server, tmp_path, file, damage):
         (lambda zoo: made_anew(zoo, config=b"env.backend = 'counting'"), "configured for .* on counting"),
         (lambda zoo: made_anew(zoo, config=b"env.map_name = '8m'"), "configured for 8m on skirmish; its map, '3m'"),
         (lambda zoo: made_anew(zoo, config=b"env.map_name = 'maps/x.json'"), "cannot be played|configured for"),
+        (lambda zoo: made_anew(zoo, config=b"include '/etc/passwd'"), "/3m/operative_config.gin:1: includes are not"),
+        (lambda zoo: made_anew(zoo, config=b"include 'maps/3m.gin'"), "/3m/operative_config.gin:1: includes are not"),
+        (lambda zoo: made_anew(zoo, config=b"network.policy = 'mine'"), "network.policy = 'mine' is not registered"),
+        (lambda zoo: made_anew(zoo, config=b"loss.function = 'mine'"), "loss.function = 'mine' is not registered"),
+        (lambda zoo: made_anew(zoo, lambda facts: facts.update(modules=MODULES)), "3m names modules of its own"),
+        (lambda zoo: made_anew(zoo, lambda facts: facts.update(modules=None)), "3m names modules of its own"),
+        (lambda zoo: made_anew(zoo, lambda facts: facts.update(scenario={})), "3m names scenario of its own"),
+        (lambda zoo: made_anew(zoo, lambda facts: facts["team"].update(env_steps=-1)), "is not that of a team"),
+        (
+            lambda zoo: made_anew(zoo, lambda facts: facts["team"]["evaluation"].update(episodes=0)),
+            "is not that of a team",
+        ),
         (lambda zoo: made_anew(zoo, config=b"loss.no_such = 1"), "cannot be played by this version: .*loss.no_such"),
     ],
 )
@@ -140,9 +164,82 @@ def test_what_cannot_be_a_team_is_one_sentence_and_leaves_nothing(zoo, server, t
     for place in (server, str(zoo)):
         with pytest.raises(TeamError, match=said) as caught:
             fetch(place, "3m", tmp_path / "ours" / "deep")
-        assert "\n" not in str(caught.value)
+        assert "\n" not in str(caught.value) and "root:" not in str(caught.value)
     left = [path for path in tmp_path.rglob("*") if path.is_file() and zoo not in path.parents]
     assert not left
+
+
+@pytest.mark.parametrize("words", [["eval"], ["watch"], ["export"], ["plot"], ["train", "maps/3m.gin", "--init_from"]])
+def test_no_code_of_a_team_is_run_whoever_put_it_there(zoo, tmp_path, monkeypatch, words, capsys):
+    monkeypatch.chdir(tmp_path)
+    made_anew(zoo, lambda facts: facts.update(modules=MODULES))
+    (zoo / "3m" / "modules").mkdir()
+    (zoo / "3m" / "modules" / "x.py").write_bytes(CODE)
+    *first, last = words
+    assert cli.main([*first, f"{last}={zoo / '3m'}"] if last == "--init_from" else [*words, str(zoo / "3m")]) == 2
+    assert "names modules of its own" in capsys.readouterr().err
+    for load in (load_policy, seed_matrace.load_policy, load_run_config):
+        with pytest.raises(ValueError, match="names modules"):
+            load(zoo / "3m")
+    assert not (tmp_path / "was_run").exists()
+
+
+def test_a_team_that_is_opened_includes_nothing(zoo):
+    config = zoo / "3m" / OPERATIVE_CONFIG
+    config.write_text(f"include '/etc/passwd'\n{config.read_text()}")
+    for load in (load_policy, load_run_config):
+        with pytest.raises(ValueError, match=r"operative_config\.gin:1: includes are not taken here"):
+            load(zoo / "3m")
+
+
+def test_teams_that_are_fetched_at_once_are_all_in_the_index(zoo, tmp_path):
+    names = [f"team{number}" for number in range(8)]
+    for name in names:
+        shutil.copytree(zoo / "3m", zoo / name)
+        changed_index(zoo, name)
+    with concurrent.futures.ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(lambda name: fetch(str(zoo), name, tmp_path / "ours"), names))
+    assert list(read_index(str(tmp_path / "ours"))) == names
+    assert {path.name for path in (tmp_path / "ours").iterdir()} == {INDEX, ".lock", *names}
+
+
+def test_an_entry_that_the_index_lost_comes_back_with_its_team(zoo, tmp_path):
+    fetch(str(zoo), "3m", tmp_path / "ours")
+    (tmp_path / "ours" / INDEX).unlink()
+    fetch(str(zoo), "3m", tmp_path / "ours")
+    assert read_index(str(tmp_path / "ours")) == read_index(str(zoo))
+
+
+def test_a_team_with_files_of_a_person_is_not_replaced(zoo, tmp_path):
+    fetch(str(zoo), "3m", tmp_path / "ours")
+    page = tmp_path / "ours" / "3m" / "replays" / "0000.html"
+    page.write_text("mine")
+    with pytest.raises(TeamError, match=r"holds 'replays/0000\.html', which is not the team's; move it"):
+        fetch(str(zoo), "3m", tmp_path / "ours", replace=True)
+    assert page.read_text() == "mine"
+
+
+@pytest.mark.parametrize("renamed", [0, 1, 2])
+def test_a_kill_while_a_team_is_replaced_leaves_the_old_or_the_new(zoo, tmp_path, monkeypatch, renamed):
+    fetch(str(zoo), "3m", tmp_path / "ours")
+    made_anew(zoo, lambda facts: facts.update(seed=7))
+    rename, done = Path.rename, []
+
+    def killed(path, target):
+        if len(done) == renamed:
+            raise KeyboardInterrupt
+        done.append(path)
+        return rename(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", killed)
+        patched.setattr(shutil, "rmtree", lambda *_, **__: None)  # nothing is removed on the way out
+        with contextlib.suppress(KeyboardInterrupt):
+            fetch(str(zoo), "3m", tmp_path / "ours", replace=True)
+    with contextlib.suppress(TeamError):  # another is there
+        fetch(str(OWN), "3m", tmp_path / "ours")
+    assert check_team(tmp_path / "ours" / "3m")["seed"] == (7 if renamed == 2 else 1)
+    assert {path.name for path in (tmp_path / "ours").iterdir()} == {INDEX, ".lock", "3m"}
 
 
 def test_a_name_that_leads_elsewhere_is_refused(zoo, tmp_path):
