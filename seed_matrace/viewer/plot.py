@@ -43,8 +43,8 @@ def plot(
     """Plots the runs in ``paths``, each a run directory or a directory that holds some.
 
     Args:
-      output: the picture; None puts ``learning_curve.png`` (or ``maps.png``, ``profile.png``) into the first path; of a team of
-        a zoo, 8m-learning_curve.png here.
+      output: the picture; None puts ``learning_curve.png`` (or ``maps.png``, ``profile.png``) into the first path;
+        of a team of a zoo, 8m-learning_curve.png here.
       say: told which runs are of one seed and count as one.
 
     Raises:

@@ -100,7 +100,7 @@ def _line(report: Mapping[str, Any]) -> str:
 
 
 def command_of(info: Mapping[str, Any]) -> str:
-    """What the run was begun with, but for where it lay, RUN for another that it began from, and files by their names."""
+    """What the run was begun with, but for places of its machine: RUN is another run that it began from."""
     argv = [str(word) for word in info.get("argv", [])[1:]]
     for flag in ("--run_dir", "-run_dir"):
         if flag in argv:
