@@ -85,7 +85,10 @@ def test_every_command_has_help_with_an_example(name, capsys):
         (["watch", "zoo/../9m"], "'../9m' is not the name of a team"),
         (["eval", "zoo/3m", "--checkpoint=latest"], "which has its best weights alone, not latest ones"),
         (["watch", "zoo/3m", "--which=learning"], "there is one battle; leave out --which=learning"),
-        (["zoo", "lost"], "seed-matrace zoo, or with show TEAM, fetch TEAM..., add RUN TEAM; not 'lost'"),
+        (
+            ["zoo", "lost"],
+            "seed-matrace zoo alone lists teams; else with show TEAM, fetch TEAM..., add RUN TEAM; not 'lost'",
+        ),
         (["zoo", "add", "RUN"], "name a run directory and what its team is to be called"),
         (["zoo", "add", "RUN", "3m"], "RUN is not a run directory"),
         (["zoo", "add", "RUN", "3m", "--zoo=."], "--zoo does nothing with zoo add"),

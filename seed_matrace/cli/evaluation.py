@@ -29,12 +29,10 @@ def _define_weights_flags(values: flags.FlagValues) -> None:
     define_module_flag(values)
 
 
-def _beside_team(folder: str, name: str) -> Path | None:
-    """Where ``name`` goes by default of a team; None: of a run, which knows it."""
-    from seed_matrace.learner.run_directory import is_team
-    from seed_matrace.zoo.team import of_team
-
-    return of_team(folder, name) if is_team(Path(folder)) else None
+def _output(values: flags.FlagValues) -> str | None:
+    if values.output == "":
+        raise flags.Error("--output is empty; name a file, or leave it out")
+    return None if values.output is None else str(values.output)
 
 
 def _define_eval_flags(values: flags.FlagValues) -> None:
@@ -63,7 +61,7 @@ def _eval(values: flags.FlagValues, words: list[str]) -> None:
     from seed_matrace.evaluation.battle_seeds import BattlesOf
     from seed_matrace.evaluation.episodes import summarise
     from seed_matrace.evaluation.other_battles import battles_config
-    from seed_matrace.zoo.team import of_team
+    from seed_matrace.learner.run_directory import of_team
 
     run_dir = one_run(values, words, "eval")
     use_sc2_python(values)
@@ -111,11 +109,11 @@ def _define_export_flags(values: flags.FlagValues) -> None:
 
 
 def _export(values: flags.FlagValues, words: list[str]) -> None:
-    from seed_matrace.zoo.team import of_team
+    from seed_matrace.learner.run_directory import of_team
 
     run_dir = one_run(values, words, "export")
     suffix = Path(_EXPORTED[values.format]).suffix
-    output = Path(values.output or of_team(run_dir, _EXPORTED[values.format]))
+    output = Path(_output(values) or of_team(run_dir, _EXPORTED[values.format]))
     if suffix and output.suffix != suffix:
         raise flags.Error(f"--output={output}: a file of --format={values.format} is called {suffix}")
     check_utf8("--run_dir", run_dir)
@@ -169,7 +167,7 @@ def _plot(values: flags.FlagValues, words: list[str]) -> None:
     if not run_dirs:
         raise flags.Error("give at least one run directory, as in: seed-matrace plot runs/3m")
     options = PlotOptions(values.kind, values.statistic, published=values.published, whole_paper=values.paper)
-    print(plot(run_dirs, values.output or _beside_team(run_dirs[0], "learning_curve.png"), options, print))
+    print(plot(run_dirs, _output(values), options, print))
 
 
 PLOT = Command(
@@ -206,7 +204,7 @@ def _watch(values: flags.FlagValues, words: list[str]) -> None:
     if not paths:
         raise flags.Error("give a run directory or a replay file, as in: seed-matrace watch runs/3m")
     options = WatchOptions(values.which, values.width, values.speed, values.dark, values.zoom)
-    print(watch(paths, values.output or _beside_team(paths[0], "watch.html"), options, print))
+    print(watch(paths, _output(values), options, print))
 
 
 WATCH = Command(

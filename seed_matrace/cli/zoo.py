@@ -28,6 +28,8 @@ def _run(values: flags.FlagValues, words: list[str]) -> None:
 
     if values.zoo == "":
         raise flags.Error("--zoo is empty; name a folder or URL, or leave it out")
+    if values.zoo_dir == "":
+        raise flags.Error("--zoo_dir is empty; name a folder, or leave it out")
     zoo, given = values.zoo or str(OWN), words[1:]
     asked = words[0] if words else "list"
     writes = ["zoo_dir", "replace"] if asked not in ("fetch", "add") else []
@@ -46,7 +48,9 @@ def _run(values: flags.FlagValues, words: list[str]) -> None:
     elif not words:
         _list(zoo, "" if values.zoo is None else values.zoo)
     else:
-        raise flags.Error(f"as in: seed-matrace zoo, or with {_ARGUMENTS.replace('|', ', ')}; not {' '.join(words)!r}")
+        raise flags.Error(
+            f"seed-matrace zoo alone lists teams; else with {_ARGUMENTS.replace('|', ', ')}; not {' '.join(words)!r}"
+        )
 
 
 def _list(zoo: str, named: str) -> None:

@@ -7,7 +7,7 @@ import dataclasses
 import difflib
 import fcntl
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, Any
 
 from seed_matrace.config import Config, load_config
@@ -90,6 +90,11 @@ def is_run_directory(path: Path) -> bool:
 def is_team(path: Path) -> bool:
     """Whether ``path`` is a team of a zoo: all that is read of a run, with one set of weights, and not trained on."""
     return (path / NETWORKS_FILE).is_file()
+
+
+def of_team(folder: str, name: str) -> Path:
+    """Where a command puts ``name`` of a run by default: into the run; of a team, which stays as it is, into here."""
+    return Path(f"{PurePath(folder).name}-{name}") if is_team(Path(folder)) else Path(folder, name)
 
 
 def load_run_config(

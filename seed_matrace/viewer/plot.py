@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seed_matrace.evaluation.scores import ScoreTable, one_score_per_seed, read_scores
+from seed_matrace.learner.run_directory import of_team
 from seed_matrace.learner.run_info import RUN_FILE
 from seed_matrace.viewer.curves import learning_curve_figure
 from seed_matrace.viewer.profiles import profile_figure
@@ -42,7 +43,8 @@ def plot(
     """Plots the runs in ``paths``, each a run directory or a directory that holds some.
 
     Args:
-      output: the picture; None puts ``learning_curve.png`` (or ``maps.png``, ``profile.png``) into the first path.
+      output: the picture; None puts ``learning_curve.png`` (or ``maps.png``, ``profile.png``) into the first path;
+        of a team of a zoo, 8m-learning_curve.png here.
       say: told which runs are of one seed and count as one.
 
     Raises:
@@ -56,7 +58,7 @@ def plot(
     figure = _figure(kind, runs, options)
     for sentence in averages_said(by_variant(runs)):
         say(sentence)
-    return save_figure(figure, output or Path(paths[0]) / f"{name}.png")
+    return save_figure(figure, output or of_team(str(paths[0]), f"{name}.png"))
 
 
 def find_runs(paths: Sequence[str | Path]) -> list[Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seed_matrace.evaluation.replays import BEST, FOLDER, find_replays, replays_over_training
 from seed_matrace.files import write_file
-from seed_matrace.learner.run_directory import is_team
+from seed_matrace.learner.run_directory import is_team, of_team
 from seed_matrace.replay import SUFFIX, Replay, read_replay
 from seed_matrace.skirmish.vector_env import BACKEND, is_other_version
 from seed_matrace.viewer.animation import write_gif, write_mp4
@@ -46,14 +46,19 @@ def watch(
 
     Args:
       paths: run directories or replay files.
-      output: its suffix decides what is written; None: ``watch.html`` in the run, or the replay's name with .html.
+      output: its suffix decides what is written; None: ``watch.html`` in the run, 8m-watch.html here of a team of a
+        zoo, or the replay's name with .html.
       tell: told what a person should know of the replays, a sentence each.
 
     Raises:
       ValueError: nothing to show, a file that is no replay, too many of them, or an unknown suffix.
     """
     first = Path(paths[0])
-    path = Path(output) if output else (first / "watch.html" if first.is_dir() else first.with_suffix(".html"))
+    path = (
+        Path(output)
+        if output
+        else (of_team(str(first), "watch.html") if first.is_dir() else first.with_suffix(".html"))
+    )
     if path.suffix not in (".html", ".gif", ".mp4"):
         raise ValueError(f"{path}: .html, .gif or .mp4 expected")
     files = [file for given in paths for file in _files(Path(given), options.which)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import tempfile
 from collections.abc import Mapping
@@ -99,10 +100,19 @@ def _line(report: Mapping[str, Any]) -> str:
 
 
 def command_of(info: Mapping[str, Any]) -> str:
-    """What the run was begun with, but for where it lay."""
+    """What the run was begun with, but for places of its machine: RUN is another run that it began from."""
     argv = [str(word) for word in info.get("argv", [])[1:]]
     for flag in ("--run_dir", "-run_dir"):
         if flag in argv:
             del argv[argv.index(flag) : argv.index(flag) + 2]
-    words = [word for word in argv if not word.lstrip("-").startswith("run_dir=")]
+    for at, word in enumerate(argv[:-1]):
+        if word in ("--init_from", "-init_from"):
+            argv[at : at + 2] = [f"--init_from={argv[at + 1]}"]
+    words = [_without_place(word) for word in argv if not word.lstrip("-").startswith("run_dir=")]
     return f"seed-matrace {shlex.join(words)}" if words else ""
+
+
+def _without_place(word: str) -> str:
+    if re.match(r"--?init_from=(?!zoo/)", word):
+        return "--init_from=RUN"
+    return re.sub(r"""(?<![^\s='"])(~[^/\s'"]*|\.\.)?/[^'"=]*/""", "", word)

@@ -202,6 +202,8 @@ def _entry_of(teams: Mapping[str, Any], name: str, zoo: str) -> dict[str, Any]:
 def _read(zoo: str, path: str, size: int) -> bytes:
     """A file of a zoo, at most a byte more than ``size`` of it; TeamError if it cannot be read."""
     place = f"{zoo.rstrip('/')}/{path}"
+    if "://" in zoo and "@" in zoo:  # not shown
+        raise TeamError("the URL of the zoo has a login in it, or an @; a URL that anybody may see expected")
     try:
         if "://" not in zoo:
             with open_file(Path(zoo, path)) as file:
@@ -211,12 +213,16 @@ def _read(zoo: str, path: str, size: int) -> bytes:
         with urllib.request.urlopen(place, timeout=_TIMEOUT_S) as answer:
             return bytes(answer.read(size + 1))
     except urllib.error.HTTPError as error:
-        raise TeamError(f"{_shown(place)} cannot be fetched: {error.code} {printable(str(error.reason))}") from None
+        raise TeamError(f"{_shown(place)} cannot be fetched: {error.code} {_line(error.reason)}") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         if isinstance(error, TeamError):
             raise
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
-        raise TeamError(f"{_shown(place)} cannot be read: {printable(str(reason))}") from None
+        raise TeamError(f"{_shown(place)} cannot be read: {_line(reason)}") from None
+
+
+def _line(reason: object) -> str:
+    return " ".join(printable(str(reason)).split())
 
 
 def _shown(place: str) -> str:

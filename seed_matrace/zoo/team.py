@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from seed_matrace.foreign_files import MOST_BYTES, open_file, parse_document, shown
-from seed_matrace.learner.run_directory import NETWORKS_FILE, OPERATIVE_CONFIG, is_team, load_run_config
+from seed_matrace.learner.run_directory import NETWORKS_FILE, OPERATIVE_CONFIG, load_run_config
 from seed_matrace.learner.run_info import RUN_FILE
 from seed_matrace.registered import BUILT_IN
 
@@ -151,8 +151,3 @@ def check_team(folder: Path, called: str = "") -> dict[str, Any]:
             "expected"
         )
     return facts
-
-
-def of_team(folder: str, name: str) -> Path:
-    """Where a command puts ``name`` of a run by default: into the run; of a team, which stays as it is, into here."""
-    return Path(f"{PurePath(folder).name}-{name}") if is_team(Path(folder)) else Path(folder, name)

@@ -1,6 +1,7 @@
 """A run becomes a team: its best weights, their evaluation, what it was begun with; from it other runs begin."""
 
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from seed_matrace.skirmish.vector_env import BACKEND
 from seed_matrace.training.warm_start import start_from
 from seed_matrace.training_env import training_spec
 from seed_matrace.zoo.add import add_team, command_of
-from seed_matrace.zoo.team import CARD, check_team
+from seed_matrace.zoo.team import CARD, TeamError, check_team
 
 SMALL = ["network.policy_layers=(8,)", "network.critic_layers=(8,)", "network.normalise_obs=True"]
 
@@ -54,6 +55,17 @@ def test_the_command_that_began_a_run_is_told_without_the_place_where_it_lay():
     words = ["maps/3m.gin", "--gin_param=loss.discount = 0.9", "--seed=1"]
     for place in (["--run_dir=/home/me/3m"], ["--run_dir", "/home/me/3m"], ["-run_dir=/home/me/3m"], []):
         assert command_of({"argv": ["/home/me/bin/seed-matrace", "train", *place, *words]}) == told
+    for begun in (["--init_from=/home/me/8m"], ["--init_from", "runs/me/8m"], ["-init_from=../8m"]):
+        assert command_of({"argv": ["x", "train", *begun, "a.gin"]}) == "seed-matrace train --init_from=RUN a.gin"
+    assert command_of({"argv": ["x", "train", "--init_from=zoo/8m"]}) == "seed-matrace train --init_from=zoo/8m"
+    for word, said in {
+        "/home/me/my.gin": "my.gin",
+        "--gin_file=~/my work/my.gin": "--gin_file=my.gin",
+        "../me/my.gin": "my.gin",
+        "--gin_param=include '/home/me/my.gin'": "--gin_param=include 'my.gin'",
+        "maps/3m.gin": "maps/3m.gin",
+    }.items():
+        assert command_of({"argv": ["x", word]}) == f"seed-matrace {shlex.quote(said)}"
     assert command_of({"argv": ["-c"]}) == command_of({}) == ""
 
 
@@ -72,6 +84,25 @@ def test_a_run_that_cannot_be_a_team_says_why(tmp_path, about, bindings, said):
     with pytest.raises((ValueError, RuntimeError), match=said):
         add_team(run, "new", tmp_path / "zoo")
     assert not (tmp_path / "zoo").exists()
+
+
+@pytest.mark.parametrize(
+    ("make", "replace", "said"),
+    [
+        (lambda zoo: (zoo / "new").mkdir(parents=True), False, "is there already; --replace"),
+        (lambda zoo: (zoo / "new").mkdir(parents=True), True, "is no team; nothing is put in its place"),
+        (lambda zoo: zoo.write_text(""), False, "is a file; a folder expected"),
+        (lambda zoo: (zoo.mkdir(), (zoo / "index.json").write_text("{")), False, "index.json cannot be used"),
+    ],
+)
+def test_a_place_that_is_taken_is_refused_before_anything_is_played(tmp_path, monkeypatch, make, replace, said):
+    run = tmp_path / "run"
+    write_run_info(run, backend=BACKEND, map_name="3m", seed=0, argv=[])
+    write_checked(run / "operative_config.gin", load_config(["maps/3m.gin"], SMALL)[2])
+    monkeypatch.setattr("seed_matrace.zoo.add.load_policy", lambda _: pytest.fail("it was opened"))
+    make(tmp_path / "zoo")
+    with pytest.raises(TeamError, match=said):
+        add_team(run, "new", tmp_path / "zoo", replace=replace)
 
 
 @pytest.fixture

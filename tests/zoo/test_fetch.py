@@ -7,6 +7,8 @@ import http.server
 import json
 import shutil
 import threading
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -144,7 +146,10 @@ def test_a_damaged_file_leaves_nothing(zoo, server, tmp_path, file, damage):
         (lambda zoo: made_anew(zoo, config=b"env.backend = 'counting'"), "configured for .* on counting"),
         (lambda zoo: made_anew(zoo, config=b"env.map_name = '8m'"), "configured for 8m on skirmish; its map, '3m'"),
         (lambda zoo: made_anew(zoo, config=b"env.map_name = 'maps/x.json'"), "cannot be played|configured for"),
-        (lambda zoo: made_anew(zoo, config=b"include '/etc/passwd'"), "/3m/operative_config.gin:1: includes are not"),
+        (
+            lambda zoo: made_anew(zoo, config=b"include '/etc/passwd'"),
+            "(http.*|theirs)/3m/operative_config.gin:1: includes are not",
+        ),
         (lambda zoo: made_anew(zoo, config=b"include 'maps/3m.gin'"), "/3m/operative_config.gin:1: includes are not"),
         (lambda zoo: made_anew(zoo, config=b"network.policy = 'mine'"), "network.policy = 'mine' is not registered"),
         (lambda zoo: made_anew(zoo, config=b"loss.function = 'mine'"), "loss.function = 'mine' is not registered"),
@@ -255,6 +260,9 @@ def test_a_name_that_leads_elsewhere_is_refused(zoo, tmp_path):
         ("ftp://127.0.0.1/teams", "a folder, or a URL that begins with http"),
         ("file:///etc", "a folder, or a URL that begins with http"),
         ("http://[", "cannot be read"),
+        ("http://127.0.0.1:1/a\nb", r"cannot be read: URL can't contain control characters\. .*"),
+        ("http://me:secret@127.0.0.1:1", "has a login in it"),
+        ("http://me:sec/ret@127.0.0.1:1", "has a login in it"),
         ("nowhere", "nowhere/index.json cannot be read: No such file"),
     ],
 )
@@ -263,8 +271,32 @@ def test_a_zoo_that_cannot_be_reached_is_one_sentence(place, said, tmp_path, mon
     with pytest.raises(TeamError, match=said):
         read_index(place)
     assert cli.main(["zoo", "fetch", "3m", f"--zoo={place}"]) == 2
-    assert capsys.readouterr().err.startswith("seed-matrace: ")
+    err = capsys.readouterr().err
+    assert err.startswith("seed-matrace: ") and len(err.splitlines()) == 1 and "secret" not in err
     assert not list(tmp_path.iterdir())
+
+
+def test_the_reason_that_a_server_gives_is_one_line(monkeypatch):
+    def refuse(*_, **__):
+        raise urllib.error.URLError("not\nnow")
+
+    monkeypatch.setattr(urllib.request, "urlopen", refuse)
+    with pytest.raises(TeamError, match="cannot be read: not now"):
+        read_index("http://127.0.0.1:1")
+
+
+def test_what_cannot_be_put_anywhere_is_one_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    for words, said in (
+        (["fetch", "3m", "--zoo_dir="], "--zoo_dir is empty"),
+        (["fetch", "3m", "--zoo_dir=file"], "file is a file; a folder expected"),
+        (["fetch", "3m", "--zoo_dir=file/deep"], "file is a file; a folder expected"),
+        (["list"], "seed-matrace zoo alone lists teams"),
+    ):
+        assert cli.main(["zoo", *words]) == 2
+        assert said in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {"file"}
 
 
 def test_a_server_without_that_team_says_so(zoo, server, tmp_path):

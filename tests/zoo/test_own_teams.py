@@ -91,6 +91,21 @@ def test_commands_take_a_team_as_a_run_and_leave_it_as_it_is(tmp_path, monkeypat
     seed_matrace.load_policy("3m-policy.npz")
 
 
+def test_a_picture_of_several_teams_is_called_by_what_it_shows(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["plot", "zoo/8m", "zoo/3m"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "8m-maps.png"
+    assert {path.name for path in tmp_path.iterdir()} == {"8m-maps.png"}
+
+
+@pytest.mark.parametrize("command", ["watch", "plot", "export"])
+def test_an_empty_output_is_refused(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main([command, "zoo/3m", "--output="]) == 2
+    assert "--output is empty" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_of_that_name_comes_first(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("zoo/3m").mkdir(parents=True)
