@@ -29,7 +29,12 @@ OPTIONS = [
 
 def _learner(*params):
     single = ["learner.updates_per_batch=1", "network.normalise_values=False", "optimizer.epsilon=1e-3"]
-    single += ["loss.clip_ratio=0.0", "loss.normalise_advantages=False", "loss.policy_ratios='as_targets'"]
+    single += [
+        "learner.proximal_age=0",
+        "loss.clip_ratio=0.0",
+        "loss.normalise_advantages=False",
+        "loss.policy_ratios='as_targets'",
+    ]
     return Learner(load_config([], [f"learner.unroll_length={STEPS}", *single, *params])[0], SPEC, seed=1)
 
 
