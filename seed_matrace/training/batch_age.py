@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from seed_matrace.config import Config
 
-_MOST_BATCHES = 1.5  # older ones kept 3m at 0.8 without an average to measure ratios from, see docs/results
+_MOST_BATCHES = 1.5  # of two and more 3m fell, without an average to measure ratios from: docs/results, "Old batches"
 _STEADY_AGE = 10
 
 
@@ -15,6 +15,8 @@ def age_warning(config: Config, policy_lag: float, *, actors: bool) -> str:
     """What to say of a mean policy lag in learner steps; "" if nothing, or if the age was asked for.
 
     Args:
+      config: the run's.
+      policy_lag: learner steps, the mean over a report's batches.
       actors: whether others act; else one process plays and learns in turn.
     """
     learner, loss = config.learner, config.loss
