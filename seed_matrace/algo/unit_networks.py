@@ -44,8 +44,10 @@ class UnitEncoder(tf.Module):
     def __call__(self, x: Tensor) -> Tensor:
         """float32 [M, columns] to [M, units, D]; of copies [copies, M, columns] and [copies, M, units, D]."""
         rows, kernel = tf.cast(_rows(x, self._blocks), self._dtype), tf.cast(self.kernel, self._dtype)
-        products = tf.cast(tf.matmul(rows, kernel), tf.float32)
-        return tf.reshape(tf.nn.relu(products + self.bias), self._shape)
+        products, bias = tf.cast(tf.matmul(rows, kernel), tf.float32), self.bias
+        # TensorFlow makes one operation of a product, bias_add and a ReLU.
+        hidden = tf.nn.bias_add(products, bias) if bias.shape.rank == 1 else products + bias
+        return tf.reshape(tf.nn.relu(hidden), self._shape)
 
 
 class UnitView(tf.Module):
@@ -93,10 +95,10 @@ class UnitPolicy(PolicyNetwork):
         self._spec, self._inputs, self._width = spec, setup.inputs, network.embedding_dim
         self._view = UnitView(setup)
         self._slots = ally_slots(units, spec.n_agents) if units and units.healers and spec.n_agents > 1 else None
-        queries = 0 if units is None else self._width * (1 if self._slots is None else 2)
+        self._queries = 0 if units is None else 1 if self._slots is None else 2
         self._share = network.share_policy
         self._mlp = mlp_with_memory(
-            [self._view.dim, *network.policy_layers, spec.n_actions + queries],
+            [self._view.dim, *network.policy_layers, spec.n_actions + self._width * self._queries],
             network.policy_gru_units,
             spec.n_agents,
             setup.rng,
@@ -123,22 +125,26 @@ class UnitPolicy(PolicyNetwork):
         outputs, state = self._mlp(self._view(x, embeddings), past)
         if not self._share:
             outputs, *embeddings = (_agents_last(array) for array in (outputs, *embeddings))
-        logits, actions = outputs[:, : self._spec.n_actions], self._spec.n_actions
+        actions = self._spec.n_actions
+        # The gradient of a split is one concatenation, that of each slice an array of the whole size.
+        logits, *queries = tf.split(outputs, [actions, *[self._width] * self._queries], axis=-1)
         if units := self._spec.units:
-            at_units = self._at_units(units, embeddings, outputs[:, actions:])
+            at_units = self._at_units(units, embeddings, queries)
             logits += tf.pad(at_units, [[0, 0], [units.first_target, 0]])
         return tf.reshape(logits, tf.concat([sizes_but(obs, 1), [actions]], axis=0)), state
 
-    def _at_units(self, units: UnitColumns, embeddings: list[Tensor], queries: Tensor) -> Tensor:
+    def _at_units(self, units: UnitColumns, embeddings: list[Tensor], queries: list[Tensor]) -> Tensor:
         """What speaks for each target, [M, enemies]: of a healer's action number j that is agent j, else enemy j."""
-        at_enemies = _scores(embeddings[0], queries[:, : self._width])
+        at_enemies = _scores(embeddings[0], queries[0])
         if self._slots is None:
             return at_enemies
-        agents, shape = self._spec.n_agents, [-1, self._spec.n_agents, units.n_enemies]
-        of_allies = _scores(embeddings[1], queries[:, self._width :])
-        at_allies = tf.matmul(tf.reshape(of_allies, [-1, agents, 1, agents - 1]), self._slots)
+        agents, first, end = self._spec.n_agents, min(units.healers), max(units.healers) + 1
+        embedded = tf.reshape(embeddings[1], [-1, agents, agents - 1, self._width])[:, first:end]
+        of_allies = _scores(embedded, tf.reshape(queries[1], [-1, agents, self._width])[:, first:end])
+        at_allies = tf.squeeze(tf.matmul(of_allies[:, :, tf.newaxis], self._slots[first:end]), axis=2)
+        at_allies = tf.pad(at_allies, [[0, 0], [first, agents - end], [0, 0]])
         heals = np.isin(np.arange(agents), units.healers)[:, np.newaxis]
-        at_units = tf.where(heals, tf.reshape(at_allies, shape), tf.reshape(at_enemies, shape))
+        at_units = tf.where(heals, at_allies, tf.reshape(at_enemies, [-1, agents, units.n_enemies]))
         return tf.reshape(at_units, [-1, units.n_enemies])
 
 
@@ -162,5 +168,5 @@ def _agents_last(array: Tensor) -> Tensor:
 
 
 def _scores(embeddings: Tensor, query: Tensor) -> Tensor:
-    """[M, units, D] and [M, D] to [M, units]."""
-    return tf.reduce_sum(embeddings * query[:, tf.newaxis], axis=-1) / np.sqrt(query.shape[-1])
+    """[..., units, D] and [..., D] to [..., units]."""
+    return tf.reduce_sum(embeddings * query[..., tf.newaxis, :], axis=-1) / np.sqrt(query.shape[-1])
