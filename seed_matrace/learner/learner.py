@@ -79,8 +79,8 @@ class Learner:
             config, self._team, self.entropy_cost, self.optimizer, self.learner_steps, self._devices,
             self.proximal_policy, self._move_lag,
         )  # fmt: skip
-        self._train_functions: dict[int, Any] = {}
-        self._train_function(config.learner.unroll_length + 1)
+        self._train_functions: dict[tuple[int, int], Any] = {}
+        self._train_function(config.learner.unroll_length + 1, config.learner.batch_size // self._devices.host.count)
 
     def policy_step(
         self,
@@ -140,13 +140,13 @@ class Learner:
 
         Args:
           batch: arrays or tensors [T+1, B, ...], with several hosts this one's columns of the batch. Arrays aligned
-            to 64 bytes are read in place; none is kept. On one device any B; an unroll length other than the
-            configured one is traced when it is first seen.
+            to 64 bytes are read in place; none is kept. Sizes other than the configured ones are traced when they are
+            first seen.
 
         Returns:
           As of ``TrainStep``; all that was done is finite unless training has gone wrong.
         """
-        values = self._train_function(len(batch.reward))(*map(as_tensor, batch)).numpy().tolist()
+        values = self._train_function(*batch.reward.shape)(*map(as_tensor, batch)).numpy().tolist()
         return self._train.by_tag(values)
 
     def publish(self) -> None:
@@ -191,17 +191,17 @@ class Learner:
             own_thread=self._own_thread,
         )
 
-    def _train_function(self, steps: int) -> Any:
-        """The train step compiled for unrolls of ``steps`` steps; on one device, of any number of columns."""
-        if steps not in self._train_functions:
-            shapes = unroll_spec(self._spec, steps - 1, columns=1, fields=self._config.network.unroll_fields)
-            own_columns = self._config.learner.batch_size // self._devices.host.count
-            columns = own_columns if self._devices.strategy else None  # TPUs must know
-            signature = [tf.TensorSpec([field.shape[0], columns, *field.shape[2:]], field.dtype) for field in shapes]
+    def _train_function(self, steps: int, columns: int) -> Any:
+        """The train step compiled for unrolls of these sizes; known ones leave it no arithmetic of shapes to do."""
+        if (steps, columns) not in self._train_functions:
+            fields = unroll_spec(self._spec, steps - 1, columns=columns, fields=self._config.network.unroll_fields)
+            signature = [tf.TensorSpec(field.shape, field.dtype) for field in fields]
             train = tf.function(self._train_and_publish, autograph=False).get_concrete_function(*signature)
             branches = bool(self._config.learner.max_kl)
-            self._train_functions[steps] = on_calling_thread(train, branches=branches) if self._own_thread else train
-        return self._train_functions[steps]
+            if self._own_thread:
+                train = on_calling_thread(train, branches=branches)
+            self._train_functions[steps, columns] = train
+        return self._train_functions[steps, columns]
 
     def _train_and_publish(self, *fields: Tensor) -> Tensor:
         metrics = self._train(*fields)
