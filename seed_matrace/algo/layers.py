@@ -33,6 +33,7 @@ class Mlp(tf.Module):
         layer_norm: bool = False,
         dtype: str = "float32",
         gru: Gru | None = None,
+        output_gain: float = 1.0,
         name: str = "mlp",
     ) -> None:
         """Creates the weights.
@@ -44,6 +45,7 @@ class Mlp(tf.Module):
           layer_norm: normalises the units of each hidden layer before its ReLU (Ba, Kiros and Hinton 2016).
           dtype: hidden layers multiply in it; weights, sums, outputs, a GRU and the last layer are float32.
           gru: makes the network recurrent; with as many copies as the network, if any.
+          output_gain: what the last kernel is multiplied by.
           name: of the module.
         """
         super().__init__(name=name)
@@ -54,7 +56,7 @@ class Mlp(tf.Module):
         if gru is not None:
             fans[-1:] = [(sizes[-2], 3 * gru.units), (gru.units, sizes[-1])]
         for i, (fan_in, fan_out) in enumerate(fans):
-            limit = np.sqrt(6.0 / (fan_in + fan_out))
+            limit = np.sqrt(6.0 / (fan_in + fan_out)) * (output_gain if i == len(fans) - 1 else 1.0)
             kernel = rng.uniform(-limit, limit, (*stack, fan_in, fan_out)).astype(np.float32)
             self.kernels.append(tf.Variable(kernel, name=f"kernel_{i}"))
             self.biases.append(tf.Variable(tf.zeros((*row, fan_out)), name=f"bias_{i}"))
@@ -122,11 +124,14 @@ def mlp_with_memory(
     share: bool = True,
     layer_norm: bool = False,
     dtype: str = "float32",
+    output_gain: float = 1.0,
 ) -> Mlp:
     """An ``Mlp`` of ``sizes`` for each of ``agents``, of the same weights if they ``share``.
 
     Args:
       gru_units: of a GRU after the hidden layers, with a state for each agent; 0 for none.
+      output_gain: as of ``Mlp``.
     """
     gru = Gru(gru_units, rng, agents=agents, copies=not share) if gru_units else None
-    return Mlp(sizes, rng, copies=None if share else agents, layer_norm=layer_norm, dtype=dtype, gru=gru)
+    copies = None if share else agents
+    return Mlp(sizes, rng, copies=copies, layer_norm=layer_norm, dtype=dtype, gru=gru, output_gain=output_gain)

@@ -33,6 +33,7 @@ class Policy(PolicyNetwork):
         layer_norm: bool = False,
         dtype: str = "float32",
         gru_units: int = 0,
+        output_gain: float = 1.0,
     ) -> None:
         """Creates the policy.
 
@@ -45,14 +46,16 @@ class Policy(PolicyNetwork):
           layer_norm: as of ``Mlp``.
           dtype: as of ``Mlp``.
           gru_units: of a GRU after the hidden layers, with a state for each agent; 0 for none.
+          output_gain: as of ``Mlp``; little makes all actions alike at first.
         """
         super().__init__(name="policy")
         self._spec, self._share = spec, share
         self._inputs = inputs or AgentInputs(spec)
         sizes = [self._inputs.dim, *layers, spec.n_actions]
         self._mlp = mlp_with_memory(
-            sizes, gru_units, spec.n_agents, rng, share=share, layer_norm=layer_norm, dtype=dtype
-        )
+            sizes, gru_units, spec.n_agents, rng,
+            share=share, layer_norm=layer_norm, dtype=dtype, output_gain=output_gain,
+        )  # fmt: skip
         self.recurrent_dim = self._mlp.recurrent_dim
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -215,6 +218,7 @@ def mlp_policy(setup: NetworkSetup) -> Policy:
         layer_norm=network.layer_norm,
         dtype=network.dtype,
         gru_units=network.policy_gru_units,
+        output_gain=network.policy_output_gain,
     )
 
 

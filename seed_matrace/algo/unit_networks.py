@@ -105,6 +105,7 @@ class UnitPolicy(PolicyNetwork):
             share=self._share,
             layer_norm=network.layer_norm,
             dtype=network.dtype,
+            output_gain=network.policy_output_gain,
         )
         self.recurrent_dim = self._mlp.recurrent_dim
 

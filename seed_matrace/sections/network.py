@@ -14,6 +14,9 @@ class NetworkConfig(Checked):
     policy: str = _option("mlp", "which policy, by the name that it is registered by")
     critic: str = _option("mlp", "which critic, likewise")
     policy_layers: tuple[int, ...] = _option((64, 64), "hidden layers of the policy", low=1, high=1 << 16)
+    policy_output_gain: float = _option(
+        1.0, "what the initial weights of the policy's last layer are multiplied by", above=0.0
+    )
     critic_layers: tuple[int, ...] = _option((64, 64), "hidden layers of the critic", low=1, high=1 << 16)
     critic_input: str = _option(
         "joint_obs",
