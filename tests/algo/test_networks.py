@@ -5,9 +5,13 @@ import pytest
 import tensorflow as tf
 
 from seed_matrace.algo.agent_inputs import AgentInputs
+from seed_matrace.algo.distributions import MaskedCategorical
 from seed_matrace.algo.layers import Mlp
 from seed_matrace.algo.networks import Critic, Policy
+from seed_matrace.algo.team_networks import Networks
+from seed_matrace.config import load_config
 from seed_matrace.specs import EnvSpec
+from seed_matrace.training_env import training_spec
 
 SPEC = EnvSpec(n_agents=3, n_actions=4, obs_dim=5, state_dim=7, episode_limit=10)
 
@@ -71,6 +75,23 @@ def test_weights_are_glorot_uniform_and_follow_the_seed():
     np.testing.assert_array_equal(kernel, again.kernels[0])
     assert (kernel != other.kernels[0].numpy()).all()
     assert not any(bias.numpy().any() for bias in first.biases)
+
+
+@pytest.mark.parametrize("network", ["mlp", "units"])
+@pytest.mark.parametrize("share", [True, False])
+def test_a_small_output_gain_makes_all_actions_alike_at_first(network, share):
+    def fraction(gain: float) -> float:
+        params = [f"network.policy='{network}'", f"network.policy_output_gain={gain}", f"network.share_policy={share}"]
+        config = load_config(["maps/2s3z.gin"], params)[0]
+        spec = training_spec(config)
+        policy = Networks(spec, config, seed=0).policy
+        obs = np.random.default_rng(1).normal(size=(50, spec.n_agents, spec.obs_dim)).astype(np.float32)
+        everything = np.ones((50, spec.n_agents, spec.n_actions), np.uint8)
+        entropy = MaskedCategorical(policy(obs), everything).entropy().numpy()
+        return entropy.mean() / np.log(spec.n_actions)
+
+    assert fraction(0.01) > 0.999
+    assert fraction(1.0) < 0.97
 
 
 def test_separate_policies_are_one_network_per_agent():
