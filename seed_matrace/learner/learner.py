@@ -197,9 +197,8 @@ class Learner:
             fields = unroll_spec(self._spec, steps - 1, columns=columns, fields=self._config.network.unroll_fields)
             signature = [tf.TensorSpec(field.shape, field.dtype) for field in fields]
             train = tf.function(self._train_and_publish, autograph=False).get_concrete_function(*signature)
-            branches = bool(self._config.learner.max_kl)
             if self._own_thread:
-                train = on_calling_thread(train, branches=branches)
+                train = on_calling_thread(train, branches=self._config.learner.updates_per_batch > 1)
             self._train_functions[steps, columns] = train
         return self._train_functions[steps, columns]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
@@ -59,28 +58,26 @@ class TrainStep:
     def __call__(self, *fields: Tensor) -> Tensor:
         """All learner steps on one batch, given as the fields of an ``Unroll``; returns float32 [M] for ``by_tag``."""
         first, log_proximal = self._everywhere(self._first_step, fields)
-        fields = (log_proximal, *fields)
+        fields, limit = (log_proximal, *fields), self._config.learner.max_kl
 
-        def again(fields: tuple[Tensor, ...]) -> Tensor:
-            return self._everywhere(self._later_step, fields)[0]
+        def wanted(done: Tensor, kl: Tensor, _: Tensor) -> Tensor:
+            near = kl - first["policy/kl"] <= self._max_kl if limit else True
+            return tf.logical_and(done < self._config.learner.updates_per_batch, near)
 
-        if not self._devices.strategy:  # a function that is called K times is built once
-            again = tf.function(again, autograph=False, experimental_attributes={"_noinline": True})
-        done, kl, later = tf.ones([]), first["policy/kl"], []
-        for number in range(2, self._config.learner.updates_per_batch + 1):
-            if self._config.learner.max_kl:
-                near = tf.logical_and(done == number - 1.0, kl - first["policy/kl"] <= self._max_kl)
-                later.append(tf.cond(near, partial(again, fields), lambda: tf.zeros([len(LATER_METRICS)])))
-                done += tf.cast(near, tf.float32)
-            else:
-                later.append(again(fields))
-                done += 1.0
-            kl = later[-1][LATER_METRICS.index("policy/kl")]
+        def again(done: Tensor, _: Tensor, later: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            values = self._everywhere(self._later_step, fields)[0]
+            later = tf.tensor_scatter_nd_update(later, [[done - 1]], [values])
+            return done + 1, values[LATER_METRICS.index("policy/kl")], later
+
+        done, later = tf.constant(1), tf.zeros([self._config.learner.updates_per_batch - 1, len(LATER_METRICS)])
+        if later.shape[0]:
+            begin = (done, first["policy/kl"], later)
+            done, _, later = tf.while_loop(wanted, again, begin, parallel_iterations=1)
         if self._proximal:
             self._proximal.advance()
-        first["optimizer/updates"] = done
+        first["optimizer/updates"] = tf.cast(done, tf.float32)
         self._tags = list(first)
-        return tf.concat([tf.stack(list(first.values())), *later], axis=0)
+        return tf.concat([tf.stack(list(first.values())), tf.reshape(later, [-1])], axis=0)
 
     def by_tag(self, values: Sequence[float]) -> dict[str, float]:
         """What a call returned as metrics by tag.

@@ -56,7 +56,12 @@ _PYTHONPATH = os.pathsep.join([str(Path(__file__).parents[2]), str(Path(__file__
 
 def _config(variant, *more):
     layers = ["network.policy_layers=(8,)", "network.critic_layers=(8,)"]
-    sizes = [*layers, f"learner.batch_size={COLUMNS}", f"learner.unroll_length={STEPS}"]
+    sizes = [
+        *layers,
+        f"learner.batch_size={COLUMNS}",
+        f"learner.unroll_length={STEPS}",
+        "network.policy_output_gain=1.0",
+    ]
     return load_config([], [*sizes, *VARIANTS[variant], *more], registry=registry_of(read_modules([MODULE])))[0]
 
 
