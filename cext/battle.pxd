@@ -5,7 +5,7 @@ the engine's grid of 1/4096, so a battle is the same on every platform. The naiv
 tests/twins/battle.py. Unit slots: allies (agents) first, then enemies.
 """
 
-from libc.stdint cimport int16_t, int32_t, uint8_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, uint8_t, uint32_t, uint64_t
 
 from battle_log cimport BattleLog
 from feature_layout cimport MAX_UNITS
@@ -159,11 +159,14 @@ cdef struct Crowd:  # living units of one layer, in the order of slots
     float y[MAX_UNITS + 4]
     float separation[MAX_UNITS + 4]
 
-cdef struct Pair:  # of a crowd's units
-    int i
-    int j
-    float gap  # at which they touch
-    float yields  # the part of an overlap that i gives way
+cdef enum:
+    MAX_PAIRS = MAX_UNITS * (MAX_UNITS - 1) // 2 + 1  # one more to write into
+
+cdef struct Pairs:  # of a crowd's units: who may come to push whom
+    int count
+    uint32_t units[MAX_PAIRS]  # MAX_UNITS * j + i, i before j
+    float gap[MAX_PAIRS]  # at which they touch
+    float yields[MAX_PAIRS]  # the part of an overlap that i gives way
 
 cdef struct Line:  # units on the ground that stand fast
     int count
