@@ -57,8 +57,8 @@ cdef inline float pass_by(
     it is below 0; to the right if nothing decides.
     """
     cdef int u = crowd.unit[i], v = crowd.unit[j]
-    cdef float wx = (scratch.next_x[v] - battle.x[v]) - (scratch.next_x[u] - battle.x[u])
-    cdef float wy = (scratch.next_y[v] - battle.y[v]) - (scratch.next_y[u] - battle.y[u])
+    cdef float wx = (scratch.next_x[v] - battle.units[v].x) - (scratch.next_x[u] - battle.units[u].x)
+    cdef float wy = (scratch.next_y[v] - battle.units[v].y) - (scratch.next_y[u] - battle.units[u].y)
     cdef float along = wy * nx - wx * ny, m2 = wx * wx + wy * wy, speeds, aside
     if wx * nx + wy * ny >= 0:
         return 0.0
@@ -103,13 +103,13 @@ cdef inline void give_way(const Battle* battle, Crowd* crowd, int i, float x, fl
     cdef float speed = battle.stats[u].speed, dx, dy, d2
     x = crowd.x[i] + x
     y = crowd.y[i] + y
-    dx = x - battle.x[u]
-    dy = y - battle.y[u]
+    dx = x - battle.units[u].x
+    dy = y - battle.units[u].y
     d2 = dx * dx + dy * dy
     if d2 > speed * speed:
         d2 = speed / sqrtf(d2)
-        x = battle.x[u] + dx * d2
-        y = battle.y[u] + dy * d2
+        x = battle.units[u].x + dx * d2
+        y = battle.units[u].y + dy * d2
     crowd.x[i] = x
     crowd.y[i] = y
 
