@@ -1,6 +1,7 @@
 """Walking round those who stand fast: straight on until they are touched, then along them, round the nearer end."""
 
 from libc.math cimport sqrtf
+from libc.stdint cimport int32_t
 
 from battle cimport GROUND_LAYER, MAX_UNITS, Battle, Line, Scratch, Unit
 
@@ -89,13 +90,14 @@ cdef inline float nearer_end(const Battle* battle, const Line* line, int u, floa
     The wall is the nearest unit in the way and all others ahead, up to 1.5 cells behind it, that leave no gap for u.
     """
     cdef const Unit* unit = &battle.units[u]
-    cdef float along[MAX_UNITS]
-    cdef float left[MAX_UNITS]
-    cdef float right[MAX_UNITS]
-    cdef float low = 0.0, high = 0.0, nearest = -1.0, across, gap, ox, oy
-    cdef int v, n
-    cdef bint grows = True
-    for v in range(line.count):
+    cdef float along[MAX_UNITS + 4]
+    cdef float left[MAX_UNITS + 4]
+    cdef float right[MAX_UNITS + 4]
+    cdef int32_t ahead[MAX_UNITS + 4]
+    cdef float low, high, reach, across, gap, ox, oy
+    cdef int v, n, nearest = -1
+    cdef bint grows = True, nearer
+    for v in range((line.count + 3) & ~3):
         ox = line.x[v] - unit.x
         oy = line.y[v] - unit.y
         along[v] = ox * hx + oy * hy
@@ -103,18 +105,20 @@ cdef inline float nearer_end(const Battle* battle, const Line* line, int u, floa
         gap = battle.stats[u].separation + line.separation[v]
         left[v] = across - gap
         right[v] = across + gap
-    for v in range(line.count):
-        if (line.unit[v] == unit.target) | (along[v] <= 0):
-            along[v] = 1000.0  # behind, or no hindrance
-        elif (left[v] < 0) & (right[v] > 0) & ((nearest < 0) | (along[v] < nearest)):
-            nearest = along[v]
-            low = left[v]
-            high = right[v]
+        ahead[v] = (along[v] > 0) & (line.unit[v] != unit.target)
+    for v in range(line.count):  # without branches, which nobody could predict
+        nearer = (nearest < 0) | (along[v] < along[max(nearest, 0)])
+        nearest = v if ahead[v] & (left[v] < 0) & (right[v] > 0) & nearer else nearest
+    if nearest < 0:  # it just touches
+        return -1.0
+    low = left[nearest]
+    high = right[nearest]
+    reach = along[nearest] + <float>1.5
     n = 0
     for v in range(line.count):
         left[n] = left[v]
         right[n] = right[v]
-        n += along[v] <= nearest + <float>1.5
+        n += ahead[v] & (along[v] <= reach)
     while grows:
         grows = False
         for v in range(n):
