@@ -7,13 +7,14 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
-from battle cimport ATTACK, ATTACK_MOVE, HEAL, MAX_UNITS, Battle, Rules, Scratch, UnitStats
-from battle_arrays cimport FLOAT_FIELDS, INT_FIELDS, point_at
+from battle cimport (
+    ATTACK, ATTACK_MOVE, HEAL, MAX_UNITS, UNIT_FLOATS, UNIT_INTS, Battle, Rules, Scratch, Unit, UnitStats
+)
 from battle_log cimport BattleLog
 from drawn_episode cimport drawn_rules, show_team
 from draws cimport DrawnTeam, DrawTables, draw_team
 from draws_fields cimport fill_draws, fill_team
-from episode cimport StepResult, game_loop, start_battle, start_unit, step_battle, take_order
+from episode cimport StepResult, game_loop, start_battle, start_unit, step_battle, take_order, write_units
 from feature_kernel cimport write_features
 from feature_layout cimport FeatureLayout, UnitTable
 from heuristic cimport heuristic_action
@@ -47,7 +48,6 @@ cdef class Skirmish:
     """
 
     cdef readonly int num_envs
-    cdef int stride
     cdef dict arguments  # what it was made with, for copies
     cdef bint heuristic_ai, heuristic_rest, autoreset
     cdef FeatureLayout layout
@@ -62,8 +62,9 @@ cdef class Skirmish:
     cdef object teams, recorded_by
     cdef const UnitStats[::1] stats
     cdef const float[:, ::1] spawn
-    cdef float[:, :, ::1] floats  # [E, field, unit]
-    cdef int32_t[:, :, ::1] ints
+    cdef float[:, :, ::1] words  # [E, unit, word]: every battle's units, as the C struct Unit
+    cdef float[:, :, :] floats  # [E, field, unit]: the real numbers among them
+    cdef int32_t[:, :, :] ints
     cdef int32_t[:, ::1] last_action  # as given, whoever chose what was played
     cdef int32_t[:, ::1] orders  # what the last step played
     cdef int32_t[:, ::1] scripted_target
@@ -114,9 +115,10 @@ cdef class Skirmish:
 
     cdef allocate(self):
         cdef int envs = self.num_envs, agents = self.layout.n_agents
-        self.stride = (self.layout.n_units + 15) // 16 * 16
-        self.floats = np.zeros((envs, FLOAT_FIELDS, self.stride), np.float32)
-        self.ints = np.zeros((envs, INT_FIELDS, self.stride), np.int32)
+        self.words = np.zeros((envs, (self.layout.n_units + 15) // 16 * 16, sizeof(Unit) // 4), np.float32)
+        fields = self.words.base.transpose(0, 2, 1)
+        self.floats = fields[:, :UNIT_FLOATS]
+        self.ints = fields.view(np.int32)[:, UNIT_FLOATS : UNIT_FLOATS + UNIT_INTS]
         sweepers = self.layout.n_units if self.rules.has_sweeps else 0
         self.sweep_marks = np.zeros((envs, sweepers, 2, self.layout.n_units), np.uint8)
         self.last_action = np.full((envs, agents), -1, np.int32)
@@ -135,13 +137,13 @@ cdef class Skirmish:
             raise MemoryError(f"{envs} battles")
 
     cdef int point_battle(self, int env) except -1:
-        """Points battle ``env`` at its rows."""
+        """Points battle ``env`` at its memory."""
         cdef Battle* battle = &self.battles[env]
         battle.n_agents = self.layout.n_agents
         battle.n_units = self.layout.n_units
         battle.rules = &self.rules
         battle.stats = &self.stats[0]
-        point_at(battle, &self.floats[env, 0, 0], &self.ints[env, 0, 0], self.stride)
+        battle.units = <Unit*>&self.words[env, 0, 0]
         if self.rules.has_sweeps:
             battle.sweep_marks = &self.sweep_marks[env, 0, 0, 0]
         battle.random_counter = &self.counters[env, 0]
@@ -177,9 +179,11 @@ cdef class Skirmish:
         """Writes what the battle looks like now, and remembers what its agents can do."""
         cdef Battle* battle = &self.battles[env]
         cdef UnitTable units
-        units.x, units.y = battle.x, battle.y
-        units.health, units.shield = battle.health, battle.shield
-        units.gauge = battle.cooldown
+        cdef float rows[5 * MAX_UNITS]
+        cdef int n = battle.n_units
+        write_units(battle, rows)
+        units.x, units.y = rows, rows + n
+        units.health, units.shield, units.gauge = rows + 2 * n, rows + 3 * n, rows + 4 * n
         units.last_action = &self.last_action[env, 0]
         units.step = self.steps[env]
         write_features(&self.layouts[env], &units, obs, &self.avail[env, 0, 0], state)
@@ -270,7 +274,7 @@ cdef class Skirmish:
     cdef int dead(self, int env, int first, int last) noexcept nogil:
         cdef int u, count = 0
         for u in range(first, last):
-            count += self.battles[env].health[u] <= 0
+            count += self.battles[env].units[u].health <= 0
         return count
 
     def sample_actions(self, int32_t[:, ::1] actions):

@@ -5,7 +5,7 @@ the engine's grid of 1/4096, so a battle is the same on every platform. The naiv
 tests/twins/battle.py. Unit slots: allies (agents) first, then enemies.
 """
 
-from libc.stdint cimport int16_t, int32_t, uint8_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, uint8_t, uint32_t, uint64_t
 
 from battle_log cimport BattleLog
 from feature_layout cimport MAX_UNITS
@@ -111,41 +111,48 @@ cdef struct Rules:  # of the engine and the map; the same in every environment
     const int16_t* corner  # [cells * cells]: cell to walk to on the way from one to another, -1 straight on
     const float* cell_center  # [cells * 2]
 
-cdef struct Battle:  # [n_units] each
+cdef enum:  # fields of Unit
+    UNIT_FLOATS = 16
+    UNIT_INTS = 13
+
+cdef struct Unit:  # all that changes of it; fields in the order of saved states, two cache lines
+    float x
+    float y
+    float health
+    float shield
+    float gauge  # loops until the next attack may start, as the game shows it: from the shot on; of a healer its energy
+    float goal_x
+    float goal_y
+    float velocity_x  # of units that accelerate
+    float velocity_y
+    float shot_x  # the shot under way, see battle_shots.pxd
+    float shot_y
+    float shot_dx
+    float shot_dy
+    float weapon_wait  # the gauge as the game counts it: from the start of the attack on
+    float facing_x  # where a unit looks, of any length
+    float facing_y
+    int32_t order
+    int32_t target  # unit attacked, healed or chased, -1 none
+    int32_t windup  # loops until the shot leaves, 0 when not aiming; 1 while a beam is on
+    int32_t backswing  # loops the unit still stands after a shot; of a healer: 1 beside friends who fight
+    int32_t help_wait  # loops until it may call for help again
+    int32_t shield_wait  # loops until the shield recovers
+    int32_t shot_target  # unit the shot under way is meant for, -1 none
+    int32_t shot_age
+    int32_t exploded
+    int32_t scan_wait  # loops until it looks round for a better target
+    int32_t alarm  # who has hit it, or a friend near it, in this loop; -1 nobody
+    int32_t detour  # on which side it walks round those in its way: 1 left, -1 right, 0 straight on
+    int32_t shot_at  # whom its last shot was meant for, -1 nobody
+    int32_t _unused[3]
+
+cdef struct Battle:
     int n_agents
     int n_units
     const Rules* rules
-    const UnitStats* stats
-    float* x
-    float* y
-    float* health
-    float* shield
-    float* cooldown  # loops until the next attack may start, as the game shows it: from the shot on
-    float* weapon_wait  # the same as the game counts it: from the start of the attack on
-    float* facing_x  # where a unit looks, of any length
-    float* facing_y
-    float* energy  # of a healer, in the place of the cooldown
-    float* goal_x
-    float* goal_y
-    float* velocity_x  # of units that accelerate
-    float* velocity_y
-    float* shot_x  # the shot under way, see battle_shots.pxd
-    float* shot_y
-    float* shot_dx
-    float* shot_dy
-    int32_t* order
-    int32_t* target  # unit attacked, healed or chased, -1 none
-    int32_t* windup  # loops until the shot leaves, 0 when not aiming; 1 while a beam is on
-    int32_t* backswing  # loops the unit still stands after a shot; of a healer: 1 beside friends who fight
-    int32_t* scan_wait  # loops until it looks round for a better target
-    int32_t* shot_at  # whom its last shot was meant for, -1 nobody
-    int32_t* alarm  # who has hit it, or a friend near it, in this loop; -1 nobody
-    int32_t* detour  # on which side it walks round those in its way: 1 left, -1 right, 0 straight on
-    int32_t* help_wait  # loops until it may call for help again
-    int32_t* shield_wait  # loops until the shield recovers
-    int32_t* shot_target  # unit the shot under way is meant for, -1 none
-    int32_t* shot_age
-    int32_t* exploded
+    const UnitStats* stats  # [n_units]
+    Unit* units  # [n_units]
     uint8_t* sweep_marks  # [n_units, 2, n_units] where there are sweeps: what each lance of a unit did to whom
     uint64_t random_key
     uint64_t* random_counter
@@ -159,11 +166,14 @@ cdef struct Crowd:  # living units of one layer, in the order of slots
     float y[MAX_UNITS + 4]
     float separation[MAX_UNITS + 4]
 
-cdef struct Pair:  # of a crowd's units
-    int i
-    int j
-    float gap  # at which they touch
-    float yields  # the part of an overlap that i gives way
+cdef enum:
+    MAX_PAIRS = MAX_UNITS * (MAX_UNITS - 1) // 2 + 1  # one more to write into
+
+cdef struct Pairs:  # of a crowd's units: who may come to push whom
+    int count
+    uint32_t units[MAX_PAIRS]  # MAX_UNITS * j + i, i before j
+    float gap[MAX_PAIRS]  # at which they touch
+    float yields[MAX_PAIRS]  # the part of an overlap that i gives way
 
 cdef struct Line:  # units on the ground that stand fast
     int count
@@ -208,8 +218,8 @@ cdef inline int last_friend(const Battle* battle, int u) noexcept nogil:
 
 cdef inline float distance2(const Battle* battle, int u, int v) noexcept nogil:
     """Squared distance of two units, centre to centre."""
-    cdef float dx = battle.x[v] - battle.x[u]
-    cdef float dy = battle.y[v] - battle.y[u]
+    cdef float dx = battle.units[v].x - battle.units[u].x
+    cdef float dy = battle.units[v].y - battle.units[u].y
     return dx * dx + dy * dy
 
 
@@ -226,9 +236,10 @@ cdef inline bint can_hit(const Battle* battle, int u, int v) noexcept nogil:
 
 cdef inline void cancel_aim(Battle* battle, int u) noexcept nogil:
     """Ends an attack before its shot; another may start at once."""
-    if battle.windup[u] > 0:
-        battle.windup[u] = 0
-        battle.weapon_wait[u] = 0.0
+    cdef Unit* unit = &battle.units[u]
+    if unit.windup > 0:
+        unit.windup = 0
+        unit.weapon_wait = 0.0
 
 
 cdef inline bint threatens(const Battle* battle, int v, int u) noexcept nogil:

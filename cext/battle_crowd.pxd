@@ -6,11 +6,10 @@ A unit's ``separation`` is its radius less half the overlap that the game lets b
 from libc.math cimport fabsf, sqrtf
 from libc.stdint cimport int32_t
 
-from battle cimport ANCHORED, GROUND_LAYER, MAX_UNITS, MOVING, Battle, Crowd, Pair, Scratch, UnitStats
+from battle cimport ANCHORED, GROUND_LAYER, MAX_UNITS, MOVING, Battle, Crowd, Pairs, Scratch, UnitStats
 
 cdef enum:
     PUSH_ROUNDS = 5
-    MAX_PAIRS = MAX_UNITS * (MAX_UNITS - 1) // 2 + 1  # one more to write into
 
 
 cdef inline void join_crowd(const Battle* battle, Scratch* scratch, int u) noexcept nogil:
@@ -58,8 +57,8 @@ cdef inline float pass_by(
     it is below 0; to the right if nothing decides.
     """
     cdef int u = crowd.unit[i], v = crowd.unit[j]
-    cdef float wx = (scratch.next_x[v] - battle.x[v]) - (scratch.next_x[u] - battle.x[u])
-    cdef float wy = (scratch.next_y[v] - battle.y[v]) - (scratch.next_y[u] - battle.y[u])
+    cdef float wx = (scratch.next_x[v] - battle.units[v].x) - (scratch.next_x[u] - battle.units[u].x)
+    cdef float wy = (scratch.next_y[v] - battle.units[v].y) - (scratch.next_y[u] - battle.units[u].y)
     cdef float along = wy * nx - wx * ny, m2 = wx * wx + wy * wy, speeds, aside
     if wx * nx + wy * ny >= 0:
         return 0.0
@@ -68,31 +67,34 @@ cdef inline float pass_by(
     return -aside if along < 0 else aside
 
 
-cdef inline void find_near(const Crowd* crowd, int i, int32_t* near) noexcept nogil:
-    """Which units behind i are so near to it that pushes may bring them together; from a multiple of four on, and to
-    one, as many as the compiler compares at once.
+cdef inline void find_near(const Crowd* crowd, int j, int32_t* near) noexcept nogil:
+    """Which units before j are so near to it that pushes may bring them together; to a multiple of four, as many as the
+    compiler compares at once.
     """
-    cdef int j, first = (i + 1) & ~3, last = (crowd.count + 3) & ~3
+    cdef int i
     cdef float dx, dy, gap
-    cdef float x = crowd.x[i], y = crowd.y[i], separation = crowd.separation[i] + <float>0.125
-    for j in range(first, last):
-        dx = crowd.x[j] - x
-        dy = crowd.y[j] - y
-        gap = separation + crowd.separation[j]
-        near[j] = dx * dx + dy * dy < gap * gap
+    cdef float x = crowd.x[j], y = crowd.y[j], separation = crowd.separation[j]
+    for i in range((j + 3) & ~3):
+        dx = x - crowd.x[i]
+        dy = y - crowd.y[i]
+        gap = crowd.separation[i] + <float>0.125 + separation
+        near[i] = dx * dx + dy * dy < gap * gap
 
 
-cdef inline int find_pairs(const Crowd* crowd, Pair* pairs) noexcept nogil:
-    """Who may come to push whom, in the order of slots; how many pairs. The first round fills in their numbers."""
+cdef inline void find_pairs(const Crowd* crowd, Pairs* pairs) noexcept nogil:
+    """Who may come to push whom. The first round fills in their numbers.
+
+    A unit's pairs come in the order of slots; which of others' come between makes no difference. In this order loops
+    are as long in a big crowd as in a small one, which processors learn.
+    """
     cdef int32_t near[MAX_UNITS + 4]
     cdef int i, j, n = 0
-    for i in range(crowd.count - 1):
-        find_near(crowd, i, near)
-        for j in range(i + 1, crowd.count):  # without branches, which nobody could predict
-            pairs[n].i = i
-            pairs[n].j = j
-            n += near[j]
-    return n
+    for j in range(1, crowd.count):
+        find_near(crowd, j, near)
+        for i in range(j):  # without branches, which nobody could predict
+            pairs.units[n] = MAX_UNITS * j + i
+            n += near[i]
+    pairs.count = n
 
 
 cdef inline void give_way(const Battle* battle, Crowd* crowd, int i, float x, float y) noexcept nogil:
@@ -101,47 +103,47 @@ cdef inline void give_way(const Battle* battle, Crowd* crowd, int i, float x, fl
     cdef float speed = battle.stats[u].speed, dx, dy, d2
     x = crowd.x[i] + x
     y = crowd.y[i] + y
-    dx = x - battle.x[u]
-    dy = y - battle.y[u]
+    dx = x - battle.units[u].x
+    dy = y - battle.units[u].y
     d2 = dx * dx + dy * dy
     if d2 > speed * speed:
         d2 = speed / sqrtf(d2)
-        x = battle.x[u] + dx * d2
-        y = battle.y[u] + dy * d2
+        x = battle.units[u].x + dx * d2
+        y = battle.units[u].y + dy * d2
     crowd.x[i] = x
     crowd.y[i] = y
 
 
 cdef inline float push_pair(
-    const Battle* battle, const Scratch* scratch, Crowd* crowd, Pair* pair, float part, bint first
+    const Battle* battle, const Scratch* scratch, Crowd* crowd, Pairs* pairs, int k, float part, bint first
 ) noexcept nogil:
     """Moves two overlapping units apart along the line between them (east-west if they coincide); how much they did.
 
     Args:
       part: of their overlap.
     """
-    cdef int i = pair.i, j = pair.j
+    cdef int i = <int>(pairs.units[k] % MAX_UNITS), j = <int>(pairs.units[k] // MAX_UNITS)
     cdef float dx = crowd.x[j] - crowd.x[i]
     cdef float dy = crowd.y[j] - crowd.y[i]
     cdef float d2 = dx * dx + dy * dy, distance, overlap, mine, other, aside = 0.0
     if first:
-        pair.gap = crowd.separation[i] + crowd.separation[j]
-        pair.yields = -1.0
-    if d2 >= pair.gap * pair.gap:
+        pairs.gap[k] = crowd.separation[i] + crowd.separation[j]
+        pairs.yields[k] = -1.0
+    if d2 >= pairs.gap[k] * pairs.gap[k]:
         return 0.0
     distance = sqrtf(d2)
-    overlap = pair.gap - distance
+    overlap = pairs.gap[k] - distance
     if distance > 0:
         dx = dx / distance
         dy = dy / distance
     else:
         dx = 1.0
         dy = 0.0
-    if pair.yields < 0:
-        pair.yields = yielding(battle, crowd, i, j)
+    if pairs.yields[k] < 0:
+        pairs.yields[k] = yielding(battle, crowd, i, j)
     if first and crowd.stance[i] == MOVING and crowd.stance[j] == MOVING:
         aside = pass_by(battle, scratch, crowd, i, j, dx, dy)
-    mine = overlap * part * pair.yields
+    mine = overlap * part * pairs.yields[k]
     other = overlap * part - mine
     give_way(battle, crowd, i, dy * aside - dx * mine, -dx * aside - dy * mine)
     give_way(battle, crowd, j, dx * other - dy * aside, dy * other + dx * aside)
@@ -149,13 +151,13 @@ cdef inline float push_pair(
 
 
 cdef inline float push_all(
-    const Battle* battle, const Scratch* scratch, Crowd* crowd, Pair* pairs, int n, float part, bint first
+    const Battle* battle, const Scratch* scratch, Crowd* crowd, Pairs* pairs, float part, bint first
 ) noexcept nogil:
     """One round of pushes; the greatest overlap that it met."""
     cdef int k
     cdef float worst = 0.0
-    for k in range(n):
-        worst = max(worst, push_pair(battle, scratch, crowd, &pairs[k], part, first))
+    for k in range(pairs.count):
+        worst = max(worst, push_pair(battle, scratch, crowd, pairs, k, part, first))
     return worst
 
 
@@ -164,10 +166,12 @@ cdef inline void push_apart(const Battle* battle, const Scratch* scratch, Crowd*
 
     After the first round by more than they overlap, as in successive over-relaxation: a throng needs few rounds then.
     """
-    cdef Pair pairs[MAX_PAIRS]
-    cdef int _round, n = find_pairs(crowd, pairs)
-    cdef float worst = push_all(battle, scratch, crowd, pairs, n, 1.0, True)
+    cdef Pairs pairs
+    cdef int _round
+    cdef float worst
+    find_pairs(crowd, &pairs)
+    worst = push_all(battle, scratch, crowd, &pairs, 1.0, True)
     for _round in range(1, PUSH_ROUNDS):
         if worst <= <float>0.01:
             return
-        worst = push_all(battle, scratch, crowd, pairs, n, 1.8, False)
+        worst = push_all(battle, scratch, crowd, &pairs, 1.8, False)

@@ -3,7 +3,7 @@
 from libc.math cimport sqrtf
 from libc.stdint cimport int32_t
 
-from battle cimport FLIES, Battle, Rules
+from battle cimport FLIES, Battle, Rules, Unit
 
 cdef enum Shape:  # of the blocked part of a cell, seed_matrace.skirmish.edges
     OPEN = 0
@@ -92,17 +92,18 @@ cdef inline bint stands(const Battle* battle, int u, float x, float y) noexcept 
 
 cdef inline void settle(Battle* battle, int u, float to_x, float to_y) noexcept nogil:
     """Puts a unit that wants to be at (to_x, to_y) there: on the grid and its ground, off edges that are too near."""
+    cdef Unit* unit = &battle.units[u]
     cdef const Rules* rules = battle.rules
     cdef float x = to_x, y = to_y
     if battle.stats[u].mover == FLIES:
         x = min(max(x, rules.area_x0), rules.area_x1)
         y = min(max(y, rules.area_y0), rules.area_y1)
     elif edge_at(rules, battle.stats[u].mover, <int>x, <int>y) & NEAR:
-        if x == battle.x[u] and y == battle.y[u]:
+        if x == unit.x and y == unit.y:
             return
         if not push_out_of_all(battle, u, &x, &y):
             return  # a push has put it inside of what is blocked
         if (x != to_x or y != to_y) and not push_out_of_all(battle, u, &x, &y):
             return
-    battle.x[u] = snap(x)
-    battle.y[u] = snap(y)
+    unit.x = snap(x)
+    unit.y = snap(y)

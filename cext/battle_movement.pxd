@@ -2,7 +2,7 @@
 
 from libc.math cimport sqrtf
 
-from battle cimport ANCHORED, GROUND_LAYER, IDLE, MOVE, MOVING, Battle, Crowd, Scratch, UnitStats
+from battle cimport ANCHORED, GROUND_LAYER, IDLE, MOVE, MOVING, Battle, Crowd, Scratch, Unit, UnitStats
 from battle_crowd cimport join_crowd, push_apart
 from battle_edges cimport settle
 from battle_paths cimport turn_corner
@@ -14,16 +14,16 @@ cdef inline void plan(Battle* battle, Scratch* scratch, int u) noexcept nogil:
 
     With & and | and without branches, which nobody could predict.
     """
+    cdef Unit* unit = &battle.units[u]
     cdef const UnitStats* stats = &battle.stats[u]
-    cdef int order = battle.order[u], target = battle.target[u]
-    cdef float x = battle.x[u], y = battle.y[u]
+    cdef int order = unit.order, target = unit.target
+    cdef float x = unit.x, y = unit.y
     cdef bint fires_walking = (order == MOVE) & stats.fires_freely
-    cdef bint shoots = (scratch.in_reach[u] | (battle.backswing[u] > 0)) & (not fires_walking)
+    cdef bint shoots = (scratch.in_reach[u] | (unit.backswing > 0)) & (not fires_walking)
     cdef bint stands_fast = (stats.speed <= 0) | shoots
     cdef bint chases = (target >= 0) & (not fires_walking)
-    cdef int at = target if chases else u
-    cdef float to_x = (battle.x if chases else battle.goal_x)[at]
-    cdef float to_y = (battle.y if chases else battle.goal_y)[at]
+    cdef float to_x = battle.units[target].x if chases else unit.goal_x
+    cdef float to_y = battle.units[target].y if chases else unit.goal_y
     cdef bint goes = chases | (order == MOVE) | ((order != IDLE) & ((to_x != x) | (to_y != y)))
     scratch.stance[u] = ANCHORED * stands_fast + MOVING * (goes & (not stands_fast))  # or STANDING: 0
     scratch.to_x[u] = to_x
@@ -35,8 +35,9 @@ cdef inline void plan(Battle* battle, Scratch* scratch, int u) noexcept nogil:
 
 cdef inline void walk(Battle* battle, Scratch* scratch, int u) noexcept nogil:
     """One loop's step towards the goal, round those who stand in the way."""
-    cdef float dx = scratch.to_x[u] - battle.x[u]
-    cdef float dy = scratch.to_y[u] - battle.y[u]
+    cdef Unit* unit = &battle.units[u]
+    cdef float dx = scratch.to_x[u] - unit.x
+    cdef float dy = scratch.to_y[u] - unit.y
     cdef float distance = sqrtf(dx * dx + dy * dy)
     cdef float speed = battle.stats[u].speed
     cdef float scale
@@ -44,20 +45,21 @@ cdef inline void walk(Battle* battle, Scratch* scratch, int u) noexcept nogil:
         scale = speed / distance
         dx = dx * scale
         dy = dy * scale
-    elif battle.order[u] == MOVE:
-        battle.order[u] = IDLE
+    elif unit.order == MOVE:
+        unit.order = IDLE
     step_round(battle, scratch, u, dx, dy)
 
 
 cdef inline void fly(Battle* battle, Scratch* scratch, int u) noexcept nogil:
     """One loop of a unit that needs time to speed up, brake and turn: it brakes when it only just can still stop."""
+    cdef Unit* unit = &battle.units[u]
     cdef const UnitStats* stats = &battle.stats[u]
-    cdef float vx = battle.velocity_x[u], vy = battle.velocity_y[u]
+    cdef float vx = unit.velocity_x, vy = unit.velocity_y
     cdef float speed = sqrtf(vx * vx + vy * vy)
     cdef float dx = 0.0, dy = 0.0, distance = 0.0, hx, hy, turned, side
     if scratch.stance[u] == MOVING:
-        dx = scratch.to_x[u] - battle.x[u]
-        dy = scratch.to_y[u] - battle.y[u]
+        dx = scratch.to_x[u] - unit.x
+        dy = scratch.to_y[u] - unit.y
         distance = sqrtf(dx * dx + dy * dy)
     if speed > 0:
         hx, hy = vx / speed, vy / speed
@@ -68,8 +70,8 @@ cdef inline void fly(Battle* battle, Scratch* scratch, int u) noexcept nogil:
         speed = max(speed - stats.acceleration, <float>0.0)
     else:
         speed = min(speed + stats.acceleration, stats.speed)
-    if scratch.stance[u] == MOVING and distance <= speed and battle.order[u] == MOVE:
-        battle.order[u] = IDLE
+    if scratch.stance[u] == MOVING and distance <= speed and unit.order == MOVE:
+        unit.order = IDLE
     if distance > 0:
         dx = dx / distance
         dy = dy / distance
@@ -79,10 +81,10 @@ cdef inline void fly(Battle* battle, Scratch* scratch, int u) noexcept nogil:
         else:
             side = stats.lateral if hx * dy - hy * dx >= 0 else -stats.lateral
             hx, hy = (speed * hx - side * hy) / turned, (speed * hy + side * hx) / turned
-    battle.velocity_x[u] = speed * hx
-    battle.velocity_y[u] = speed * hy
-    scratch.next_x[u] = battle.x[u] + battle.velocity_x[u]
-    scratch.next_y[u] = battle.y[u] + battle.velocity_y[u]
+    unit.velocity_x = speed * hx
+    unit.velocity_y = speed * hy
+    scratch.next_x[u] = unit.x + unit.velocity_x
+    scratch.next_y[u] = unit.y + unit.velocity_y
 
 
 cdef inline void settle_crowd(Battle* battle, Scratch* scratch, Crowd* crowd) noexcept nogil:
@@ -95,17 +97,19 @@ cdef inline void settle_crowd(Battle* battle, Scratch* scratch, Crowd* crowd) no
 
 cdef inline void move_units(Battle* battle, Scratch* scratch) noexcept nogil:
     """Movement phase of one loop: everybody walks as planned from the same positions, then all are pushed apart."""
+    cdef const Unit* unit
     cdef int k, u
     scratch.ground.count = scratch.air.count = 0
     close_line(&scratch.line)
     for k in range(scratch.n_living):
         u = scratch.living[k]
+        unit = &battle.units[u]
         if battle.stats[u].acceleration > 0:
             fly(battle, scratch, u)
         elif scratch.stance[u] == MOVING:
-            if battle.target[u] >= 0 and battle.order[u] != MOVE:  # agents walk first
-                scratch.to_x[u] = scratch.next_x[battle.target[u]]
-                scratch.to_y[u] = scratch.next_y[battle.target[u]]
+            if unit.target >= 0 and unit.order != MOVE:  # agents walk first
+                scratch.to_x[u] = scratch.next_x[unit.target]
+                scratch.to_y[u] = scratch.next_y[unit.target]
             turn_corner(battle, scratch, u)
             walk(battle, scratch, u)
         join_crowd(battle, scratch, u)

@@ -16,7 +16,7 @@ cdef inline void turn_corner(const Battle* battle, Scratch* scratch, int u) noex
     cdef int here, there, corner
     if rules.cells == 0 or battle.stats[u].mover != WALKS:
         return
-    here = cell_at(rules, battle.x[u], battle.y[u])
+    here = cell_at(rules, battle.units[u].x, battle.units[u].y)
     there = cell_at(rules, scratch.to_x[u], scratch.to_y[u])
     corner = rules.corner[here * rules.cells + there]
     if corner >= 0:

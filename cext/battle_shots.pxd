@@ -8,9 +8,7 @@ from libc.math cimport sqrtf
 from libc.stdint cimport uint8_t
 from libc.string cimport memset
 
-from battle cimport (
-    BURST, EXPLOSION, MISSILE, Battle, Scratch, UnitStats, can_hit, first_foe, last_foe, within
-)
+from battle cimport BURST, EXPLOSION, MISSILE, Battle, Scratch, Unit, UnitStats, can_hit, first_foe, last_foe, within
 from battle_damage cimport strike
 from battle_log cimport BLAST, note
 
@@ -21,41 +19,44 @@ cdef enum Mark:  # of one lance on one opponent; above LANDED: loops until the h
 
 cdef inline void second_blow(Battle* battle, Scratch* scratch, int u) noexcept nogil:
     """Lands ``hit_wait`` after the first if both live and are not apart."""
-    cdef int target = battle.shot_target[u]
-    battle.shot_age[u] += 1
-    if not scratch.alive[u] or battle.health[target] <= 0:
-        battle.shot_target[u] = -1
-    elif battle.shot_age[u] >= battle.stats[u].hit_wait:
-        battle.shot_target[u] = -1
+    cdef Unit* unit = &battle.units[u]
+    cdef int target = unit.shot_target
+    unit.shot_age += 1
+    if not scratch.alive[u] or battle.units[target].health <= 0:
+        unit.shot_target = -1
+    elif unit.shot_age >= battle.stats[u].hit_wait:
+        unit.shot_target = -1
         if within(battle, u, target, battle.stats[u].reach_slop):
             strike(battle, u, target)
 
 
 cdef inline void fly_missile(Battle* battle, int u) noexcept nogil:
     """Follows its target and hits at its edge; lost if the target dies first."""
-    cdef int target = battle.shot_target[u]
-    cdef float dx = battle.x[target] - battle.shot_x[u]
-    cdef float dy = battle.y[target] - battle.shot_y[u]
+    cdef Unit* unit = &battle.units[u]
+    cdef int target = unit.shot_target
+    cdef float dx = battle.units[target].x - unit.shot_x
+    cdef float dy = battle.units[target].y - unit.shot_y
     cdef float distance = sqrtf(dx * dx + dy * dy)
     cdef float speed = battle.stats[u].missile_speed
     cdef float scale
-    if battle.health[target] <= 0:
-        battle.shot_target[u] = -1
+    if battle.units[target].health <= 0:
+        unit.shot_target = -1
     elif distance <= speed + battle.stats[target].radius:
-        battle.shot_target[u] = -1
+        unit.shot_target = -1
         strike(battle, u, target)
     else:
         scale = speed / distance
-        battle.shot_x[u] += dx * scale
-        battle.shot_y[u] += dy * scale
+        unit.shot_x += dx * scale
+        unit.shot_y += dy * scale
 
 
 cdef inline bint touches(const Battle* battle, int u, int v, float low, float high) noexcept nogil:
     """Whether v is on the stretch [low, high] of u's line that a lance goes over in this loop."""
-    cdef float dx = battle.x[v] - battle.shot_x[u]
-    cdef float dy = battle.y[v] - battle.shot_y[u]
-    cdef float along = battle.shot_dx[u] * dy - battle.shot_dy[u] * dx
-    cdef float across = battle.shot_dx[u] * dx + battle.shot_dy[u] * dy
+    cdef const Unit* unit = &battle.units[u]
+    cdef float dx = battle.units[v].x - unit.shot_x
+    cdef float dy = battle.units[v].y - unit.shot_y
+    cdef float along = unit.shot_dx * dy - unit.shot_dy * dx
+    cdef float across = unit.shot_dx * dx + unit.shot_dy * dy
     cdef float reach = battle.stats[u].splash_radius + battle.stats[v].radius
     cdef float beyond = max(max(low - along, along - high), <float>0.0)
     return beyond * beyond + across * across <= reach * reach
@@ -68,15 +69,15 @@ cdef inline void sweep_lance(Battle* battle, int u, float side, uint8_t* marks) 
     """
     cdef const UnitStats* stats = &battle.stats[u]
     cdef int v
-    cdef int first = <int>(stats.sweep_rate * <float>(battle.shot_age[u] - 1))
-    cdef int last = <int>(stats.sweep_rate * <float>battle.shot_age[u]) - 1
+    cdef int first = <int>(stats.sweep_rate * <float>(battle.units[u].shot_age - 1))
+    cdef int last = <int>(stats.sweep_rate * <float>battle.units[u].shot_age) - 1
     cdef float start = stats.sweep_step * <float>first - stats.sweep_reach
     cdef float end = min(stats.sweep_step * <float>last - stats.sweep_reach, stats.sweep_reach)
     cdef bint sweeps = start <= end
     cdef float low = start if side < 0 else -end
     cdef float high = end if side < 0 else -start
     for v in range(first_foe(battle, u), last_foe(battle, u)):
-        if battle.health[v] <= 0 or not can_hit(battle, u, v):
+        if battle.units[v].health <= 0 or not can_hit(battle, u, v):
             continue
         if marks[v] > LANDED:
             marks[v] -= 1
@@ -88,31 +89,33 @@ cdef inline void sweep_lance(Battle* battle, int u, float side, uint8_t* marks) 
 
 cdef inline void sweep(Battle* battle, int u) noexcept nogil:
     """Both lances, which go over the place where the target stood."""
+    cdef Unit* unit = &battle.units[u]
     cdef uint8_t* marks = battle.sweep_marks + 2 * u * battle.n_units
-    battle.shot_age[u] += 1
+    unit.shot_age += 1
     sweep_lance(battle, u, -1.0, marks)
     sweep_lance(battle, u, 1.0, marks + battle.n_units)
-    if battle.shot_age[u] >= battle.stats[u].sweep_wait:
-        battle.shot_target[u] = -1
+    if unit.shot_age >= battle.stats[u].sweep_wait:
+        unit.shot_target = -1
 
 
 cdef inline void launch(Battle* battle, int u, int target) noexcept nogil:
     """Starts the shot of u at ``target``."""
-    cdef float dx = battle.x[target] - battle.x[u]
-    cdef float dy = battle.y[target] - battle.y[u]
+    cdef Unit* unit = &battle.units[u]
+    cdef float dx = battle.units[target].x - unit.x
+    cdef float dy = battle.units[target].y - unit.y
     cdef float distance = sqrtf(dx * dx + dy * dy)
-    battle.shot_target[u] = target
-    battle.shot_age[u] = 0
+    unit.shot_target = target
+    unit.shot_age = 0
     if battle.stats[u].effect == BURST:
         strike(battle, u, target)
     elif battle.stats[u].effect == MISSILE:
-        battle.shot_x[u] = battle.x[u]
-        battle.shot_y[u] = battle.y[u]
+        unit.shot_x = unit.x
+        unit.shot_y = unit.y
     else:
-        battle.shot_x[u] = battle.x[target]
-        battle.shot_y[u] = battle.y[target]
-        battle.shot_dx[u] = dx / distance if distance > 0 else <float>1.0
-        battle.shot_dy[u] = dy / distance if distance > 0 else <float>0.0
+        unit.shot_x = battle.units[target].x
+        unit.shot_y = battle.units[target].y
+        unit.shot_dx = dx / distance if distance > 0 else <float>1.0
+        unit.shot_dy = dy / distance if distance > 0 else <float>0.0
         memset(battle.sweep_marks + 2 * u * battle.n_units, UNTOUCHED, 2 * battle.n_units)
         sweep(battle, u)
 
@@ -121,7 +124,7 @@ cdef inline void carry_shots(Battle* battle, Scratch* scratch) noexcept nogil:
     """One loop of all shots under way; missiles and lances outlive who shot them."""
     cdef int u
     for u in range(battle.n_units):
-        if battle.shot_target[u] < 0:
+        if battle.units[u].shot_target < 0:
             continue
         if battle.stats[u].effect == MISSILE:
             fly_missile(battle, u)
@@ -138,13 +141,13 @@ cdef inline void explode_dead(Battle* battle) noexcept nogil:
     while again:
         again = False
         for u in range(battle.n_units):
-            if battle.stats[u].effect != EXPLOSION or battle.health[u] > 0 or battle.exploded[u]:
+            if battle.stats[u].effect != EXPLOSION or battle.units[u].health > 0 or battle.units[u].exploded:
                 continue
-            battle.exploded[u] = 1
+            battle.units[u].exploded = 1
             note(battle.log, BLAST, u, u, 0)
             again = True
             for v in range(first_foe(battle, u), last_foe(battle, u)):
-                if battle.health[v] <= 0 or not can_hit(battle, u, v):
+                if battle.units[v].health <= 0 or not can_hit(battle, u, v):
                     continue
                 if within(battle, u, v, battle.stats[u].splash_radius):
                     strike(battle, u, v)

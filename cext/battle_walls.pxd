@@ -1,8 +1,9 @@
 """Walking round those who stand fast: straight on until they are touched, then along them, round the nearer end."""
 
 from libc.math cimport sqrtf
+from libc.stdint cimport int32_t
 
-from battle cimport GROUND_LAYER, MAX_UNITS, Battle, Line, Scratch
+from battle cimport GROUND_LAYER, MAX_UNITS, Battle, Line, Scratch, Unit
 
 cdef enum:
     TURNS = 8  # of 15 degrees
@@ -13,8 +14,8 @@ cdef inline void join_line(const Battle* battle, Scratch* scratch, int u, bint s
     """Counts a unit among those who stand fast on the ground, or not."""
     cdef Line* line = &scratch.line
     line.unit[line.count] = u
-    line.x[line.count] = battle.x[u]
-    line.y[line.count] = battle.y[u]
+    line.x[line.count] = battle.units[u].x
+    line.y[line.count] = battle.units[u].y
     line.separation[line.count] = battle.stats[u].separation
     line.count += stands_fast
 
@@ -36,9 +37,10 @@ cdef struct Blockers:  # who stands fast so near to a walker that a step can go 
 
 cdef inline bint runs_into(const Battle* battle, const Line* line, int u, float dx, float dy) noexcept nogil:
     """Whether the step (dx, dy) of u goes into anybody but its target."""
-    cdef int v, target = battle.target[u], hits = 0
+    cdef const Unit* unit = &battle.units[u]
+    cdef int v, target = unit.target, hits = 0
     cdef float ox, oy, px, py, gap
-    cdef float x = battle.x[u], y = battle.y[u]
+    cdef float x = unit.x, y = unit.y
     cdef float separation = battle.stats[u].separation - <float>0.00390625
     for v in range((line.count + 3) & ~3):
         ox = line.x[v] - x
@@ -52,9 +54,10 @@ cdef inline bint runs_into(const Battle* battle, const Line* line, int u, float 
 
 cdef inline void find_blockers(const Battle* battle, const Line* line, int u, Blockers* blockers) noexcept nogil:
     """Collects whom a step of u can go into; its target is not in its way."""
+    cdef const Unit* unit = &battle.units[u]
     cdef int v, n = 0
     cdef float ox, oy, gap, reach
-    cdef float x = battle.x[u], y = battle.y[u]
+    cdef float x = unit.x, y = unit.y
     cdef float separation = battle.stats[u].separation - <float>0.00390625
     cdef float margin = battle.stats[u].speed + <float>0.0625
     for v in range(line.count):
@@ -65,7 +68,7 @@ cdef inline void find_blockers(const Battle* battle, const Line* line, int u, Bl
         blockers.x[n] = ox
         blockers.y[n] = oy
         blockers.gap[n] = gap
-        n += (ox * ox + oy * oy < reach * reach) & (line.unit[v] != battle.target[u])
+        n += (ox * ox + oy * oy < reach * reach) & (line.unit[v] != unit.target)
     blockers.count = n
 
 
@@ -86,32 +89,36 @@ cdef inline float nearer_end(const Battle* battle, const Line* line, int u, floa
 
     The wall is the nearest unit in the way and all others ahead, up to 1.5 cells behind it, that leave no gap for u.
     """
-    cdef float along[MAX_UNITS]
-    cdef float left[MAX_UNITS]
-    cdef float right[MAX_UNITS]
-    cdef float low = 0.0, high = 0.0, nearest = -1.0, across, gap, ox, oy
-    cdef int v, n
-    cdef bint grows = True
-    for v in range(line.count):
-        ox = line.x[v] - battle.x[u]
-        oy = line.y[v] - battle.y[u]
+    cdef const Unit* unit = &battle.units[u]
+    cdef float along[MAX_UNITS + 4]
+    cdef float left[MAX_UNITS + 4]
+    cdef float right[MAX_UNITS + 4]
+    cdef int32_t ahead[MAX_UNITS + 4]
+    cdef float low, high, reach, across, gap, ox, oy
+    cdef int v, n, nearest = -1
+    cdef bint grows = True, nearer
+    for v in range((line.count + 3) & ~3):
+        ox = line.x[v] - unit.x
+        oy = line.y[v] - unit.y
         along[v] = ox * hx + oy * hy
         across = hx * oy - hy * ox
         gap = battle.stats[u].separation + line.separation[v]
         left[v] = across - gap
         right[v] = across + gap
-    for v in range(line.count):
-        if (line.unit[v] == battle.target[u]) | (along[v] <= 0):
-            along[v] = 1000.0  # behind, or no hindrance
-        elif (left[v] < 0) & (right[v] > 0) & ((nearest < 0) | (along[v] < nearest)):
-            nearest = along[v]
-            low = left[v]
-            high = right[v]
+        ahead[v] = (along[v] > 0) & (line.unit[v] != unit.target)
+    for v in range(line.count):  # without branches, which nobody could predict
+        nearer = (nearest < 0) | (along[v] < along[max(nearest, 0)])
+        nearest = v if ahead[v] & (left[v] < 0) & (right[v] > 0) & nearer else nearest
+    if nearest < 0:  # it just touches
+        return -1.0
+    low = left[nearest]
+    high = right[nearest]
+    reach = along[nearest] + <float>1.5
     n = 0
     for v in range(line.count):
         left[n] = left[v]
         right[n] = right[v]
-        n += along[v] <= nearest + <float>1.5
+        n += ahead[v] & (along[v] <= reach)
     while grows:
         grows = False
         for v in range(n):
@@ -126,18 +133,19 @@ cdef inline float nearer_end(const Battle* battle, const Line* line, int u, floa
 
 cdef inline void step_round(Battle* battle, Scratch* scratch, int u, float dx, float dy) noexcept nogil:
     """Takes the step (dx, dy), turned aside as little as is free; straight on if nothing is: pushes decide then."""
+    cdef Unit* unit = &battle.units[u]
     cdef const Line* line = &scratch.line
     cdef Blockers blockers
     cdef float length, side, cosine = 1.0, sine = 0.0, turned, x = dx, y = dy
     cdef int _turn
     if battle.stats[u].layer != GROUND_LAYER or not runs_into(battle, line, u, dx, dy):
-        battle.detour[u] = 0
+        unit.detour = 0
     else:
         find_blockers(battle, line, u, &blockers)
-        if battle.detour[u] == 0 or battle.scan_wait[u] % LOOK_PERIOD == 0:
+        if unit.detour == 0 or unit.scan_wait % LOOK_PERIOD == 0:
             length = sqrtf(dx * dx + dy * dy)
-            battle.detour[u] = <int>nearer_end(battle, line, u, dx / length, dy / length)
-        side = <float>battle.detour[u]
+            unit.detour = <int>nearer_end(battle, line, u, dx / length, dy / length)
+        side = <float>unit.detour
         for _turn in range(TURNS):
             turned = cosine * <float>0.9659258 - sine * <float>0.2588190
             sine = sine * <float>0.9659258 + cosine * <float>0.2588190
@@ -149,7 +157,7 @@ cdef inline void step_round(Battle* battle, Scratch* scratch, int u, float dx, f
         else:
             x = dx
             y = dy
-    scratch.next_x[u] = battle.x[u] + x
-    scratch.next_y[u] = battle.y[u] + y
-    battle.facing_x[u] = x
-    battle.facing_y[u] = y
+    scratch.next_x[u] = unit.x + x
+    scratch.next_y[u] = unit.y + y
+    unit.facing_x = x
+    unit.facing_y = y

@@ -1,10 +1,9 @@
 """An episode of one battle in SMAC's terms: start, orders from actions, reward, end."""
 
 from libc.stdint cimport int32_t
-from libc.string cimport memcpy
 
 from battle cimport (
-    ATTACK, ATTACK_MOVE, BURST, HEAL, IDLE, MAX_UNITS, MOVE, Battle, Rules, Scratch, can_hit, cancel_aim
+    ATTACK, ATTACK_MOVE, BURST, HEAL, IDLE, MAX_UNITS, MOVE, Battle, Rules, Scratch, Unit, can_hit, cancel_aim
 )
 from battle_combat cimport attack
 from battle_log cimport BattleLog
@@ -23,30 +22,31 @@ cdef struct StepResult:
 
 cdef inline void start_unit(Battle* battle, int u, float x, float y) noexcept nogil:
     """A full unit at (x, y) that wants nothing."""
-    battle.x[u] = x
-    battle.y[u] = y
-    battle.health[u] = battle.stats[u].health_max
-    battle.shield[u] = battle.stats[u].shield_max
-    battle.cooldown[u] = 0.0
+    cdef Unit* unit = &battle.units[u]
+    unit.x = x
+    unit.y = y
+    unit.health = battle.stats[u].health_max
+    unit.shield = battle.stats[u].shield_max
+    unit.gauge = 0.0
     if battle.stats[u].effect == HEAL:
-        battle.energy[u] = battle.stats[u].energy_start
-    battle.velocity_x[u] = 0.0
-    battle.velocity_y[u] = 0.0
-    battle.order[u] = IDLE
-    battle.target[u] = -1
-    battle.windup[u] = 0
-    battle.weapon_wait[u] = 0.0
-    battle.backswing[u] = 0
-    battle.facing_x[u] = 1.0 if u < battle.n_agents else -1.0
-    battle.facing_y[u] = 0.0
-    battle.scan_wait[u] = 0
-    battle.shot_at[u] = -1
-    battle.alarm[u] = -1
-    battle.detour[u] = 0
-    battle.help_wait[u] = 0
-    battle.shield_wait[u] = 0
-    battle.shot_target[u] = -1
-    battle.exploded[u] = 0
+        unit.gauge = battle.stats[u].energy_start
+    unit.velocity_x = 0.0
+    unit.velocity_y = 0.0
+    unit.order = IDLE
+    unit.target = -1
+    unit.windup = 0
+    unit.weapon_wait = 0.0
+    unit.backswing = 0
+    unit.facing_x = 1.0 if u < battle.n_agents else -1.0
+    unit.facing_y = 0.0
+    unit.scan_wait = 0
+    unit.shot_at = -1
+    unit.alarm = -1
+    unit.detour = 0
+    unit.help_wait = 0
+    unit.shield_wait = 0
+    unit.shot_target = -1
+    unit.exploded = 0
 
 
 cdef inline void start_battle(Battle* battle, const float* spawn, const int* created) noexcept nogil:
@@ -57,22 +57,24 @@ cdef inline void start_battle(Battle* battle, const float* spawn, const int* cre
     cdef const Rules* rules = battle.rules
     cdef int u
     cdef int enemies = battle.n_units - battle.n_agents
+    cdef Unit* unit
     cdef float along = 0, x = 0, y = 0
     cdef int phase = <int>draw_below(battle.random_key, battle.random_counter, SCAN_PERIOD)
     for u in range(battle.n_units):
         start_unit(battle, u, spawn[2 * u], spawn[2 * u + 1])
-        battle.scan_wait[u] = 1 + (phase + created[u]) % SCAN_PERIOD
+        battle.units[u].scan_wait = 1 + (phase + created[u]) % SCAN_PERIOD
     if rules.attack_span_x != 0 or rules.attack_span_y != 0:
         along = draw_unit(battle.random_key, battle.random_counter)
     for u in range(battle.n_agents, battle.n_units):
-        x += battle.x[u]
-        y += battle.y[u]
+        x += battle.units[u].x
+        y += battle.units[u].y
     x = rules.attack_x + along * rules.attack_span_x - x / <float>enemies
     y = rules.attack_y + along * rules.attack_span_y - y / <float>enemies
     for u in range(battle.n_agents, battle.n_units):  # each keeps its position in the group
-        battle.order[u] = ATTACK_MOVE
-        battle.goal_x[u] = battle.x[u] if rules.attack_own_place else battle.x[u] + x
-        battle.goal_y[u] = battle.y[u] if rules.attack_own_place else battle.y[u] + y
+        unit = &battle.units[u]
+        unit.order = ATTACK_MOVE
+        unit.goal_x = unit.x if rules.attack_own_place else unit.x + x
+        unit.goal_y = unit.y if rules.attack_own_place else unit.y + y
 
 
 cdef inline bint refused(const Battle* battle, int u, int target) noexcept nogil:
@@ -92,20 +94,21 @@ cdef inline bint take_order(Battle* battle, int u, int order, int target, float 
       target: unit to attack or heal; -1 for the other orders.
       x, y: where to go; for orders without a target point whatever.
     """
-    if order == ATTACK and battle.order[u] == ATTACK and battle.target[u] == target:
+    cdef Unit* unit = &battle.units[u]
+    if order == ATTACK and unit.order == ATTACK and unit.target == target:
         return True
     if order == ATTACK and refused(battle, u, target):
         return False
-    battle.backswing[u] = 0
+    unit.backswing = 0
     if target >= 0 or not battle.stats[u].fires_freely:
         cancel_aim(battle, u)
-        battle.target[u] = target
+        unit.target = target
     if battle.stats[u].effect == BURST:
-        battle.shot_target[u] = -1
-    battle.order[u] = order
+        unit.shot_target = -1
+    unit.order = order
     if order == MOVE or order == ATTACK_MOVE:
-        battle.goal_x[u] = x
-        battle.goal_y[u] = y
+        unit.goal_x = x
+        unit.goal_y = y
     return True
 
 
@@ -123,8 +126,8 @@ cdef inline void give_order(Battle* battle, int u, int action, float move_amount
     else:
         take_order(
             battle, u, MOVE, -1,
-            battle.x[u] + move_amount * <float>((action == EAST) - (action == WEST)),
-            battle.y[u] + move_amount * <float>((action == NORTH) - (action == SOUTH)),
+            battle.units[u].x + move_amount * <float>((action == EAST) - (action == WEST)),
+            battle.units[u].y + move_amount * <float>((action == NORTH) - (action == SOUTH)),
         )
 
 
@@ -132,7 +135,7 @@ cdef inline void begin_loop(Battle* battle, Scratch* scratch) noexcept nogil:
     """Who lives, and what it is after."""
     cdef int u, n = 0
     for u in range(battle.n_units):
-        scratch.alive[u] = battle.health[u] > 0
+        scratch.alive[u] = battle.units[u].health > 0
         scratch.healed[u] = False
         if not scratch.alive[u]:
             continue
@@ -156,7 +159,7 @@ cdef inline void game_loop(Battle* battle, Scratch* scratch) noexcept nogil:
         carry_shots(battle, scratch)
     for k in range(scratch.n_living):
         u = scratch.living[k]
-        battle.help_wait[u] -= battle.help_wait[u] > 0
+        battle.units[u].help_wait -= battle.units[u].help_wait > 0
         if battle.stats[u].effect == HEAL:
             heal(battle, scratch, u)
         else:
@@ -174,20 +177,28 @@ cdef inline void game_loop(Battle* battle, Scratch* scratch) noexcept nogil:
     move_units(battle, scratch)
 
 
+cdef inline void write_units(const Battle* battle, float* rows) noexcept nogil:
+    """What the game shows of its units, [5, n_units]: x, y, health, shield, gauge."""
+    cdef const Unit* unit
+    cdef int u, units = battle.n_units
+    for u in range(units):
+        unit = &battle.units[u]
+        rows[u] = unit.x
+        rows[units + u] = unit.y
+        rows[2 * units + u] = unit.health
+        rows[3 * units + u] = unit.shield
+        rows[4 * units + u] = unit.gauge
+
+
 cdef inline void keep_loop(const Battle* battle, BattleLog* log) noexcept nogil:
     """Writes down where a game loop has led."""
-    cdef int units = log.n_units
-    cdef float* row = log.units + 5 * units * log.loops
-    cdef size_t size = units * sizeof(float)
+    cdef int u
     if log.loops >= log.max_loops:
         return
-    memcpy(row, battle.x, size)
-    memcpy(row + units, battle.y, size)
-    memcpy(row + 2 * units, battle.health, size)
-    memcpy(row + 3 * units, battle.shield, size)
-    memcpy(row + 4 * units, battle.cooldown, size)  # of a healer its energy, in the same place
-    memcpy(log.intents, battle.order, units * sizeof(int32_t))
-    memcpy(log.intents + units, battle.target, units * sizeof(int32_t))
+    write_units(battle, log.units + 5 * log.n_units * log.loops)
+    for u in range(log.n_units):
+        log.intents[u] = battle.units[u].order
+        log.intents[log.n_units + u] = battle.units[u].target
     log.loops += 1
 
 
@@ -200,7 +211,7 @@ cdef inline StepResult step_battle(Battle* battle, const EpisodeRules* rules, co
     for u in range(battle.n_units):
         before[u] = vitality(battle, u)
     for u in range(battle.n_agents):
-        if battle.health[u] > 0:
+        if battle.units[u].health > 0:
             give_order(battle, u, actions[u], rules.move_amount)
     if battle.log != NULL:
         battle.log.loops = battle.log.count = 0

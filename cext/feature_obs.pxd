@@ -9,11 +9,10 @@ from feature_layout cimport (
     EAST, FIRST_TARGET, MAX_UNITS, NO_OP, NORTH, SOUTH, STOP, WEST, FeatureLayout, UnitTable
 )
 
-cdef struct Sight:  # what one agent sees of every unit
-    double distance[MAX_UNITS]
-    float near[MAX_UNITS]  # distance / sight range
-    float dx[MAX_UNITS]
-    float dy[MAX_UNITS]
+cdef struct Sight:  # of one agent
+    double x
+    double y
+    double distance[MAX_UNITS]  # to every unit, centre to centre
 
 cdef struct Vitals:  # per unit, the same for every observer
     float health[MAX_UNITS]
@@ -40,18 +39,14 @@ cdef inline void measure(const FeatureLayout* layout, const UnitTable* units, Vi
 
 
 cdef inline void look(const FeatureLayout* layout, const Vitals* vitals, int agent, Sight* sight) noexcept nogil:
-    """Centre-to-centre distances and offsets from ``agent`` to every unit, in units of the sight range 9."""
     cdef int u
-    cdef double dx, dy, distance
+    cdef double dx, dy
     cdef double x = vitals.x[agent], y = vitals.y[agent]
+    sight.x, sight.y = x, y
     for u in range(layout.n_units):
         dx = vitals.x[u] - x
         dy = vitals.y[u] - y
-        distance = sqrt(dx * dx + dy * dy)
-        sight.distance[u] = distance
-        sight.near[u] = <float>(distance / 9.0)
-        sight.dx[u] = <float>(dx / 9.0)
-        sight.dy[u] = <float>(dy / 9.0)
+        sight.distance[u] = sqrt(dx * dx + dy * dy)
 
 
 cdef inline void write_avail(
@@ -100,10 +95,11 @@ cdef inline float* write_action(const FeatureLayout* layout, int action, float* 
 cdef inline float* write_seen_unit(
     const FeatureLayout* layout, const Vitals* vitals, const Sight* sight, int u, float first, bint shields, float* row
 ) noexcept nogil:
+    """Distance and offsets are in units of the sight range 9."""
     row[0] = first
-    row[1] = sight.near[u]
-    row[2] = sight.dx[u]
-    row[3] = sight.dy[u]
+    row[1] = <float>(sight.distance[u] / 9.0)
+    row[2] = <float>((vitals.x[u] - sight.x) / 9.0)
+    row[3] = <float>((vitals.y[u] - sight.y) / 9.0)
     row += 4
     if layout.obs_all_health:
         row[0] = vitals.health[u]

@@ -14,9 +14,9 @@ from feature_layout cimport EAST, FIRST_TARGET, NO_OP, NORTH, SOUTH, WEST, Featu
 
 cdef inline bint wanted(const Battle* battle, const FeatureLayout* layout, int u, bint heal) noexcept nogil:
     """Whether unit u still has to be killed, or healed."""
-    if battle.health[u] <= 0:
+    if battle.units[u].health <= 0:
         return False
-    return not heal or (not layout.healer[u] and battle.health[u] != battle.stats[u].health_max)
+    return not heal or (not layout.healer[u] and battle.units[u].health != battle.stats[u].health_max)
 
 
 cdef inline int nearest_wanted(
@@ -33,8 +33,8 @@ cdef inline int nearest_wanted(
     for u in range(first, last):
         if not wanted(battle, layout, u, heal):
             continue
-        dx = <double>battle.x[u] - <double>battle.x[agent]
-        dy = <double>battle.y[u] - <double>battle.y[agent]
+        dx = <double>battle.units[u].x - <double>battle.units[agent].x
+        dy = <double>battle.units[u].y - <double>battle.units[agent].y
         distance = sqrt(dx * dx + dy * dy)
         if distance < best_distance:
             best = u
@@ -44,8 +44,8 @@ cdef inline int nearest_wanted(
 
 cdef inline int direction(const Battle* battle, int agent, int u) noexcept nogil:
     """The move along the longer axis towards unit u."""
-    cdef double dx = <double>battle.x[u] - <double>battle.x[agent]
-    cdef double dy = <double>battle.y[u] - <double>battle.y[agent]
+    cdef double dx = <double>battle.units[u].x - <double>battle.units[agent].x
+    cdef double dy = <double>battle.units[u].y - <double>battle.units[agent].y
     if fabs(dx) > fabs(dy):
         return EAST if dx > 0 else WEST
     return NORTH if dy > 0 else SOUTH
@@ -64,7 +64,7 @@ cdef inline int heuristic_action(
     cdef bint heal = layout.healer[agent]
     cdef int first = 0 if heal else battle.n_agents
     cdef int action
-    if battle.health[agent] <= 0:
+    if battle.units[agent].health <= 0:
         return NO_OP
     if target[0] < 0 or not wanted(battle, layout, first + target[0], heal):
         target[0] = nearest_wanted(battle, layout, agent, heal)

@@ -7,7 +7,7 @@ operations. The naive twin is tests/twins/outcome.py.
 from libc.math cimport fabs
 from libc.stdint cimport uint8_t
 
-from battle cimport Battle
+from battle cimport Battle, Unit
 
 cdef enum EndCode:  # SMAC's battle outcome
     LOST = -1
@@ -37,11 +37,11 @@ cdef inline int end_code(const Battle* battle, const EpisodeRules* rules) noexce
     cdef int u
     cdef int allies = 0, fighters = 0, enemies = 0, enemy_healers = 0
     for u in range(battle.n_agents):
-        allies += battle.health[u] > 0
-        fighters += (battle.health[u] > 0) & (rules.healer[u] == 0)
+        allies += battle.units[u].health > 0
+        fighters += (battle.units[u].health > 0) & (rules.healer[u] == 0)
     for u in range(battle.n_agents, battle.n_units):
-        enemies += battle.health[u] > 0
-        enemy_healers += (battle.health[u] > 0) & (rules.healer[u] != 0)
+        enemies += battle.units[u].health > 0
+        enemy_healers += (battle.units[u].health > 0) & (rules.healer[u] != 0)
     if (allies == 0 and enemies > 0) or (rules.mmm and fighters == 0):
         return LOST
     if (allies > 0 and enemies == 0) or (enemies == 1 and enemy_healers == 1):
@@ -51,7 +51,8 @@ cdef inline int end_code(const Battle* battle, const EpisodeRules* rules) noexce
 
 cdef inline double vitality(const Battle* battle, int u) noexcept nogil:
     """Health and shield of a living unit, 0 of a dead one."""
-    return <double>battle.health[u] + <double>battle.shield[u] if battle.health[u] > 0 else 0.0
+    cdef const Unit* unit = &battle.units[u]
+    return <double>unit.health + <double>unit.shield if unit.health > 0 else 0.0
 
 
 cdef inline double battle_reward(const Battle* battle, const EpisodeRules* rules, const double* before) noexcept nogil:
@@ -65,17 +66,17 @@ cdef inline double battle_reward(const Battle* battle, const EpisodeRules* rules
         return 0
     if not rules.only_positive:
         for u in range(battle.n_agents):
-            if before[u] > 0 and battle.health[u] <= 0:
+            if before[u] > 0 and battle.units[u].health <= 0:
                 deaths -= rules.death_value * rules.negative_scale
                 ally_loss += before[u] * rules.negative_scale
             elif before[u] > 0:
-                ally_loss += rules.negative_scale * (before[u] - battle.health[u] - battle.shield[u])
+                ally_loss += rules.negative_scale * (before[u] - battle.units[u].health - battle.units[u].shield)
     for u in range(battle.n_agents, battle.n_units):
-        if before[u] > 0 and battle.health[u] <= 0:
+        if before[u] > 0 and battle.units[u].health <= 0:
             deaths += rules.death_value
             enemy_loss += before[u]
         elif before[u] > 0:
-            enemy_loss += before[u] - battle.health[u] - battle.shield[u]
+            enemy_loss += before[u] - battle.units[u].health - battle.units[u].shield
     return fabs(enemy_loss + deaths) if rules.only_positive else enemy_loss + deaths - ally_loss
 
 
