@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from processes import run_in_turn, tiny_run, untimed_metrics
