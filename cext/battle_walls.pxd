@@ -72,16 +72,28 @@ cdef inline void find_blockers(const Battle* battle, const Line* line, int u, Bl
     blockers.count = n
 
 
-cdef inline bint blocked(const Blockers* blockers, float dx, float dy) noexcept nogil:
-    """Whether the step (dx, dy) goes into somebody."""
-    cdef int v
-    cdef float px, py
+cdef inline int first_free(const Blockers* blockers, const float* x, const float* y) noexcept nogil:
+    """Which of the steps (x, y) [TURNS] is the first that goes into nobody; TURNS if all do.
+
+    Tries them all, which the compiler does at once; nobody could predict where to stop.
+    """
+    cdef int32_t hits[TURNS]
+    cdef int v, turn
+    cdef float px, py, ox, oy, gap
+    for turn in range(TURNS):
+        hits[turn] = 0
     for v in range(blockers.count):
-        px = blockers.x[v] - dx
-        py = blockers.y[v] - dy
-        if (px * px + py * py < blockers.gap[v] * blockers.gap[v]) & (blockers.x[v] * dx + blockers.y[v] * dy > 0):
-            return True
-    return False
+        ox = blockers.x[v]
+        oy = blockers.y[v]
+        gap = blockers.gap[v]
+        for turn in range(TURNS):
+            px = ox - x[turn]
+            py = oy - y[turn]
+            hits[turn] |= (px * px + py * py < gap * gap) & (ox * x[turn] + oy * y[turn] > 0)
+    for turn in range(TURNS):
+        if not hits[turn]:
+            return turn
+    return TURNS
 
 
 cdef inline float nearer_end(const Battle* battle, const Line* line, int u, float hx, float hy) noexcept nogil:
@@ -136,8 +148,11 @@ cdef inline void step_round(Battle* battle, Scratch* scratch, int u, float dx, f
     cdef Unit* unit = &battle.units[u]
     cdef const Line* line = &scratch.line
     cdef Blockers blockers
-    cdef float length, side, cosine = 1.0, sine = 0.0, turned, x = dx, y = dy
-    cdef int _turn
+    cdef float xs[TURNS + 1]  # the step, turned more and more; last as it is
+    cdef float ys[TURNS + 1]
+    cdef float length, side, cosine = 1.0, sine = 0.0, turned
+    cdef int turn = TURNS
+    xs[TURNS], ys[TURNS] = dx, dy
     if battle.stats[u].layer != GROUND_LAYER or not runs_into(battle, line, u, dx, dy):
         unit.detour = 0
     else:
@@ -146,18 +161,14 @@ cdef inline void step_round(Battle* battle, Scratch* scratch, int u, float dx, f
             length = sqrtf(dx * dx + dy * dy)
             unit.detour = <int>nearer_end(battle, line, u, dx / length, dy / length)
         side = <float>unit.detour
-        for _turn in range(TURNS):
+        for turn in range(TURNS):
             turned = cosine * <float>0.9659258 - sine * <float>0.2588190
             sine = sine * <float>0.9659258 + cosine * <float>0.2588190
             cosine = turned
-            x = cosine * dx - side * sine * dy
-            y = side * sine * dx + cosine * dy
-            if not blocked(&blockers, x, y):
-                break
-        else:
-            x = dx
-            y = dy
-    scratch.next_x[u] = unit.x + x
-    scratch.next_y[u] = unit.y + y
-    unit.facing_x = x
-    unit.facing_y = y
+            xs[turn] = cosine * dx - side * sine * dy
+            ys[turn] = side * sine * dx + cosine * dy
+        turn = first_free(&blockers, xs, ys)
+    scratch.next_x[u] = unit.x + xs[turn]
+    scratch.next_y[u] = unit.y + ys[turn]
+    unit.facing_x = xs[turn]
+    unit.facing_y = ys[turn]

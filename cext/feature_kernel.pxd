@@ -58,11 +58,11 @@ cdef inline void write_features(
     cdef Vitals vitals
     cdef int agent
     measure(layout, units, &vitals)
+    memset(obs, 0, layout.n_agents * layout.obs_dim * sizeof(float))
     for agent in range(layout.n_agents):
         if units.health[agent] > 0:
             write_agent(layout, units, &vitals, agent, obs + agent * layout.obs_dim, avail + agent * layout.n_actions)
         else:
-            memset(obs + agent * layout.obs_dim, 0, layout.obs_dim * sizeof(float))
             memset(avail + agent * layout.n_actions, 0, layout.n_actions)
             avail[agent * layout.n_actions + NO_OP] = 1
         if layout.obs_timestep:  # the dead see it too

@@ -76,19 +76,18 @@ cdef inline void write_avail(
 
 
 cdef inline float* write_type(const FeatureLayout* layout, int u, float* row) noexcept nogil:
-    """Writes the one-hot type of a unit and returns the pointer behind it, as all ``float*`` functions here do."""
-    cdef int bit, type = layout.type_number[u]
-    for bit in range(layout.type_bits):
-        row[bit] = 0.0
+    """Writes the one-hot type of a unit into zeros and returns the pointer behind it, as all ``float*`` functions here
+    do.
+    """
+    cdef int type = layout.type_number[u]
     if 0 <= type < layout.type_bits:
         row[type] = 1.0
     return row + layout.type_bits
 
 
 cdef inline float* write_action(const FeatureLayout* layout, int action, float* row) noexcept nogil:
-    cdef int choice
-    for choice in range(layout.n_actions):
-        row[choice] = action == choice
+    if action >= 0:
+        row[action] = 1.0
     return row + layout.n_actions
 
 
@@ -108,13 +107,6 @@ cdef inline float* write_seen_unit(
             row[0] = vitals.shield[u]
             row += 1
     return write_type(layout, u, row)
-
-
-cdef inline float* write_hidden_unit(int width, float* row) noexcept nogil:
-    cdef int column
-    for column in range(width):
-        row[column] = 0.0
-    return row + width
 
 
 cdef inline float* write_surroundings(
@@ -146,16 +138,16 @@ cdef inline float* write_own(const FeatureLayout* layout, const Vitals* vitals, 
             row[0] = vitals.shield[agent]
             row += 1
     row = write_type(layout, agent, row)
-    if layout.obs_timestep:
-        row[0] = 0.0  # SMAC reserves a column for the timestep, then appends it behind
-        row += 1
-    return row
+    return row + layout.obs_timestep  # SMAC reserves a column for the timestep, then appends it behind
 
 
 cdef inline void write_agent(
     const FeatureLayout* layout, const UnitTable* units, const Vitals* vitals, int agent, float* row, uint8_t* avail
 ) noexcept nogil:
-    """Observation [obs_dim] but for the timestep, and availability [n_actions] of one living agent."""
+    """Observation [obs_dim], zeros so far, but for the timestep, and availability [n_actions] of one living agent.
+
+    Of units out of sight and dead ones the zeros stay.
+    """
     cdef Sight sight
     cdef int u, column
     look(layout, vitals, agent, &sight)
@@ -171,7 +163,7 @@ cdef inline void write_agent(
                 layout, vitals, &sight, u, avail[FIRST_TARGET + u - layout.n_agents], layout.enemy_shields, row
             )
         else:
-            row = write_hidden_unit(layout.enemy_width, row)
+            row += layout.enemy_width
     for u in range(layout.n_agents):
         if u == agent:
             continue
@@ -180,5 +172,5 @@ cdef inline void write_agent(
             if layout.obs_last_action:
                 row = write_action(layout, units.last_action[u], row)
         else:
-            row = write_hidden_unit(layout.ally_width, row)
+            row += layout.ally_width
     write_own(layout, vitals, agent, row)

@@ -66,13 +66,10 @@ class Policy(PolicyNetwork):
         self, obs: Tensor, last_action: Tensor | None = None, past: Past | None = None
     ) -> tuple[Tensor, Tensor | None]:
         """As of ``PolicyNetwork``."""
-        x = self._inputs(obs, last_action)
-        if self._share:
-            logits, state = self._mlp(tf.reshape(x, [-1, self._inputs.dim]), past)  # one large matmul
-        else:
-            by_agent = tf.transpose(tf.reshape(x, [-1, self._spec.n_agents, self._inputs.dim]), [1, 0, 2])
-            logits, state = self._mlp(by_agent, past)
-            logits = tf.transpose(logits, [1, 0, 2])
+        rows = rows_of(self._inputs(obs, last_action), self._spec.n_agents, share=self._share)
+        logits, state = self._mlp(rows, past)
+        if not self._share:
+            logits = agents_last(logits)
         return tf.reshape(logits, tf.concat([sizes_but(obs, 1), [self._spec.n_actions]], axis=0)), state
 
 
@@ -195,6 +192,19 @@ class Critic(CriticNetwork):
         if self.sees_state:
             return state if self._state_moments is None else self._state_moments.normalise(state)
         return self._inputs(obs, last_action) if self._critic_input == "own_obs" else self._inputs.normalise(obs)
+
+
+def rows_of(x: Tensor, agents: int, *, share: bool) -> Tensor:
+    """What agents see, float32 [..., N, dim], for one network, [M * N, dim], or for each agent's own, [N, M, dim]."""
+    if share:
+        return tf.reshape(x, [-1, x.shape[-1]])  # one large matmul
+    return tf.transpose(tf.reshape(x, [-1, agents, x.shape[-1]]), [1, 0, 2])
+
+
+def agents_last(outputs: Tensor) -> Tensor:
+    """[N, M, ...] of each agent's own network to [M * N, ...]."""
+    axes = [1, 0, *range(2, outputs.shape.rank)]
+    return tf.reshape(tf.transpose(outputs, axes), [-1, *outputs.shape[2:]])
 
 
 def sizes_but(tensor: Tensor, left_out: int) -> list[int] | Tensor:

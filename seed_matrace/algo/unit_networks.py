@@ -18,7 +18,7 @@ import tensorflow as tf
 from seed_matrace import registered
 from seed_matrace.algo.layers import mlp_with_memory
 from seed_matrace.algo.network_setup import NetworkSetup, PolicyNetwork
-from seed_matrace.algo.networks import sizes_but
+from seed_matrace.algo.networks import agents_last, rows_of, sizes_but
 from seed_matrace.algo.recurrence import Past
 from seed_matrace.unit_columns import Rows, UnitColumns, ally_slots, check_covered
 
@@ -117,15 +117,11 @@ class UnitPolicy(PolicyNetwork):
         self, obs: Tensor, last_action: Tensor | None = None, past: Past | None = None
     ) -> tuple[Tensor, Tensor | None]:
         """As of ``PolicyNetwork``."""
-        x = self._inputs(obs, last_action)
-        if self._share:
-            x = tf.reshape(x, [-1, self._inputs.dim])
-        else:
-            x = tf.transpose(tf.reshape(x, [-1, self._spec.n_agents, self._inputs.dim]), [1, 0, 2])
+        x = rows_of(self._inputs(obs, last_action), self._spec.n_agents, share=self._share)
         embeddings = self._view.embed(x)
         outputs, state = self._mlp(self._view(x, embeddings), past)
         if not self._share:
-            outputs, *embeddings = (_agents_last(array) for array in (outputs, *embeddings))
+            outputs, *embeddings = (agents_last(array) for array in (outputs, *embeddings))
         actions = self._spec.n_actions
         # The gradient of a split is one concatenation, that of each slice an array of the whole size.
         logits, *queries = tf.split(outputs, [actions, *[self._width] * self._queries], axis=-1)
@@ -160,12 +156,6 @@ def _rows(x: Tensor, blocks: tuple[Rows, ...]) -> Tensor:
     copies = x.shape[:-2]
     parts = [tf.reshape(x[..., start : start + width * units], [*copies, -1, width]) for start, width, units in blocks]
     return parts[0] if len(parts) == 1 else tf.concat(parts, axis=-1)
-
-
-def _agents_last(array: Tensor) -> Tensor:
-    """[N, M, ...] of each agent's own network to [M * N, ...]."""
-    axes = [1, 0, *range(2, array.shape.rank)]
-    return tf.reshape(tf.transpose(array, axes), [-1, *array.shape[2:]])
 
 
 def _scores(embeddings: Tensor, query: Tensor) -> Tensor:

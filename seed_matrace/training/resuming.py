@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from seed_matrace.evaluation.results import RESULTS_FILE
+from seed_matrace.evaluation.results import RESULTS_FILE, read_results
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.learner import Learner
-from seed_matrace.learner.metrics import METRICS_FILE
+from seed_matrace.learner.metrics import METRICS_FILE, check_reports
 from seed_matrace.learner.run_directory import CHECKPOINTS_DIR
 from seed_matrace.learner.run_info import was_checkpointed
 from seed_matrace.sections.run import RunConfig
@@ -47,6 +48,13 @@ def restored(
     if not still_over[progress.finished]:
         progress.finished = ""  # the budget or the target was raised
     return progress, found.arrays
+
+
+def check_written(run_dir: Path, progress: Progress) -> None:
+    """Raises ValueError unless reports and results, where they are there, can be gone on with from ``progress``."""
+    check_reports(run_dir, progress.metrics_bytes)
+    with contextlib.suppress(FileNotFoundError):
+        read_results(run_dir)
 
 
 def target_reached(run: RunConfig, progress: Progress) -> bool:

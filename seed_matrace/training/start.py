@@ -155,9 +155,10 @@ def _modules(options: TrainOptions, run_dir: Path | None) -> tuple[tuple[ModuleF
         except OSError:
             changed = "" if source.is_file() else "is gone"
         if changed:
+            there = f"go on with it as it is by --module={source}" if source.is_file() else "put it back"
             raise ModuleError(
-                f"{source}, which the run began with, {changed}: go on with it as it is by --module={source}, or with "
-                f"the run's own copy by --module={run_dir / MODULES_DIR / name}"
+                f"{source}, which the run began with, {changed}: {there}, or go on with the run's own copy by "
+                f"--module={run_dir / MODULES_DIR / name}"
             )
     modules = kept_modules(run_dir, given=options.modules)
     notes = [

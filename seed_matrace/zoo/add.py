@@ -21,12 +21,13 @@ from seed_matrace.learner.networks_file import write_networks
 from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, is_team, load_run_config, noted_modules
 from seed_matrace.learner.run_info import RUN_FILE, read_run_info
 from seed_matrace.zoo.card import card
-from seed_matrace.zoo.index import check_place, put
+from seed_matrace.zoo.folder import check_place, put
 from seed_matrace.zoo.team import (
     BACKEND,
     CARD,
     FILES,
     FORMAT,
+    KEPT,
     POLICY_FILE,
     REPLAY_FILE,
     TeamError,
@@ -35,7 +36,6 @@ from seed_matrace.zoo.team import (
 )
 
 EPISODES, SEED = 320, 1  # as ``eval`` plays unless it is told otherwise: it repeats what the card says
-_KEPT = ("backend", "map", "seed", "start_time", "devices", "git", "versions")
 _PLOTTED = (
     *("train/win_rate", "train/return", "eval/win_rate", "eval/win_rate_ci95_low", "eval/win_rate_ci95_high"),
     *("eval/return", "perf/policy_lag_mean", "perf/policy_lag_max"),
@@ -86,7 +86,7 @@ def _files(run_dir: Path, name: str, policy: TrainedPolicy, folder: Path) -> dic
         "command": command_of(info),
         "evaluation": {**evaluation, "episodes": EPISODES, "seed": SEED},
     }
-    facts = {**{key: info.get(key) for key in _KEPT}, "team": team}
+    facts = {**{key: info.get(key) for key in KEPT}, "team": team}
     write_file(folder / CARD, card(facts, policy))
     files = {file: (folder / file).read_bytes() for file in FILES}
     team["files"] = {file: entry_of(content) for file, content in files.items()}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from seed_matrace.learner.run_directory import NETWORKS_FILE, OPERATIVE_CONFIG, 
 from seed_matrace.learner.run_info import RUN_FILE
 from seed_matrace.registered import BUILT_IN
 
-FORMAT = 1
+FORMAT = 1  # another one wherever run.json or index.json say more or less than now: what is unknown is refused
 BACKEND = "skirmish"  # teams play on the simulator, which needs nothing but its own maps
 CARD = "README.md"
 POLICY_FILE = "policy.npz"
@@ -27,6 +27,15 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _FACTS = {"map": str, "backend": str, "seed": int, "team": dict}
 _TEAM_FACTS = {"name": str, "env_steps": int, "evaluation": dict, "files": dict}
 _EVALUATION = {"episodes": int, "win_rate": float, "win_rate_ci95_low": float, "win_rate_ci95_high": float}
+KEPT = ("backend", "map", "seed", "start_time", "devices", "git", "versions")  # of a run's own run.json
+_KNOWN = {
+    "": (*KEPT, "team"),
+    "team.": ("format", "name", "env_steps", "command", "evaluation", "files"),
+    "team.evaluation.": (
+        *("episodes", "seed", "win_rate", "win_rate_ci95_low", "win_rate_ci95_high"),
+        *("return", "return_std", "length", "dead_allies", "dead_enemies"),
+    ),
+}
 
 Entry = list  # [size in bytes, SHA-256] of a file
 
@@ -67,7 +76,8 @@ def parse_facts(content: bytes, what: str) -> dict[str, Any]:
     """What a team's ``run.json`` says.
 
     Raises:
-      TeamError: it is not that of a team, of another format, or names other files than a team has.
+      TeamError: it is not that of a team, of another format, says what this version does not know, or names other
+        files than a team has.
     """
     try:
         facts = parse_document(content)
@@ -81,6 +91,9 @@ def parse_facts(content: bytes, what: str) -> dict[str, Any]:
     for foreign in ("modules", "scenario"):
         if foreign in facts:
             raise TeamError(f"{what} names {foreign} of its own; a team is data alone, for a map of SMAC's")
+    for within, document in {"": facts, "team.": team, "team.evaluation.": team["evaluation"]}.items():
+        if other := unknown(document, _KNOWN[within], within):
+            raise TeamError(f"{what} says {other}")
     if set(facts["team"]["files"]) != set(FILES):
         other = min(set(facts["team"]["files"]) ^ set(FILES))
         raise TeamError(f"{what}: the file {shown(other)} is missing or unknown; a team has {', '.join(FILES)}")
@@ -95,6 +108,16 @@ def has(document: Any, kinds: Mapping[str, type]) -> bool:
         if not isinstance(document.get(name), kind) or isinstance(document[name], bool):
             return False
     return all(document[name].isprintable() for name, kind in kinds.items() if kind is str)
+
+
+def unknown(document: Mapping[str, Any], known: Iterable[str], within: str = "") -> str:
+    """For a message: the first key, in the alphabet, that a JSON object has and this version does not know; else ""."""
+    others = sorted(set(document) - set(known))
+    if not others:
+        return ""
+    return (
+        f"{shown(within + others[0])}, which this version does not know: it was added, or a newer version made the team"
+    )
 
 
 def read_whole(read: Callable[[str, int], bytes], about: Any, name: str) -> dict[str, bytes]:

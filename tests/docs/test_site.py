@@ -68,6 +68,9 @@ def test_every_command_and_the_public_functions_are_there(site):
             "ScoreTable",
             "play",
             "export_numpy",
+            "export_onnx",
+            "skirmish_task",
+            "fetch",
         ),
         *("read_replay", "write_replay"),
     ):

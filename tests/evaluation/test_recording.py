@@ -20,6 +20,7 @@ from seed_matrace.sections.env import EnvConfig
 from seed_matrace.training_env import training_spec
 
 PARAMS = ["network.policy_layers=(8,)", "network.critic_layers=(8,)", "learner.unroll_length=2"]
+PARAMS += ["network.policy_output_gain=1.0"]  # likeliest by more than rounding
 
 
 def sample(obs, avail_actions, episode_start):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from notes import Notes
 from processes import TINY, untimed_metrics
 
 from seed_matrace.config import load_config
@@ -53,14 +54,6 @@ class Killed(BaseException):
     """Stands for SIGKILL: nothing of the program gets to tidy up."""
 
 
-class Silent:
-    def update(self, metrics):
-        pass
-
-    def note(self, text):
-        pass
-
-
 class Countdown:
     """Kills the run at the n-th of the points where it is asked."""
 
@@ -81,7 +74,7 @@ def config(kind):
 
 def train(run_dir, kind, at_every_point=lambda: None, monkeypatch=None, stop=None):
     settings = config(kind)
-    run = TrainingRun(settings, Path(run_dir), 3, Silent())
+    run = TrainingRun(settings, Path(run_dir), 3, Notes())
     source = LockstepSource(run.acting, plan_groups(settings.run.num_envs, 0, 1))
     if monkeypatch:
         for owner, name in ((run.learner, "train_step"), (MetricsWriter, "write"), (ResultsWriter, "append")):

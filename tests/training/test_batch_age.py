@@ -3,18 +3,19 @@
 import threading
 
 import pytest
+from notes import Notes
 from processes import TINY
 
 from seed_matrace.config import load_config
 from seed_matrace.inference.groups import plan_groups
-from seed_matrace.training import run as training_run
+from seed_matrace.training import reports
 from seed_matrace.training.batch_age import age_warning
 from seed_matrace.training.run import TrainingRun
 from seed_matrace.training.sources import LockstepSource
 
 
 def _config(*params):
-    return load_config([], ["learner.proximal_age=0", *params])[0]
+    return load_config([], ["learner.proximal_age=0", "learner.updates_per_batch=8", *params])[0]
 
 
 def test_old_batches_are_spoken_of_with_what_helps():
@@ -41,17 +42,9 @@ def test_nothing_is_said_where_age_does_no_harm_or_was_asked_for(params, lag):
     assert age_warning(_config(*params), lag, actors=True) == ""
 
 
-class Notes(list):
-    def update(self, metrics):
-        pass
-
-    def note(self, text):
-        self.append(text)
-
-
 def test_a_run_says_it_once(tmp_path, monkeypatch):
     lags = []
-    monkeypatch.setattr(training_run, "age_warning", lambda config, lag, actors: lags.append(lag) or "they are old")
+    monkeypatch.setattr(reports, "age_warning", lambda config, lag, actors: lags.append(lag) or "they are old")
     config = load_config([], [*TINY, "run.total_env_steps=80", "run.report_fraction=0.25"])[0]
     run = TrainingRun(config, tmp_path, 0, said := Notes())
     run.train(LockstepSource(run.acting, plan_groups(config.run.num_envs, 0, 1)), threading.Event())

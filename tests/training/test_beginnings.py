@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from notes import Notes
 from processes import TINY
 
 from seed_matrace import files
@@ -229,14 +230,6 @@ def test_what_cannot_be_resumed_stays_as_it_is_whatever_refuses(tmp_path, monkey
 def _files_of(run_dir):
     """But for what the program says of its doings."""
     return {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file() and path.suffix != ".log"}
-
-
-class Notes(list):
-    def update(self, metrics):
-        pass
-
-    def note(self, text):
-        self.append(text)
 
 
 def test_what_was_lost_of_a_run_is_said_when_it_goes_on(tmp_path):

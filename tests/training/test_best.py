@@ -4,29 +4,19 @@ import threading
 
 import numpy as np
 import pytest
+from notes import Notes
 from processes import TINY
 
 from seed_matrace.config import load_config
 from seed_matrace.inference.groups import plan_groups
+from seed_matrace.learner.checkpoints import Checkpoints
 from seed_matrace.training import evaluations
-from seed_matrace.training import run as run_module
 from seed_matrace.training.run import TrainingRun
 from seed_matrace.training.sources import LockstepSource
 from seed_matrace.types import EpisodeStats
 
 EVERY = 20  # env steps between two evaluations: one batch
 SIZES = ["env.backend='skirmish'", "env.map_name='3m'", f"evaluation.every_env_steps={EVERY}", "run.stop_episodes=8"]
-
-
-class Notes:
-    def __init__(self):
-        self.texts = []
-
-    def update(self, metrics):
-        pass
-
-    def note(self, text):
-        self.texts.append(text)
 
 
 def train(run_dir, monkeypatch, won, *params, budget=200):
@@ -42,7 +32,7 @@ def train(run_dir, monkeypatch, won, *params, budget=200):
     config, _, _ = load_config([], [*TINY, *SIZES, f"run.total_env_steps={budget}", *params])
     notes = Notes()
     run = TrainingRun(config, run_dir, 3, notes)
-    return run.train(LockstepSource(run.acting, plan_groups(config.run.num_envs, 0, 1)), threading.Event()), notes.texts
+    return run.train(LockstepSource(run.acting, plan_groups(config.run.num_envs, 0, 1)), threading.Event()), notes
 
 
 def best(run_dir):
@@ -66,14 +56,14 @@ def test_best_is_the_best_whatever_ended_the_run(tmp_path, monkeypatch, won, par
 
 
 def test_best_that_could_not_be_written_is_none(tmp_path, monkeypatch):
-    save = run_module.TrainingRun._save
+    save = Checkpoints.save
 
-    def full(run, kind, *args):
-        if kind == "best" and run.progress.env_steps == EVERY:
+    def full(checkpoints, kind, env_steps, *args):
+        if kind == "best" and env_steps == EVERY:
             raise OSError("no space left")
-        save(run, kind, *args)
+        return save(checkpoints, kind, env_steps, *args)
 
-    monkeypatch.setattr(run_module.TrainingRun, "_save", full)
+    monkeypatch.setattr(Checkpoints, "save", full)
     progress, notes = train(tmp_path, monkeypatch, [0, 4, 2, 1], budget=3 * EVERY)
     assert any("no space left" in text for text in notes)
     assert progress.best == (0.5, 5.0)  # of the weights that are kept

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ends import free_port
+from notes import Notes
 from processes import TINY, metrics, untimed_metrics
 
 from seed_matrace.actor.actor import run_actor
@@ -23,17 +24,6 @@ from seed_matrace.transport.address import parse_address
 BATTLES = ("env.backend='skirmish'", "env.map_name='3m'")
 EVERY = ("run.report_fraction=0.1", "run.checkpoint_fraction=0.2", "evaluation.every_fraction=0.5")
 TOTAL = 300  # env steps: 15 batches of 20
-
-
-class Notes:
-    def __init__(self):
-        self.texts = []
-
-    def update(self, metrics):
-        pass
-
-    def note(self, text):
-        self.texts.append(text)
 
 
 class Killed(BaseException):
@@ -56,7 +46,7 @@ def train(run_dir, *callbacks, reward=None, params=BATTLES):
     notes = Notes()
     run = TrainingRun(config, run_dir, 3, notes, callbacks=callbacks, reward=reward)
     run.train(LockstepSource(run.acting, plan_groups(config.run.num_envs, 0, 1)), threading.Event())
-    return [variable.numpy() for variable in run.learner.policy.variables], notes.texts
+    return [variable.numpy() for variable in run.learner.policy.variables], notes
 
 
 def scenario(folder):
@@ -142,7 +132,7 @@ def train_with_an_actor(run_dir, address, *callbacks, total):
         source.let_actors_go(run_over=True)
     actor.join(20)
     assert not actor.is_alive()
-    return notes.texts
+    return notes
 
 
 @pytest.mark.parametrize("host", [False, True], ids=["same host", "another host"])

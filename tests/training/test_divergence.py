@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import pytest
+from notes import Notes
 from processes import TINY
 
 from seed_matrace.config import load_config
@@ -25,14 +26,6 @@ from seed_matrace.types import EpisodeStats, Unroll
 SPEC = EnvSpec(n_agents=2, n_actions=3, obs_dim=4, state_dim=5, episode_limit=10)
 SOUND = {"losses/total": 1.0, "optimizer/grad_norm": 2.0, "IS/rho_max": 3.0, "V/value_mean": 4.0}
 SOUND |= {"optimizer/updates": 2.0, "losses/total_update_2": 1.0, "optimizer/grad_norm_update_2": 2.0}
-
-
-class Silent:
-    def update(self, metrics):
-        pass
-
-    def note(self, text):
-        pass
 
 
 def _check(run_dir, batch, **scalars):
@@ -87,7 +80,7 @@ def test_a_broken_batch_points_at_the_environment(tmp_path):
 def test_a_run_that_diverges_leaves_no_checkpoint_of_it(tmp_path):
     params = [*TINY, "run.total_env_steps=2000", "optimizer.learning_rate=1e20", "run.checkpoint_fraction=1.0"]
     config, _, _ = load_config([], params)
-    run = TrainingRun(config, tmp_path, 3, Silent())
+    run = TrainingRun(config, tmp_path, 3, Notes())
     source = LockstepSource(run.acting, plan_groups(config.run.num_envs, 0, 1))
     with pytest.raises(DivergedError):
         run.train(source, threading.Event())
@@ -114,7 +107,7 @@ class Poisoned(CountingVectorEnv):
 def _train(run_dir, monkeypatch, at, field, poison):
     """A run that makes a checkpoint after each of its batches of two times three steps; how it went and goes on."""
     config, _, _ = load_config([], [*SHORT, "run.checkpoint_fraction=0.001"])
-    run = TrainingRun(config, run_dir, 3, Silent())
+    run = TrainingRun(config, run_dir, 3, Notes())
     monkeypatch.setattr(Poisoned, "step_number", 0)
     for name, value in (("at", at), ("field", field), ("poison", poison)):
         monkeypatch.setattr(Poisoned, name, value)
@@ -165,12 +158,12 @@ def test_rewards_that_are_clipped_or_normalised_may_be_large():
 
 def test_weights_that_are_not_finite_are_in_no_checkpoint(tmp_path, monkeypatch):
     config, _, _ = load_config([], SHORT)
-    run = TrainingRun(config, tmp_path, 3, Silent())
+    run = TrainingRun(config, tmp_path, 3, Notes())
     run.learner.policy.variables[0].assign(run.learner.policy.variables[0] * np.nan)
     source = LockstepSource(run.acting, plan_groups(config.run.num_envs, 0, 1))
-    for kind in ("step", "best"):
+    for save in (lambda: run._saving.save(source), run._saving.save_best):
         with pytest.raises(DivergedError, match="no checkpoint was written"):
-            run._save(kind, source)
+            save()
     assert not list(tmp_path.glob("checkpoints/*"))
 
 

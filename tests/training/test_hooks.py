@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from notes import Notes
 from processes import ROOT, TINY, metrics, untimed_metrics
 
 from seed_matrace.config import load_config
@@ -18,17 +19,6 @@ TOTAL = 200  # env steps: ten batches of 20
 EVENTS = [name for name in vars(Callback) if name.startswith("on_")]
 
 
-class Notes:
-    def __init__(self):
-        self.texts = []
-
-    def update(self, metrics):
-        pass
-
-    def note(self, text):
-        self.texts.append(text)
-
-
 def train(run_dir, *callbacks, params=(), stop=None):
     """Trains to the end or resumes; returns the final weights and what was said."""
     every = ["run.report_fraction=0.1", "run.checkpoint_fraction=0.2", "evaluation.every_fraction=0.5"]
@@ -36,7 +26,7 @@ def train(run_dir, *callbacks, params=(), stop=None):
     notes = Notes()
     run = TrainingRun(config, run_dir, 3, notes, callbacks=callbacks)
     run.train(LockstepSource(run.acting, plan_groups(config.run.num_envs, 0, 1)), stop or threading.Event())
-    return [variable.numpy() for variable in run.learner.policy.variables], notes.texts
+    return [variable.numpy() for variable in run.learner.policy.variables], notes
 
 
 @pytest.fixture(scope="module")

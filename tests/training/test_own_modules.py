@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from processes import run_in_turn, tiny_run, untimed_metrics
@@ -122,10 +123,13 @@ def changed(module):
     module.write_text(MODULE.replace("0.01", "0.02"))
 
 
-@pytest.mark.parametrize("happen", [changed, lambda module: module.unlink()], ids=["changed", "gone"])
-def test_a_module_that_has_changed_or_is_gone_must_be_given_again(begun, module, happen):
+@pytest.mark.parametrize(
+    ("happen", "said"),
+    [(changed, "has changed since: go on with it as it is by --module="), (Path.unlink, "is gone: put it back, or go")],
+)
+def test_a_module_that_has_changed_or_is_gone_must_be_given_again(begun, module, happen, said):
     happen(module)
-    with pytest.raises(ValueError, match=r"my_research.py, which the run began with, (has changed since|is gone)"):
+    with pytest.raises(ValueError, match=rf"my_research.py, which the run began with, {said}"):
         go_on(begun)
     assert go_on(begun, begun / "modules" / "my_research.py").notes[0].startswith("module my_research.py")
 

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import fcntl
 import functools
 import http.server
 import json
@@ -21,8 +22,9 @@ from seed_matrace.evaluation.policy import load_policy
 from seed_matrace.files import digest
 from seed_matrace.learner.run_directory import NETWORKS_FILE, OPERATIVE_CONFIG, load_run_config
 from seed_matrace.learner.run_info import RUN_FILE
+from seed_matrace.zoo import folder
 from seed_matrace.zoo.index import INDEX, OWN, fetch, find_run, read_index
-from seed_matrace.zoo.team import FILES, TeamError, check_team, entry_of
+from seed_matrace.zoo.team import CARD, FILES, TeamError, check_team, entry_of
 
 CODE = b"""import seed_matrace.research, pathlib
 pathlib.Path("was_run").touch()
@@ -224,27 +226,72 @@ def test_a_team_with_files_of_a_person_is_not_replaced(zoo, tmp_path):
     assert page.read_text() == "mine"
 
 
-@pytest.mark.parametrize("renamed", [0, 1, 2])
-def test_a_kill_while_a_team_is_replaced_leaves_the_old_or_the_new(zoo, tmp_path, monkeypatch, renamed):
-    fetch(str(zoo), "3m", tmp_path / "ours")
-    made_anew(zoo, lambda facts: facts.update(seed=7))
-    rename, done = Path.rename, []
+STEPS = ["write 7", "write index", "rename aside", "rename in place", "remove", "none"]
 
-    def killed(path, target):
-        if len(done) == renamed:
+
+@pytest.mark.parametrize("opened", [lambda zoo: read_index(str(zoo)), lambda zoo: find_run(str(zoo / "3m"))])
+@pytest.mark.parametrize("killed", STEPS)
+def test_a_kill_while_a_team_is_replaced_leaves_the_old_or_the_new(zoo, tmp_path, monkeypatch, killed, opened):
+    ours = tmp_path / "ours"
+    fetch(str(zoo), "3m", ours)
+    made_anew(zoo, lambda facts: facts.update(seed=7))
+    rename, write, steps = Path.rename, folder.write_file, [*STEPS]
+
+    def step(name):
+        while steps.pop(0) != name:
+            pass
+        if name == killed:
             raise KeyboardInterrupt
-        done.append(path)
+
+    def writing(path, content):
+        if path.parent == ours / ".3m.new-team" and path.name == CARD:
+            step("write 7")
+        if path == ours / INDEX:
+            step("write index")
+        write(path, content)
+
+    def renaming(path, target):
+        step("rename aside" if path == ours / "3m" else "rename in place")
         return rename(path, target)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "rename", killed)
-        patched.setattr(shutil, "rmtree", lambda *_, **__: None)  # nothing is removed on the way out
-        with contextlib.suppress(KeyboardInterrupt):
-            fetch(str(zoo), "3m", tmp_path / "ours", replace=True)
-    with contextlib.suppress(TeamError):  # another is there
-        fetch(str(OWN), "3m", tmp_path / "ours")
-    assert check_team(tmp_path / "ours" / "3m")["seed"] == (7 if renamed == 2 else 1)
-    assert {path.name for path in (tmp_path / "ours").iterdir()} == {INDEX, ".lock", "3m"}
+    with monkeypatch.context() as patched, contextlib.suppress(KeyboardInterrupt):
+        patched.setattr(Path, "rename", renaming)
+        patched.setattr(folder, "write_file", writing)
+        patched.setattr(shutil, "rmtree", lambda path, **_: Path(path).parent == ours and step("remove"))
+        fetch(str(zoo), "3m", ours, replace=True)
+    opened(ours)
+    assert {path.name for path in ours.iterdir()} == {INDEX, ".lock", "3m"}
+    assert check_team(ours / "3m")["seed"] == (1 if killed in STEPS[:2] else 7)
+    fetch(str(ours), "3m", tmp_path / "elsewhere")  # its index names it
+
+
+def test_a_zoo_is_read_while_somebody_puts_a_team_into_it_and_where_nothing_may_be_written(zoo, tmp_path):
+    (zoo / ".3m.new-team").mkdir()
+    with (zoo / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert fetch(str(zoo), "3m", tmp_path / "ours")
+    assert (zoo / ".3m.new-team").exists()
+    (zoo / ".lock").unlink()
+    (zoo / ".lock").mkdir()  # as where it cannot be made
+    assert fetch(str(zoo), "3m", tmp_path / "ours")
+
+
+@pytest.mark.parametrize("within", [(), ("team",), ("team", "evaluation")])
+def test_what_a_newer_version_says_of_a_team_is_not_ignored(zoo, tmp_path, within):
+    def change(facts):
+        for key in within:
+            facts = facts[key]
+        facts["hints"] = "play left"
+
+    made_anew(zoo, change)
+    said = rf"run\.json of 3m says '{'.'.join((*within, 'hints'))}', which this version does not know: "
+    with pytest.raises(TeamError, match=said):
+        fetch(str(zoo), "3m", tmp_path / "ours")
+    with pytest.raises(TeamError, match=r"'[a-z.]*hints', which this version does not know"):
+        find_run(str(zoo / "3m"))
+    changed_index(zoo, hints="play left")
+    with pytest.raises(TeamError, match=r"index\.json cannot be used: 3m is described by 'hints', which this version"):
+        read_index(str(zoo))
 
 
 def test_a_name_that_leads_elsewhere_is_refused(zoo, tmp_path):
