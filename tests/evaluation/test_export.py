@@ -116,7 +116,9 @@ def test_a_network_that_numpy_does_not_know_is_not_exported(policy, tmp_path, mo
 
 def test_every_option_of_networks_is_exported_or_the_critics():
     tried = re.findall(r"network\.(\w+)=", " ".join(binding for variant in VARIANTS.values() for binding in variant))
-    assert {"policy_layers", *tried} | OF_THE_CRITIC | OF_FRESH_WEIGHTS == {field.name for field in dataclasses.fields(NetworkConfig)}
+    assert {"policy_layers", *tried} | OF_THE_CRITIC | OF_FRESH_WEIGHTS == {
+        field.name for field in dataclasses.fields(NetworkConfig)
+    }
 
 
 def test_saved_model_does_steps_of_the_learner(policy, episodes, tmp_path):
