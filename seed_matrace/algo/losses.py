@@ -48,9 +48,7 @@ class LossBatch(NamedTuple):
     log_ratios: Tensor  # float32 [T, B], log(pi/mu), with gradient
     agents_log_pi: Tensor  # float32 [T, B, N], of each agent
     agents_log_ratios: Tensor  # float32 [T, B, N]
-    agents_log_proximal: (
-        Tensor  # float32 [T, B, N], under the policy that clipped ratios are measured from; no gradient
-    )
+    agents_log_proximal: Tensor  # float32 [T, B, N], of what clipped ratios are measured from; no gradient
     entropy: Tensor  # float32 scalar, mean of the policy's entropies
     targets: Targets  # V-trace's, no gradient
     entropy_cost: Tensor  # float32 scalar, alpha
