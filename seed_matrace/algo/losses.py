@@ -75,7 +75,7 @@ def ma_trace(batch: LossBatch) -> dict[str, Tensor]:
     config, targets, scale = batch.config, batch.targets, batch.scale
     errors = targets.vs - batch.values[:-1]
     terms = {
-        "policy": -tf.reduce_mean(_policy_gain(batch) / _advantage_unit(batch)),
+        "policy": -tf.reduce_mean(_policy_gain(batch)),
         "V": config.baseline_cost * 0.5 * tf.reduce_mean(tf.square(errors / scale)),
         "entropy": -tf.stop_gradient(batch.entropy_cost) * batch.entropy,
     }
@@ -86,11 +86,11 @@ def ma_trace(batch: LossBatch) -> dict[str, Tensor]:
 
 def _policy_gain(batch: LossBatch) -> Tensor:
     """What the policy gradient climbs, float32 [T, B], or [T, B, N] with one value per agent or ratio per agent."""
-    config, targets = batch.config, batch.targets
+    config = batch.config
+    advantages, pg_advantages = _measured_advantages(batch)
     if config.importance_weights == "none":
-        return batch.log_pi * targets.pg_advantages
+        return batch.log_pi * pg_advantages
     log_pi, log_ratios, log_proximal = batch.agents_log_pi, batch.agents_log_ratios, batch.agents_log_proximal
-    advantages = targets.advantages
     of_agents = not batch.per_agent and config.policy_ratios == "per_agent"
     if of_agents:  # one agent that has moved on does not silence the others
         advantages = advantages[..., tf.newaxis]
@@ -104,21 +104,24 @@ def _policy_gain(batch: LossBatch) -> Tensor:
     elif of_agents:
         gain = log_pi * tf.stop_gradient(_clipped_ratios(log_ratios, config)) * advantages
     else:
-        gain = log_pi * targets.pg_advantages
+        gain = log_pi * pg_advantages
     return tf.reduce_sum(gain, axis=-1) if of_agents else gain
+
+
+def _measured_advantages(batch: LossBatch) -> tuple[Tensor, Tensor]:
+    """Advantages and weights of grad log pi in the unit of values, or as they stand among those of the batch."""
+    config, targets = batch.config, batch.targets
+    if not config.normalise_advantages:
+        return targets.advantages / batch.scale, targets.pg_advantages / batch.scale
+    axes = list(range(targets.advantages.shape.rank))
+    mean, variance = moments_over_replicas(targets.advantages, axes)
+    advantages = (targets.advantages - mean) / (tf.sqrt(variance) + _LEAST_SPREAD)
+    corrected = config.importance_weights != "none"
+    return advantages, advantages * _clipped_ratios(targets.log_rhos, config) if corrected else advantages
 
 
 def _clipped_ratios(log_ratios: Tensor, config: LossConfig) -> Tensor:
     return tf.minimum(tf.exp(log_ratios), config.clip_pg_rho_threshold)
-
-
-def _advantage_unit(batch: LossBatch) -> Tensor:
-    """What advantages are measured in, float32 scalar."""
-    if not batch.config.normalise_advantages:
-        return batch.scale
-    axes = list(range(batch.targets.advantages.shape.rank))
-    _, variance = moments_over_replicas(batch.targets.advantages, axes)
-    return tf.sqrt(variance) + _LEAST_SPREAD
 
 
 def loss_of_batch(

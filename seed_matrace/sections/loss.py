@@ -32,7 +32,9 @@ class LossConfig(Checked):
         "on one batch no action's probability is pushed on by more than this fraction (PPO's epsilon); 0 is off",
         low=0.0,
     )
-    normalise_advantages: bool = _option(False, "advantages are measured in their standard deviation in the batch")
+    normalise_advantages: bool = _option(
+        False, "advantages less their mean in the batch, measured in their standard deviation there"
+    )
     mean_value: bool = _option(False, "one value per agent: all agents' targets start from the mean of their values")
     bootstrap_time_limit: bool = _option(
         False, "returns go on behind the time limit with the value of what was seen last; SMAC ends them"

@@ -356,6 +356,26 @@ def test_normalised_advantages_make_the_policy_gradient_independent_of_the_rewar
     assert huge == pytest.approx(normalised, rel=1e-3)
 
 
+@pytest.mark.parametrize("weights", ["joint", "none"])
+def test_normalised_advantages_are_less_their_mean_in_their_standard_deviation(weights):
+    unroll, (logits, values) = _random_unroll(), _random_outputs()
+    log_pi = _taken(_log_softmax(logits, unroll.avail_actions[:-1]), unroll.action[:-1]).sum(-1)
+    log_rhos = log_pi - unroll.log_prob[:-1].sum(-1)
+    targets = vtrace(
+        log_rhos=log_rhos if weights == "joint" else np.zeros_like(log_rhos),
+        discounts=0.9 * ~(unroll.terminated | unroll.truncated)[1:],
+        rewards=unroll.reward[1:] + 3,
+        values=values[:-1],
+        bootstrap_value=values[-1],
+    )
+    advantages = targets.advantages.numpy()
+    measured = (advantages - advantages.mean()) / (advantages.std() + 0.1)
+    ratios = np.minimum(np.exp(log_rhos), 1) if weights == "joint" else 1.0
+    raised = unroll._replace(reward=unroll.reward + 3)
+    output = _loss(raised, logits, values, discount=0.9, importance_weights=weights, normalise_advantages=True)
+    np.testing.assert_allclose(output.metrics["losses/policy"], -(log_pi * ratios * measured).mean(), rtol=1e-4)
+
+
 def test_shapes_that_do_not_fit_are_an_error():
     unroll, (logits, values) = _random_unroll(), _random_outputs()
     with pytest.raises(ValueError, match="values"):
