@@ -151,7 +151,7 @@ def test_what_a_command_hands_on_is_no_gin_file():
 
 def test_mistake_found_after_tensorflow_was_set_up_is_one_sentence_too(tmp_path):
     mistakes = {
-        "500 actors for 32 environments": ["--num_actors=500"],
+        "500 actors for 64 environments": ["--num_actors=500"],
         "cannot write to run directory /proc/nowhere": ["maps/3m.gin", "--run_dir=/proc/nowhere"],
         "lower run.num_envs": ["maps/3m.gin", f"--run_dir={tmp_path}", "--gin_param=run.num_envs=100000000"],
     }
