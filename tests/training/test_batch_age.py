@@ -15,7 +15,7 @@ from seed_matrace.training.sources import LockstepSource
 
 
 def _config(*params):
-    return load_config([], ["learner.proximal_age=0", *params])[0]
+    return load_config([], ["learner.updates_per_batch=8", "learner.proximal_age=0", *params])[0]
 
 
 def test_old_batches_are_spoken_of_with_what_helps():
