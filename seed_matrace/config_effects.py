@@ -180,7 +180,8 @@ def _without_effect_on_steps(config: Config) -> Iterator[tuple[set[str], str]]:
     if config.network.policy != "units":
         yield {"network.embedding_dim"}, f"network.policy = {config.network.policy!r} sees no rows of units"
     if learner.updates_per_batch == 1:
-        yield {"learner.max_kl"}, "learner.updates_per_batch = 1: no batch gets a second learner step"
+        of_later = {"learner.max_kl", "learner.minibatches"}
+        yield of_later, "learner.updates_per_batch = 1: no batch gets a second learner step"
     if not learner.replay_buffer:
         yield {"learner.replay_fraction", "learner.replay_order"}, "learner.replay_buffer = 0 keeps no unrolls"
     if not optimizer.clip_norm:

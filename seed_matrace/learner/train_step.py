@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,7 @@ class TrainStep:
             return tf.logical_and(done < self._config.learner.updates_per_batch, near)
 
         def again(done: Tensor, _: Tensor, later: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            values = self._everywhere(self._later_step, fields)[0]
+            values = self._everywhere(functools.partial(self._later_step, done), fields)[0]
             later = tf.tensor_scatter_nd_update(later, [[done - 1]], [values])
             return done + 1, values[LATER_METRICS.index("policy/kl")], later
 
@@ -118,9 +119,10 @@ class TrainStep:
         metrics = {**metrics_of_batch(loss.metrics), "optimizer/grad_norm": norm, "optimizer/learning_rate": rate}
         return metrics, loss.log_pi if log_proximal is None else log_proximal
 
-    def _later_step(self, log_proximal: Tensor, *fields: Tensor) -> tuple[Tensor, Tensor]:
-        """One more on the same batch; its LATER_METRICS, float32 [5], and log-probabilities."""
-        loss, norm, _ = self._step(Unroll(*fields), log_proximal)
+    def _later_step(self, number: Tensor, *fields: Tensor) -> tuple[Tensor, Tensor]:
+        """One more on the same batch, or on its next part; its LATER_METRICS, float32 [5], and log-probabilities."""
+        log_proximal, *own = _part(fields, number, self._config.learner.minibatches)
+        loss, norm, _ = self._step(Unroll(*own), log_proximal)
         metrics = metrics_of_batch({tag: loss.metrics[tag] for tag in LATER_METRICS if tag in loss.metrics})
         return tf.stack([{**metrics, "optimizer/grad_norm": norm}[tag] for tag in LATER_METRICS]), loss.log_pi
 
@@ -176,3 +178,19 @@ class TrainStep:
         # A loss need not look at all that there is.
         nothing = tf.UnconnectedGradients.ZERO
         return tape.gradient(loss.total, self._variables, unconnected_gradients=nothing), loss
+
+
+def _part(fields: Sequence[Tensor], number: Tensor, parts: int) -> list[Tensor]:
+    """Columns of part ``number`` modulo ``parts``: parts of equal size, which overlap if that does not divide them.
+
+    Args: ``fields`` of [.., B, ...]; ``number`` int32 scalar.
+    """
+    columns = fields[0].shape[1]
+    size = -(-columns // parts)
+    if size == columns:
+        return list(fields)
+    begin = number % parts * (columns - size) // (parts - 1)
+    return [
+        tf.slice(field, [0, begin, *[0] * (field.shape.rank - 2)], [field.shape[0], size, *field.shape[2:]])
+        for field in fields
+    ]

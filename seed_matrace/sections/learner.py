@@ -17,6 +17,9 @@ class LearnerConfig(Checked):
     updates_per_batch: int = _option(
         1, "learner steps on each batch; V-trace corrects for the policy that the earlier ones moved", low=1, high=64
     )
+    minibatches: int = _option(
+        1, "parts of a batch's columns; learner steps behind its first are on one of them each, in turn", low=1
+    )
     max_kl: float = _option(
         0.0,
         "nats per agent from the policy that a batch found beyond which it gets no further learner step; 0 is off",
