@@ -224,7 +224,10 @@ def test_numbering_of_enemies_is_the_simulators_own():
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ("learner.replay_buffer = 8\nlearner.replay_fraction = 0.01", "less than one column; 0.015625 or more expected"),
+        (
+            "learner.replay_buffer = 8\nlearner.replay_fraction = 0.01",
+            "less than one column; 0.015625 or more expected",
+        ),
         ("loss.entropy_schedule = 'env_steps'\nloss.entropy_cost = 0.001", "below loss.entropy_floor = 0.003"),
         ("loss.entropy_schedule = 'target'\nloss.entropy_cost = 2", "above loss.entropy_ceiling = 1"),
     ],

@@ -29,7 +29,7 @@ MODULE = Path(__file__).parents[2] / "examples" / "prediction.py"
 # Adam with an epsilon this large steps along the gradient; with a usual one it hides a wrong factor.
 SHARED = [
     *("optimizer.learning_rate=1e3", "optimizer.epsilon=1e3", "optimizer.clip_norm=0.1"),
-    *("loss.entropy_cost_speed=1.0", "learner.updates_per_batch=1"),
+    *("loss.entropy_cost_speed=1.0", "learner.updates_per_batch=1", "network.policy_output_gain=1.0"),
 ]
 NORMALISED = [*SHARED, "network.normalise_obs=True", "network.normalise_values=True"]
 VARIANTS = {
