@@ -28,7 +28,7 @@ OPTIONS = [
 
 
 def _learner(*params):
-    single = ["learner.updates_per_batch=1", "learner.max_kl=0.0"]
+    single = ["learner.updates_per_batch=1", "learner.minibatches=1", "learner.max_kl=0.0"]
     single += ["network.normalise_values=False", "network.policy_output_gain=1.0", "optimizer.epsilon=1e-3"]
     single += [
         "learner.proximal_age=0",
