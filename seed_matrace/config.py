@@ -92,6 +92,11 @@ class Config:
                 f"learner.replay_fraction = {learner.replay_fraction:g} of learner.batch_size = {learner.batch_size} "
                 f"is less than one column; {1 / learner.batch_size:g} or more expected, or learner.replay_buffer = 0"
             )
+        if learner.minibatches > learner.batch_size > 1:
+            raise ConfigError(
+                f"learner.minibatches = {learner.minibatches} is more than learner.batch_size = {learner.batch_size} "
+                "columns; as many or fewer expected"
+            )
         if loss.entropy_schedule == "trained":
             return
         if loss.entropy_cost < loss.entropy_floor:
@@ -125,6 +130,7 @@ def load_config(
     *,
     imports: bool = True,
     includes: bool = True,
+    base: bool = True,
     registry: Registry = BUILT_IN,
 ) -> tuple[Config, str, str]:
     """Loads base.gin, then ``gin_files`` in order, then the ``gin_params`` bindings.
@@ -137,6 +143,7 @@ def load_config(
       gin_params: bindings such as "loss.discount=0.98".
       imports: whether a "import my_module" among ``gin_params`` imports that module; files never import.
       includes: whether ``gin_files`` may include others.
+      base: whether to begin with base.gin, or with the options' own defaults.
       registry: what policies, critics and losses there are; their options are sections of their names.
 
     Returns:
@@ -146,8 +153,7 @@ def load_config(
       ConfigError: an unknown file or name, or a value of the wrong type or out of range.
     """
     bindings = Bindings(options_of(_sections(registry)), more=registry.open)
-    bindings.add_file("base.gin")
-    for path in gin_files:
+    for path in ["base.gin", *gin_files] if base else gin_files:
         bindings.add_file(path, includes=includes)
     for text in gin_params:
         bindings.add_param(text, imports=imports)

@@ -182,6 +182,8 @@ def _without_effect_on_steps(config: Config) -> Iterator[tuple[set[str], str]]:
     if learner.updates_per_batch == 1:
         of_later = {"learner.max_kl", "learner.minibatches"}
         yield of_later, "learner.updates_per_batch = 1: no batch gets a second learner step"
+    elif learner.batch_size == 1:
+        yield {"learner.minibatches"}, "learner.batch_size = 1: one column has no parts"
     if not learner.replay_buffer:
         yield {"learner.replay_fraction", "learner.replay_order"}, "learner.replay_buffer = 0 keeps no unrolls"
     if not optimizer.clip_norm:

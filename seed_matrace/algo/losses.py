@@ -116,8 +116,8 @@ def _measured_advantages(batch: LossBatch) -> tuple[Tensor, Tensor]:
     axes = list(range(targets.advantages.shape.rank))
     mean, variance = moments_over_replicas(targets.advantages, axes)
     advantages = (targets.advantages - mean) / (tf.sqrt(variance) + _LEAST_SPREAD)
-    corrected = config.importance_weights != "none"
-    return advantages, advantages * _clipped_ratios(targets.log_rhos, config) if corrected else advantages
+    log_rhos = targets.log_rhos if config.importance_weights != "none" else tf.zeros_like(targets.log_rhos)
+    return advantages, advantages * _clipped_ratios(log_rhos, config)
 
 
 def _clipped_ratios(log_ratios: Tensor, config: LossConfig) -> Tensor:

@@ -122,7 +122,8 @@ def load_run_config(
         ) from None
     kept_scenario(run_dir)
     registry = registry_of(kept_modules(run_dir)) if registry is None else registry
-    return load_config([path], list(gin_params), includes=not is_team(run_dir), registry=registry)
+    # What is newer than the run is off in it, whatever base.gin says of it today.
+    return load_config([path], list(gin_params), includes=not is_team(run_dir), base=False, registry=registry)
 
 
 def kept_modules(run_dir: Path, *, given: Sequence[ModuleFile] = ()) -> tuple[ModuleFile, ...]:

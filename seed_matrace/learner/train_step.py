@@ -58,21 +58,23 @@ class TrainStep:
 
     def __call__(self, *fields: Tensor) -> Tensor:
         """All learner steps on one batch, given as the fields of an ``Unroll``; returns float32 [M] for ``by_tag``."""
-        first, log_proximal = self._everywhere(self._first_step, fields)
-        fields, limit = (log_proximal, *fields), self._config.learner.max_kl
+        learner = self._config.learner
+        turn = tf.cast(self._learner_steps // learner.updates_per_batch, tf.int32)  # batches begin with other parts
+        first, log_pis = self._everywhere(self._first_step, fields)
+        fields = (log_pis, *fields)
 
-        def wanted(done: Tensor, kl: Tensor, _: Tensor) -> Tensor:
-            near = kl - first["policy/kl"] <= self._max_kl if limit else True
-            return tf.logical_and(done < self._config.learner.updates_per_batch, near)
+        def wanted(done: Tensor, moved: Tensor, _: Tensor) -> Tensor:
+            near = moved <= learner.max_kl if learner.max_kl else True
+            return tf.logical_and(done < learner.updates_per_batch, near)
 
         def again(done: Tensor, _: Tensor, later: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            values = self._everywhere(functools.partial(self._later_step, done), fields)[0]
-            later = tf.tensor_scatter_nd_update(later, [[done - 1]], [values])
-            return done + 1, values[LATER_METRICS.index("policy/kl")], later
+            values, _ = self._everywhere(functools.partial(self._later_step, turn + done), fields)
+            later = tf.tensor_scatter_nd_update(later, [[done - 1]], [values[1:]])
+            return done + 1, values[0], later
 
-        done, later = tf.constant(1), tf.zeros([self._config.learner.updates_per_batch - 1, len(LATER_METRICS)])
+        done, later = tf.constant(1), tf.zeros([learner.updates_per_batch - 1, len(LATER_METRICS)])
         if later.shape[0]:
-            begin = (done, first["policy/kl"], later)
+            begin = (done, tf.constant(0.0), later)
             done, _, later = tf.while_loop(wanted, again, begin, parallel_iterations=1)
         if self._proximal:
             self._proximal.advance()
@@ -93,12 +95,6 @@ class TrainStep:
             metrics |= {f"{tag}_update_{number}": values[begin + i] for i, tag in enumerate(LATER_METRICS)}
         return metrics
 
-    @property
-    def _max_kl(self) -> float:
-        """Of what ``policy/kl`` says: of the team unless every agent has a value of its own."""
-        agents = 1 if self._config.network.one_value_per_agent else self._networks.n_agents
-        return self._config.learner.max_kl * agents
-
     def _everywhere(self, step: Callable[..., tuple[Any, Tensor]], fields: tuple[Tensor, ...]) -> tuple[Any, Tensor]:
         """One learner step, in every replica."""
         results = self._devices.run(step, fields)
@@ -110,21 +106,29 @@ class TrainStep:
         """The one that everything is reported of, and that running moments follow: no batch counts twice in them.
 
         Returns:
-          Metrics, and the log-probabilities [T, B, N] that ratios are measured from in the batch's other steps.
+          Metrics, and log-probabilities [T, B, N, 2] for the batch's other steps: what they measure ratios from, and
+          what this one found.
         """
         batch = Unroll(*fields)
         log_proximal = self._proximal.log_pi(batch) if self._proximal else None
         loss, norm, rate = self._step(batch, log_proximal)
         self._networks.observe(batch.obs, batch.state, loss.vs)
         metrics = {**metrics_of_batch(loss.metrics), "optimizer/grad_norm": norm, "optimizer/learning_rate": rate}
-        return metrics, loss.log_pi if log_proximal is None else log_proximal
+        return metrics, tf.stack([loss.log_pi if log_proximal is None else log_proximal, loss.log_pi], axis=-1)
 
     def _later_step(self, number: Tensor, *fields: Tensor) -> tuple[Tensor, Tensor]:
-        """One more on the same batch, or on its next part; its LATER_METRICS, float32 [5], and log-probabilities."""
-        log_proximal, *own = _part(fields, number, self._config.learner.minibatches)
-        loss, norm, _ = self._step(Unroll(*own), log_proximal)
-        metrics = metrics_of_batch({tag: loss.metrics[tag] for tag in LATER_METRICS if tag in loss.metrics})
-        return tf.stack([{**metrics, "optimizer/grad_norm": norm}[tag] for tag in LATER_METRICS]), loss.log_pi
+        """One more on the same batch, or on its part of that number.
+
+        Returns:
+          How far an agent's policy has moved since the batch's first step, its divergence in nats as the taken actions
+          estimate it, and LATER_METRICS, float32 [6]; and log-probabilities.
+        """
+        log_pis, *own = _part(fields, number, self._config.learner.minibatches)
+        loss, norm, _ = self._step(Unroll(*own), log_pis[..., 0])
+        metrics = {tag: loss.metrics[tag] for tag in LATER_METRICS if tag in loss.metrics}
+        metrics = metrics_of_batch({"moved": tf.reduce_mean(log_pis[..., 1] - loss.log_pi), **metrics})
+        metrics["optimizer/grad_norm"] = norm
+        return tf.stack([metrics[tag] for tag in ("moved", *LATER_METRICS)]), loss.log_pi
 
     def _step(self, batch: Unroll, log_proximal: Tensor | None = None) -> tuple[LossOutput, Tensor, Tensor]:
         """One learner step on a replica's columns, which changes the weights of all replicas alike.
@@ -181,16 +185,13 @@ class TrainStep:
 
 
 def _part(fields: Sequence[Tensor], number: Tensor, parts: int) -> list[Tensor]:
-    """Columns of part ``number`` modulo ``parts``: parts of equal size, which overlap if that does not divide them.
+    """Every ``parts``-th column from ``number`` on, of fields [.., B, ...]: replayed and fresh ones alike.
 
-    Args: ``fields`` of [.., B, ...]; ``number`` int32 scalar.
+    Parts are of equal size; where that does not divide the columns, some begin anew behind the last one.
     """
     columns = fields[0].shape[1]
     size = -(-columns // parts)
     if size == columns:
         return list(fields)
-    begin = number % parts * (columns - size) // (parts - 1)
-    return [
-        tf.slice(field, [0, begin, *[0] * (field.shape.rank - 2)], [field.shape[0], size, *field.shape[2:]])
-        for field in fields
-    ]
+    own = (number + parts * tf.range(size)) % columns if columns % parts else number % parts + parts * tf.range(size)
+    return [tf.gather(field, own, axis=1) for field in fields]

@@ -18,7 +18,10 @@ class LearnerConfig(Checked):
         1, "learner steps on each batch; V-trace corrects for the policy that the earlier ones moved", low=1, high=64
     )
     minibatches: int = _option(
-        1, "parts of a batch's columns; learner steps behind its first are on one of them each, in turn", low=1
+        1,
+        "parts of a batch's columns; learner steps behind its first are on one of them each, in turn",
+        low=1,
+        high=1 << 16,
     )
     max_kl: float = _option(
         0.0,

@@ -94,7 +94,7 @@ def _what_is_not_in_it(config: Config) -> list[str]:
     updates = config.learner.updates_per_batch
     if updates == 1:
         return []
-    batches = 1 + (updates - 1) / config.learner.minibatches
+    batches = 1 + (updates - 1) / min(config.learner.minibatches, config.learner.batch_size)
     return [
         f"learner.updates_per_batch = {updates} is not in these times: the learner takes up to {batches:.1f} times as "
         "long and is at its limit with as many fewer actors"

@@ -356,8 +356,9 @@ def test_normalised_advantages_make_the_policy_gradient_independent_of_the_rewar
     assert huge == pytest.approx(normalised, rel=1e-3)
 
 
+@pytest.mark.parametrize("threshold", [1.0, 0.5])
 @pytest.mark.parametrize("weights", ["joint", "none"])
-def test_normalised_advantages_are_less_their_mean_in_their_standard_deviation(weights):
+def test_normalised_advantages_are_less_their_mean_in_their_standard_deviation(weights, threshold):
     unroll, (logits, values) = _random_unroll(), _random_outputs()
     log_pi = _taken(_log_softmax(logits, unroll.avail_actions[:-1]), unroll.action[:-1]).sum(-1)
     log_rhos = log_pi - unroll.log_prob[:-1].sum(-1)
@@ -370,9 +371,10 @@ def test_normalised_advantages_are_less_their_mean_in_their_standard_deviation(w
     )
     advantages = targets.advantages.numpy()
     measured = (advantages - advantages.mean()) / (advantages.std() + 0.1)
-    ratios = np.minimum(np.exp(log_rhos), 1) if weights == "joint" else 1.0
+    ratios = np.minimum(np.exp(log_rhos) if weights == "joint" else 1.0, threshold)
     raised = unroll._replace(reward=unroll.reward + 3)
-    output = _loss(raised, logits, values, discount=0.9, importance_weights=weights, normalise_advantages=True)
+    options = {"importance_weights": weights, "clip_pg_rho_threshold": threshold, "normalise_advantages": True}
+    output = _loss(raised, logits, values, discount=0.9, **options)
     np.testing.assert_allclose(output.metrics["losses/policy"], -(log_pi * ratios * measured).mean(), rtol=1e-4)
 
 

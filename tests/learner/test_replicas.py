@@ -40,7 +40,7 @@ VARIANTS = {
         "network.policy_gru_units=4",
     ],
     "again": [
-        *(*SHARED[:3], *SHARED[5:], "learner.updates_per_batch=4", "learner.max_kl=1.5"),
+        *(*SHARED[:3], "learner.minibatches=2", "learner.updates_per_batch=4", "learner.max_kl=1.5"),
         "loss.policy_ratios='per_agent'",
         *("loss.entropy_schedule='target'", "loss.entropy_env_steps=1000", "optimizer.clip_apart=True"),
         "loss.clip_ratio=0.05",

@@ -102,21 +102,38 @@ def test_later_steps_are_clipped_from_where_the_batch_found_the_policy():
     assert two.train_step(batch)["losses/total_update_2"] == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize(("parts", "columns"), [(2, [[2, 3], [0, 1], [2, 3]]), (3, [[1, 2], [2, 3], [0, 1]])])
+@pytest.mark.parametrize(
+    ("parts", "columns"),
+    [
+        (2, [[[1, 3], [0, 2], [1, 3]], [[0, 2], [1, 3], [0, 2]]]),
+        (3, [[[1, 0], [2, 1], [3, 2]], [[2, 1], [3, 2], [0, 3]]]),
+    ],
+)
 def test_later_steps_are_on_the_parts_of_a_batch_in_turn(parts, columns):
-    """A step on some columns is a step on a batch that is those columns, with the moments and averages of the whole."""
+    """A step on some columns is a step on a batch that is those columns; batches begin with other parts."""
     options = ["loss.normalise_advantages=True", "loss.policy_ratios='per_agent'"]
-    many = _learner("learner.updates_per_batch=4", f"learner.minibatches={parts}", *options)
-    one = _learner(*options)
-    batch = _batch(many)
-    metrics = many.train_step(batch)
-    one.train_step(batch)
-    for number, own in enumerate(columns, start=2):
-        single = one.train_step(Unroll(*(field[:, own] for field in batch)))
-        for tag in LATER_METRICS:
-            assert metrics[f"{tag}_update_{number}"] == pytest.approx(single[tag], rel=1e-4, abs=1e-6), (tag, number)
+    many, one = _learner("learner.updates_per_batch=4", f"learner.minibatches={parts}", *options), _learner(*options)
+    for batch_number, own in enumerate(columns):
+        batch = _batch(many, batch_number)
+        metrics = many.train_step(batch)
+        one.train_step(batch)
+        for number, part in enumerate(own, start=2):
+            single = one.train_step(Unroll(*(field[:, part] for field in batch)))
+            for tag in LATER_METRICS:
+                assert metrics[f"{tag}_update_{number}"] == pytest.approx(single[tag], rel=1e-4, abs=1e-6), (
+                    tag,
+                    number,
+                )
     for found, wanted in zip(_weights(many), _weights(one), strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_columns_of_another_age_end_no_steps():
+    """Each part is compared with what the first step found of it: as far as its policy was before, it has not moved."""
+    learner = _learner("learner.max_kl=0.5", "learner.updates_per_batch=5", "learner.minibatches=2")
+    batch = _batch(learner)
+    batch.log_prob[:, 1::2] += 5.0
+    assert learner.train_step(batch)["optimizer/updates"] == 5
 
 
 def test_running_moments_count_a_batch_once():

@@ -16,10 +16,11 @@ from processes import TINY
 
 from seed_matrace import files
 from seed_matrace.algo.team_networks import Networks
+from seed_matrace.config import load_config
 from seed_matrace.envs.registry import backend_name
 from seed_matrace.evaluation.policy import load_policy
 from seed_matrace.evaluation.results import ABSOLUTE, RESULTS_FILE
-from seed_matrace.files import CHECKSUMS
+from seed_matrace.files import CHECKSUMS, write_checked
 from seed_matrace.inference.groups import plan_groups
 from seed_matrace.learner.checkpoints import CheckpointError, Checkpoints
 from seed_matrace.learner.run_directory import OPERATIVE_CONFIG, RunDirectory, is_run_directory, load_run_config
@@ -138,6 +139,15 @@ def test_run_whose_configuration_is_not_whole_is_refused_in_a_sentence(run_dir, 
     with pytest.raises(ValueError, match=said) as caught:
         begin(run_dir, **ASKED) if repeated else plan_start(TrainOptions(run_dir=str(run_dir)))
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_newer_than_a_run_is_off_in_it(run_dir):
+    """Not what base.gin says of it today."""
+    path = run_dir / OPERATIVE_CONFIG
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("learner.minibatches")]
+    write_checked(path, "\n".join(lines) + "\n")
+    assert load_config()[0].learner.minibatches > 1
+    assert plan_start(TrainOptions(run_dir=str(run_dir))).config.learner.minibatches == 1
 
 
 def test_configuration_of_a_run_is_changed_by_flags_not_by_hand(run_dir):
