@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from seed_matrace.config import Config
 
 _MOST_BATCHES = 1.5  # of two and more 3m fell, without an average to measure ratios from: docs/results, "Old batches"
-_STEADY_AGE = 10
+_STEADY_AGE = 2
 
 
 def age_warning(config: Config, policy_lag: float, *, actors: bool) -> str:

@@ -20,7 +20,7 @@ def _config(*params):
 
 def test_old_batches_are_spoken_of_with_what_helps():
     text = age_warning(_config(), 24.0, actors=True)
-    for word in ("24 learner steps old", "8 more", "learner.proximal_age = 10", "--num_actors=0"):
+    for word in ("24 learner steps old", "8 more", "learner.proximal_age = 2", "--num_actors=0"):
         assert word in text
     alone = age_warning(_config(), 24.0, actors=False)
     assert "--num_actors" not in alone and "run.num_envs" in alone
