@@ -38,7 +38,7 @@ def test_hosts_stop_together_and_go_on_together(tmp_path):
     assert f"resumed at {stopped:,} env steps" in outputs[0]
     last = metrics(tmp_path)[-1]
     assert last["env_steps"] == stopped + 100
-    assert last["learner_steps"] == 8 * last["env_steps"] / 20  # 4 columns of 5 steps, of both hosts together
+    assert last["learner_steps"] == 16 * last["env_steps"] / 20  # 4 columns of 5 steps, of both hosts together
 
 
 def test_hosts_that_were_started_differently_are_refused(tmp_path):

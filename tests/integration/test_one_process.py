@@ -63,7 +63,7 @@ def test_resuming_goes_on_where_the_run_stopped(run_dir):
     assert after[: len(before)] == before
     assert [line["env_steps"] for line in after] == sorted(line["env_steps"] for line in after)
     assert after[-1]["env_steps"] == 400
-    assert after[-1]["learner_steps"] == 8 * 20
+    assert after[-1]["learner_steps"] == 16 * 20
     steps = [step["step_count"] for step in _results(run_dir).values()]
     assert steps == sorted(set(steps))
 

@@ -19,6 +19,7 @@ PARAMS = [
     *("env.backend='counting'", "optimizer.learning_rate=0", "learner.unroll_length=7"),  # episodes of 3 to 7 steps
     *(f"run.num_envs={NUM_ENVS}", f"learner.batch_size={NUM_ENVS}", "network.layer_norm=True"),
     *("network.policy_layers=(8,)", "network.policy_gru_units=8", "network.critic_layers=()"),
+    "network.policy_output_gain=1.0",
 ]
 TEAMS = [
     ("joint_obs", True, False, 4),

@@ -28,15 +28,15 @@ def test_learner_and_actors_train_to_the_end_of_the_budget(tmp_path):
     assert result.returncode == 0, result.stderr
     last = reports(tmp_path)[-1]
     assert last["env_steps"] == 2000
-    assert last["learner_steps"] == 8 * 100
+    assert last["learner_steps"] == 16 * 100
     assert last["perf/actors_alive"] == 2
     assert last["acted_env_steps"] >= 2000
-    # 8 environments, 1 unroll each in the making and 1 queued, B = 4, 8 learner steps a batch: bounded lag.
-    assert max(line["perf/policy_lag_max"] for line in reports(tmp_path)) <= 8 * (8 * 2 / 4 + 3)
+    # 8 environments, 1 unroll each in the making and 1 queued, B = 4, 16 learner steps a batch: bounded lag.
+    assert max(line["perf/policy_lag_max"] for line in reports(tmp_path)) <= 16 * (8 * 2 / 4 + 3)
     for task_id in ("000", "001"):
         assert last[f"actors/{task_id}/connected"] == last[f"actors/{task_id}/connections"] == 1
         assert sum(line[f"actors/{task_id}/env_steps_per_s"] for line in reports(tmp_path)[1:]) > 0
-        assert 0 <= last[f"actors/{task_id}/policy_lag"] <= 8 * 8
+        assert 0 <= last[f"actors/{task_id}/policy_lag"] <= 16 * 8
     assert "actor 1 left" not in result.stdout  # who is sent home is not lost
     assert "actor 1 joined with groups" in (tmp_path / "logs" / "learner.log").read_text()
     assert "2,000 env steps" in result.stdout
