@@ -109,7 +109,10 @@ def _policy_gain(batch: LossBatch) -> Tensor:
 
 
 def _measured_advantages(batch: LossBatch) -> tuple[Tensor, Tensor]:
-    """Advantages and weights of grad log pi in the unit of values, or as they stand among those of the batch."""
+    """Advantages and weights of grad log pi in the unit of values, or as they stand among those of the batch.
+
+    Returns: float32 [T, B], or [T, B, N] with one value per agent, without gradient.
+    """
     config, targets = batch.config, batch.targets
     if not config.normalise_advantages:
         return targets.advantages / batch.scale, targets.pg_advantages / batch.scale
